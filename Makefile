@@ -1,0 +1,167 @@
+# Everything is built, run and tested from here; 'make help' lists the targets.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DELETE_ON_ERROR:
+
+# One place each: the version and the build tags stand in the manifest.
+VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)
+TAGS    := $(shell sed -n 's/^  build_tags: //p' builder-config.yaml)
+
+# The same flags everywhere, so that one build cache serves the binary, the
+# tests, the linter and the benchmarks.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath -buildvcs=false
+
+BIN      := $(CURDIR)/bin
+TOOLS    := $(BIN)/tools
+TOOLMOD  := internal/tools
+SHAKEN   := $(CURDIR)/.cache/treeshake/go.mod
+MODULES  := . $(TOOLMOD) benchmarks
+FUZZTIME ?= 20s
+COUNT    ?= 6
+PROGRESS := $(TOOLS)/buildprogress
+
+# The packages of the root module: pure logic and components, without the black-box tests.
+UNIT = $$(go list ./... | grep -v -e /integration)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
+
+# --- building -----------------------------------------------------------------
+
+.PHONY: build
+build: collector heartwood shop ## build bin/otelcol-heartwood, bin/heartwood and bin/shop
+
+.PHONY: collector
+collector: $(TOOLS)/ocb $(SHAKEN) $(PROGRESS) ## build bin/otelcol-heartwood from builder-config.yaml
+	@$(TOOLS)/ocb --config builder-config.yaml --skip-get-modules --skip-compilation 2>/dev/null
+	@cd distribution && $(PROGRESS) go build -modfile $(SHAKEN) -tags $(TAGS) -ldflags '-s -w' -o $(BIN)/otelcol-heartwood .
+
+.PHONY: heartwood
+heartwood: $(PROGRESS) ## build bin/heartwood, the command for people
+	@$(PROGRESS) go build -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/heartwood ./cmd/heartwood
+
+.PHONY: shop
+shop: $(PROGRESS) ## build bin/shop, the example services
+	@$(PROGRESS) go build -ldflags '-s -w' -o $(BIN)/shop ./examples/shop
+
+# API clients without the operations that nobody calls; see docs/performance.md.
+$(SHAKEN): $(TOOLMOD)/treeshake/main.go $(TOOLMOD)/treeshake/packages.txt distribution/go.mod builder-config.yaml
+	@go -C $(TOOLMOD) build -o $(TOOLS)/ ./treeshake
+	@$(TOOLS)/treeshake -dir distribution -tags $(TAGS) -packages $(TOOLMOD)/treeshake/packages.txt -out $(@D) 2>$(BIN)/treeshake.log || { cat $(BIN)/treeshake.log; exit 1; }
+
+$(PROGRESS): $(wildcard $(TOOLMOD)/buildprogress/*.go)
+	@go -C $(TOOLMOD) build -o $@ ./buildprogress
+
+$(TOOLS)/ocb: $(TOOLMOD)/go.mod
+	@go -C $(TOOLMOD) build -o $@ go.opentelemetry.io/collector/cmd/builder
+
+$(TOOLS)/golangci-lint: $(TOOLMOD)/go.mod
+	@go -C $(TOOLMOD) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# --- running ------------------------------------------------------------------
+
+.PHONY: run
+run: ## start the collector with the example shop and follow its records
+	@sh $(TOOLMOD)/preflight.sh run
+	@$(MAKE) --no-print-directory build
+	@exec $(BIN)/heartwood quickstart
+
+.PHONY: validate
+validate: collector ## check every configuration in configs/ with the built binary
+	@for config in configs/*.yaml; do $(BIN)/otelcol-heartwood validate --config $$config && echo "valid: $$config"; done
+
+# --- testing ------------------------------------------------------------------
+
+.PHONY: test
+test: build ## unit tests and one end-to-end run of the binary
+	go test $(UNIT)
+	go test -count=1 -run '^TestEndToEnd' ./integration/...
+
+.PHONY: test-all
+test-all: build test-race integration test-modules ## everything: with the race detector, against real counterparts
+
+.PHONY: test-race
+test-race: ## unit tests with the race detector
+	CGO_ENABLED=1 go test -race $(UNIT)
+
+.PHONY: integration
+integration: build validate ## black-box tests of the built binary
+	go test -count=1 -timeout 20m ./integration/...
+
+.PHONY: test-modules
+test-modules: ## tests of the tools and of the benchmarks' own code
+	go -C $(TOOLMOD) test ./...
+	go -C benchmarks test ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME (20s)
+	@for package in $$(go list ./... ); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+# --- quality ------------------------------------------------------------------
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## format all Go files
+	@for module in $(MODULES); do (cd $$module && $(TOOLS)/golangci-lint fmt --config $(CURDIR)/.golangci.yml); done
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## run the linters over every module
+	@for module in $(MODULES); do echo "lint $$module"; (cd $$module && $(TOOLS)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: generate
+generate: $(TOOLS)/ocb ## run mdatagen for every component, and ocb with its module resolution
+	go generate ./...
+	@rm -f distribution/*.go
+	@PATH="$(CURDIR)/$(TOOLMOD):$$PATH" $(TOOLS)/ocb --config builder-config.yaml --skip-compilation
+
+.PHONY: generated
+generated: generate ## fail when a generated file differs from what is committed
+	@git diff --exit-code --stat -- . || { echo "generated files differ: run 'make generate' and commit the result"; exit 1; }
+
+.PHONY: check
+check: lint generated test-all ## what CI runs after 'make test'
+
+.PHONY: vulncheck
+vulncheck: ## look for known vulnerabilities (needs the open internet, so it is no part of check)
+	go -C $(TOOLMOD) build -o $(TOOLS)/govulncheck golang.org/x/vuln/cmd/govulncheck
+	$(TOOLS)/govulncheck ./...
+	cd distribution && $(TOOLS)/govulncheck -tags $(TAGS) ./...
+
+# --- measuring ----------------------------------------------------------------
+
+.PHONY: bench
+bench: bench-logfmt bench-receivers ## the side-by-side measurements of docs/performance.md
+
+.PHONY: bench-logfmt
+bench-logfmt:
+	@go -C $(TOOLMOD) build -o $(TOOLS)/benchstat golang.org/x/perf/cmd/benchstat
+	go -C benchmarks test -run '^$$' -bench . -count $(COUNT) ./logfmt | tee .cache/bench-logfmt.txt
+	$(TOOLS)/benchstat .cache/bench-logfmt.txt
+
+.PHONY: bench-receivers
+bench-receivers:
+	go -C benchmarks run ./receivers
+
+# --- releases -----------------------------------------------------------------
+
+# The Collector's release is what the manifest says of its otlp receiver (v0.x)
+# and env provider (v1.x); a test fails when anything else differs.
+BETA   := $(shell sed -n 's/.*otlpreceiver //p' builder-config.yaml)
+STABLE := $(shell sed -n 's/.*envprovider //p' builder-config.yaml)
+
+.PHONY: pin
+pin: ## bring all modules to the Collector release that builder-config.yaml names
+	@for module in $(MODULES); do (cd $$module && go list -m -f '{{if not .Main}}{{.Path}} {{.Version}}{{end}}' all \
+		| awk '/^(go.opentelemetry.io\/collector|github.com\/open-telemetry\/opentelemetry-collector-contrib)/ { print $$1 "@" ($$2 ~ /^v0/ ? "$(BETA)" : "$(STABLE)") }' \
+		| xargs -r go get); done
+
+.PHONY: clean
+clean: ## remove what was built; downloaded modules and Go's build cache stay
+	rm -rf bin .cache .run
