@@ -22,6 +22,7 @@ MODULES  := . $(TOOLMOD) benchmarks
 FUZZTIME ?= 20s
 COUNT    ?= 6
 PROGRESS := $(TOOLS)/buildprogress
+GOTEST   := $(TOOLS)/gotest
 
 # The packages of the root module: pure logic and components, without the black-box tests.
 UNIT = $$(go list ./... | grep -v -e /integration)
@@ -56,6 +57,9 @@ $(SHAKEN): $(TOOLMOD)/treeshake/main.go $(TOOLMOD)/treeshake/packages.txt distri
 $(PROGRESS): $(wildcard $(TOOLMOD)/buildprogress/*.go)
 	@go -C $(TOOLMOD) build -o $@ ./buildprogress
 
+$(GOTEST): $(wildcard $(TOOLMOD)/gotest/*.go)
+	@go -C $(TOOLMOD) build -o $@ ./gotest
+
 $(TOOLS)/ocb: $(TOOLMOD)/go.mod
 	@go -C $(TOOLMOD) build -o $@ go.opentelemetry.io/collector/cmd/builder
 
@@ -77,25 +81,25 @@ validate: collector ## check every configuration in configs/ with the built bina
 # --- testing ------------------------------------------------------------------
 
 .PHONY: test
-test: build ## unit tests and one end-to-end run of the binary
-	go test $(UNIT)
-	go test -count=1 -run '^TestEndToEnd' ./integration/...
+test: build $(GOTEST) ## unit tests and one end-to-end run of the binary
+	@$(GOTEST) $(UNIT)
+	@$(GOTEST) -count=1 -run '^TestEndToEnd' ./integration/...
 
 .PHONY: test-all
 test-all: build test-race integration test-modules ## everything: with the race detector, against real counterparts
 
 .PHONY: test-race
-test-race: ## unit tests with the race detector
-	CGO_ENABLED=1 go test -race $(UNIT)
+test-race: $(GOTEST) ## unit tests with the race detector
+	@CGO_ENABLED=1 $(GOTEST) -race $(UNIT)
 
 .PHONY: integration
-integration: build validate ## black-box tests of the built binary
-	go test -count=1 -timeout 20m ./integration/...
+integration: build validate $(GOTEST) ## black-box tests of the built binary
+	@$(GOTEST) -count=1 -timeout 20m ./integration/...
 
 .PHONY: test-modules
-test-modules: ## tests of the tools and of the benchmarks' own code
-	go -C $(TOOLMOD) test ./...
-	go -C benchmarks test ./...
+test-modules: $(GOTEST) ## tests of the tools and of the benchmarks' own code
+	@cd $(TOOLMOD) && $(GOTEST) ./...
+	@cd benchmarks && $(GOTEST) ./...
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (20s)
