@@ -1,0 +1,245 @@
+package logrecord
+
+import (
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/xpdata"
+
+	"github.com/heartwood-otel/heartwood/internal/logfmt"
+	"github.com/heartwood-otel/heartwood/internal/recorduid"
+)
+
+// Batch collects records. It is for one goroutine at a time.
+type Batch struct {
+	m      *Mapper
+	parser *logfmt.Parser
+	uids   *recorduid.Source
+
+	// head parses what stands before a syntax error; made when first needed.
+	head *logfmt.Parser
+
+	// observed is the time of the lines to come, zero to ask the clock for each.
+	observed time.Time
+
+	logs    plog.Logs
+	records int
+	size    int
+
+	// groups holds the batch's resources; current is that of the last record.
+	groups  map[string]*group
+	current *group
+	key     []byte   // of a group, scratch
+	names   []string // of resource attributes, scratch
+
+	// Of the current line.
+	pairs []logfmt.Pair
+	hits  []hit
+	best  []choice
+	rec   record
+	attrs xpdata.MapBuilder
+	// extras are the names of attributes that are set by the collector itself;
+	// bit n of extraLens is set when one of them has n bytes, modulo 64.
+	extras    []string
+	extraLens uint64
+}
+
+func (b *Batch) begin() {
+	b.logs = plog.NewLogs()
+	b.records, b.size = 0, 0
+	b.current = nil
+	clear(b.groups)
+}
+
+// Len is the number of records.
+func (b *Batch) Len() int { return b.records }
+
+// Size is the sum of the lines' lengths in bytes.
+func (b *Batch) Size() int { return b.size }
+
+// Observe says when the lines added from now on were received: after a read that
+// brings many lines, one look at the clock is enough. The zero time, which a new
+// batch begins with, asks the clock for each line.
+func (b *Batch) Observe(now time.Time) { b.observed = now }
+
+// Take hands over the records, in the order they were added within each resource,
+// and begins anew. The resources stand in the order of their first records.
+func (b *Batch) Take() plog.Logs {
+	logs := b.logs
+	b.begin()
+	return logs
+}
+
+// Add makes one record of one line, which is without its line end. It copies what
+// it keeps: line may be reused. The strings of a record are parts of its own copy
+// of the line and of nothing else, so that one that is kept holds on to that line,
+// but to no other.
+func (b *Batch) Add(line []byte, o *Origin) {
+	now := b.observed
+	if now.IsZero() {
+		now = time.Now()
+	}
+	b.records++
+	b.size += len(line)
+	b.rec = record{}
+
+	// One allocation for the line and its uid.
+	var text string
+	if o.UID != "" {
+		text = string(line)
+		b.rec.uid = o.UID
+	} else {
+		var both strings.Builder
+		both.Grow(len(line) + recorduid.TextLen)
+		both.Write(line)
+		var uid [recorduid.TextLen]byte
+		u := b.uids.Next(now)
+		both.Write(u.AppendText(uid[:0]))
+		text, b.rec.uid = both.String()[:len(line)], both.String()[len(line):]
+	}
+
+	parsed, problem := b.read(text, o)
+	b.finish(o)
+	r := b.groupOf(o).records.AppendEmpty()
+	r.SetObservedTimestamp(pcommon.NewTimestampFromTime(now))
+	b.setFields(r)
+	if parsed {
+		b.setPairs(r, o, text)
+	} else {
+		b.setText(r, o, text, problem)
+	}
+	b.tidy()
+}
+
+// read parses the line where it is to be parsed, and chooses what fills the
+// targets. parsed is false when the line itself is the body; problem then says why,
+// or is "" when it is plain text or a piece.
+func (b *Batch) read(line string, o *Origin) (parsed bool, problem string) {
+	clear(b.best)
+	b.pairs, b.hits = b.pairs[:0], b.hits[:0]
+	if o.Piece.ID != "" {
+		return false, ""
+	}
+	if strings.IndexByte(line, '=') < 0 {
+		return false, utf8Problem(line)
+	}
+	if len(line) > 2*maxScannedTokens && tokens(line) > maxScannedTokens {
+		return false, tooMany
+	}
+	pairs, err := b.parser.AppendPairs(b.pairs, line)
+	b.pairs = pairs
+	if err != nil {
+		var syntax *logfmt.SyntaxError
+		if errors.As(err, &syntax) {
+			b.readHead(line, syntax.Column)
+		}
+		return false, err.Error()
+	}
+	if !hasValue(pairs) {
+		b.pairs = b.pairs[:0]
+		return false, ""
+	}
+	b.choose()
+	if len(pairs) > maxAttributes {
+		return false, tooMany
+	}
+	return true, ""
+}
+
+const tooMany = "logfmt: more than 1000 pairs"
+
+func utf8Problem(line string) string {
+	if utf8.ValidString(line) {
+		return ""
+	}
+	i := 0
+	for i < len(line) {
+		r, n := utf8.DecodeRuneInString(line[i:])
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		i += n
+	}
+	return (&logfmt.SyntaxError{Column: i + 1, Cause: logfmt.InvalidUTF8}).Error()
+}
+
+// tokens counts the texts between blanks outside of quotes, up to one more than
+// maxScannedTokens. It guards the parser's memory and is no parser: where quotes
+// are out of order it may count too few.
+func tokens(line string) int {
+	count := 0
+	quoted, blank := false, true
+	for i := 0; i < len(line) && count <= maxScannedTokens; i++ {
+		switch c := line[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+			if blank {
+				count++
+			}
+			blank = false
+		case quoted:
+		case c == ' ' || c == '\t':
+			blank = true
+		default:
+			if blank {
+				count++
+			}
+			blank = false
+		}
+	}
+	return count
+}
+
+func hasValue(pairs []logfmt.Pair) bool {
+	for i := range pairs {
+		if !pairs[i].Bare() {
+			return true
+		}
+	}
+	return false
+}
+
+// readHead chooses among the pairs that stand whole before the error of a line, so
+// that a line that was cut off keeps its time, severity and service. What stands
+// behind the error may be the inside of a text and is not believed.
+func (b *Batch) readHead(line string, column int) {
+	b.pairs = b.pairs[:0]
+	if column < 2 || column > len(line) {
+		return
+	}
+	if b.head == nil {
+		b.head = logfmt.NewParser(logfmt.Options{Types: b.m.set.Types, Duplicates: logfmt.First})
+	}
+	before := line[:column-1]
+	pairs, err := b.head.AppendPairs(b.pairs, before)
+	if err != nil {
+		return
+	}
+	// The last pair is the one that the error is in.
+	if last := before[len(before)-1]; last != ' ' && last != '\t' && len(pairs) > 0 {
+		pairs = pairs[:len(pairs)-1]
+	}
+	b.pairs = pairs
+	b.choose()
+}
+
+// tidy lets go of what an unusual line has made grow, and of the last line's text.
+func (b *Batch) tidy() {
+	if cap(b.pairs) > maxKeptPairs {
+		b.pairs = nil
+	}
+	if cap(b.key) > maxKeptKey {
+		b.key = nil
+	}
+	clear(b.pairs)
+	clear(b.extras)
+	b.rec = record{}
+}
+
+const maxKeptKey = 16 << 10 // bytes

@@ -1,0 +1,137 @@
+package logrecord
+
+import (
+	"time"
+
+	"github.com/heartwood-otel/heartwood/internal/logfmt"
+	"github.com/heartwood-otel/heartwood/internal/recorduid"
+	"github.com/heartwood-otel/heartwood/internal/severity"
+)
+
+// Settings say how lines become records. The zero value is the default.
+type Settings struct {
+	// Fields maps a target, a place in the record, to the keys of a line that may
+	// fill it. The first key of the list that the line has, with a value that
+	// fits, fills it. A target given here replaces the default of that name; the
+	// others of DefaultFields stay. README.md lists the targets.
+	Fields map[string][]string
+	// Types and Duplicates are the parser's.
+	Types      logfmt.Types
+	Duplicates logfmt.Duplicates
+	// SeverityNumbers says whose numbers a numeric level is.
+	SeverityNumbers severity.Scheme
+	// Timezone is that of times without a zone; nil is UTC.
+	Timezone *time.Location
+	// KeepOriginal puts each whole line into log.record.original.
+	KeepOriginal bool
+}
+
+// Mapper turns lines into records. It holds what Settings say, does not change,
+// and may be shared between goroutines.
+type Mapper struct {
+	set     Settings
+	targets []target
+	keys    keyIndex
+
+	// Indexes in targets: those of a kind, those that are resource attributes, and
+	// those that write an attribute which code.location would write too.
+	event, traceparent, location, uid, service int
+	resources, rivals                          []int
+}
+
+// NewMapper checks the settings. Its error names the field, the value and the
+// remedy, for each thing that is wrong.
+func NewMapper(set Settings) (*Mapper, error) {
+	targets, uses, err := compileFields(set.Fields)
+	if err != nil {
+		return nil, err
+	}
+	if set.Timezone == nil {
+		set.Timezone = time.UTC
+	}
+	set.Fields = nil
+	m := &Mapper{set: set, targets: targets, keys: newKeyIndex(uses)}
+	for i, t := range targets {
+		switch t.kind {
+		case kindEventName:
+			m.event = i
+		case kindTraceparent:
+			m.traceparent = i
+		case kindLocation:
+			m.location = i
+		case kindUID:
+			m.uid = i
+		case kindResource:
+			m.resources = append(m.resources, i)
+			if t.name == attrServiceName {
+				m.service = i
+			}
+		default:
+			if t.name == attrFilePath || t.name == attrLineNumber || t.name == attrColumnNumber {
+				m.rivals = append(m.rivals, i)
+			}
+		}
+	}
+	return m, nil
+}
+
+// NewBatch makes an empty batch. Batches of one mapper are independent of each
+// other.
+func (m *Mapper) NewBatch() *Batch {
+	b := &Batch{
+		m:      m,
+		parser: logfmt.NewParser(logfmt.Options{Types: m.set.Types, Duplicates: m.set.Duplicates}),
+		uids:   recorduid.NewSource(),
+		best:   make([]choice, len(m.targets)),
+		groups: map[string]*group{},
+	}
+	b.begin()
+	return b
+}
+
+// keyIndex finds the keys of the field map. It is asked for every key of every
+// line, nearly always in vain.
+type keyIndex struct {
+	uses  []keyUse
+	slots []uint16 // an index of uses, plus 1
+	shift uint
+}
+
+func newKeyIndex(uses []keyUse) keyIndex {
+	bits := uint(8)
+	for 1<<bits < 8*len(uses) {
+		bits++
+	}
+	ix := keyIndex{uses: uses, slots: make([]uint16, 1<<bits), shift: 32 - bits}
+	for i, use := range uses {
+		at := ix.hash(use.key)
+		for ix.slots[at] != 0 {
+			at = (at + 1) & uint32(len(ix.slots)-1)
+		}
+		ix.slots[at] = uint16(i + 1)
+	}
+	return ix
+}
+
+// hash mixes the length and three bytes. key is not empty.
+func (ix *keyIndex) hash(key string) uint32 {
+	n := len(key)
+	h := uint32(key[0]) | uint32(key[n-1])<<8 | uint32(key[n>>1])<<16 | uint32(n)<<24
+	return h * 0x9e3779b1 >> ix.shift
+}
+
+// find gives the index in uses of key, or -1.
+func (ix *keyIndex) find(key string) int {
+	if key == "" {
+		return -1
+	}
+	for at := ix.hash(key); ; at = (at + 1) & uint32(len(ix.slots)-1) {
+		slot := ix.slots[at]
+		if slot == 0 {
+			return -1
+		}
+		if ix.uses[slot-1].key == key {
+			return int(slot - 1)
+		}
+	}
+}
