@@ -29,6 +29,8 @@ type Batch struct {
 	logs    plog.Logs
 	records int
 	size    int
+	// problems counts the records with a parse error.
+	problems int
 
 	// groups holds the batch's resources; current is that of the last record.
 	groups  map[string]*group
@@ -42,6 +44,7 @@ type Batch struct {
 	best  []choice
 	rec   record
 	attrs xpdata.MapBuilder
+	cells []cell
 	// extras are the names of attributes that are set by the collector itself;
 	// bit n of extraLens is set when one of them has n bytes, modulo 64.
 	extras    []string
@@ -50,13 +53,16 @@ type Batch struct {
 
 func (b *Batch) begin() {
 	b.logs = plog.NewLogs()
-	b.records, b.size = 0, 0
+	b.records, b.size, b.problems = 0, 0, 0
 	b.current = nil
 	clear(b.groups)
 }
 
 // Len is the number of records.
 func (b *Batch) Len() int { return b.records }
+
+// Problems is the number of records that carry heartwood.parse_error.
+func (b *Batch) Problems() int { return b.problems }
 
 // Size is the sum of the lines' lengths in bytes.
 func (b *Batch) Size() int { return b.size }
@@ -110,6 +116,9 @@ func (b *Batch) Add(line []byte, o *Origin) {
 	if parsed {
 		b.setPairs(r, o, text)
 	} else {
+		if problem != "" {
+			b.problems++
+		}
 		b.setText(r, o, text, problem)
 	}
 	b.tidy()
@@ -121,8 +130,8 @@ func (b *Batch) Add(line []byte, o *Origin) {
 func (b *Batch) read(line string, o *Origin) (parsed bool, problem string) {
 	clear(b.best)
 	b.pairs, b.hits = b.pairs[:0], b.hits[:0]
-	if o.Piece.ID != "" {
-		return false, ""
+	if o.Piece.ID != "" || o.Problem != "" {
+		return false, o.Problem
 	}
 	if strings.IndexByte(line, '=') < 0 {
 		return false, utf8Problem(line)

@@ -131,6 +131,7 @@ func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 		r.SetEventName(b.rec.event)
 	}
 	b.attrs.EnsureCapacity(len(b.pairs) + len(b.extras) + 2)
+	b.cells = make([]cell, 0, len(b.pairs)+1)
 	hits := b.hits
 	lists := b.m.set.Duplicates == logfmt.List
 	for i := 0; i < len(b.pairs); i++ {
@@ -148,7 +149,7 @@ func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 			i = b.putList(i) - 1
 			continue
 		}
-		putValue(b.put(keep(p, p.Key)), p)
+		b.putValue(b.put(keep(p, p.Key)), p)
 	}
 	b.putExtras(o, line)
 	b.attrs.UnsafeIntoMap(r.Attributes())
@@ -159,7 +160,7 @@ func (b *Batch) putChosen(t *target, p *logfmt.Pair) {
 	switch t.kind {
 	case kindTimestamp:
 		if b.rec.time.Inexact {
-			putValue(b.put(keep(p, p.Key)), p)
+			b.putValue(b.put(keep(p, p.Key)), p)
 		}
 	case kindLocation:
 		b.put(attrFilePath).SetStr(b.rec.location.path)
@@ -168,12 +169,12 @@ func (b *Batch) putChosen(t *target, p *logfmt.Pair) {
 			b.put(attrColumnNumber).SetInt(b.rec.location.column)
 		}
 	case kindException, kindUID, kindText:
-		b.put(t.name).SetStr(keep(p, p.Value))
+		b.str(b.put(t.name), keep(p, p.Value))
 	case kindPID:
 		pid, _ := parsePID(p.Value)
 		b.put(t.name).SetInt(pid)
 	case kindRename:
-		putValue(b.put(t.name), p)
+		b.putValue(b.put(t.name), p)
 	}
 }
 
@@ -188,7 +189,7 @@ func (b *Batch) putList(i int) int {
 	list := b.put(keep(&b.pairs[i], key)).SetEmptySlice()
 	list.EnsureCapacity(end - i)
 	for ; i < end; i++ {
-		putValue(list.AppendEmpty(), &b.pairs[i])
+		b.putValue(list.AppendEmpty(), &b.pairs[i])
 	}
 	return end
 }
@@ -229,12 +230,20 @@ func (b *Batch) putExtras(o *Origin, line string) {
 		switch {
 		case i >= len(b.extras)-len(o.Attributes):
 			a := &o.Attributes[i-len(b.extras)+len(o.Attributes)]
-			putText(b.attrs.AppendEmpty(strings.ToValidUTF8(a.Key, "\uFFFD")), a.Value)
+			v := b.attrs.AppendEmpty(strings.ToValidUTF8(a.Key, "\uFFFD"))
+			if a.IsInt {
+				v.SetInt(a.Int)
+			} else {
+				putText(v, a.Value)
+			}
 		case name == attrUID:
-			putText(b.attrs.AppendEmpty(name), b.rec.uid)
+			b.str(b.attrs.AppendEmpty(name), b.rec.uid)
 		case name == attrTimeGuess:
 			b.attrs.AppendEmpty(name).SetBool(true)
 		case name == attrOriginal:
+			if o.Original != "" {
+				line = o.Original
+			}
 			putText(b.attrs.AppendEmpty(name), line)
 		case name == attrSyslogApp:
 			putText(b.attrs.AppendEmpty(name), o.App)
@@ -256,7 +265,7 @@ func putText(v pcommon.Value, s string) {
 	v.SetEmptyBytes().FromRaw([]byte(s))
 }
 
-func putValue(v pcommon.Value, p *logfmt.Pair) {
+func (b *Batch) putValue(v pcommon.Value, p *logfmt.Pair) {
 	switch p.Kind {
 	case logfmt.Int:
 		v.SetInt(p.Int())
@@ -265,6 +274,6 @@ func putValue(v pcommon.Value, p *logfmt.Pair) {
 	case logfmt.Bool:
 		v.SetBool(p.Bool())
 	default:
-		v.SetStr(keep(p, p.Value))
+		b.str(v, keep(p, p.Value))
 	}
 }

@@ -46,10 +46,24 @@ type Origin struct {
 
 	// Attributes are further attributes of the record, such as log.iostream.
 	Attributes []Attribute
+
+	// Original is the line as it came, where that is more than the line that is
+	// added, such as the header before it. Settings.KeepOriginal keeps it in place
+	// of the line.
+	Original string
+
+	// Problem says what was wrong with the line before it came here, such as that
+	// its end is missing. Such a line is not parsed: it is the body, and Problem is
+	// its heartwood.parse_error.
+	Problem string
 }
 
-// Attribute is a record attribute with a string as its value.
-type Attribute struct{ Key, Value string }
+// Attribute is a record attribute: the string Value, or where IsInt is set Int.
+type Attribute struct {
+	Key, Value string
+	Int        int64
+	IsInt      bool
+}
 
 // Piece tells where a piece belongs. The zero Piece is a whole line.
 type Piece struct {
