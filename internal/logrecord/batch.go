@@ -44,7 +44,6 @@ type Batch struct {
 	best  []choice
 	rec   record
 	attrs xpdata.MapBuilder
-	cells []cell
 	// extras are the names of attributes that are set by the collector itself;
 	// bit n of extraLens is set when one of them has n bytes, modulo 64.
 	extras    []string
@@ -77,6 +76,7 @@ func (b *Batch) Observe(now time.Time) { b.observed = now }
 func (b *Batch) Take() plog.Logs {
 	logs := b.logs
 	b.begin()
+	b.tidy()
 	return logs
 }
 
@@ -121,7 +121,12 @@ func (b *Batch) Add(line []byte, o *Origin) {
 		}
 		b.setText(r, o, text, problem)
 	}
-	b.tidy()
+	if cap(b.pairs) > maxKeptPairs {
+		b.pairs = nil
+	}
+	if cap(b.key) > maxKeptKey {
+		b.key = nil
+	}
 }
 
 // read parses the line where it is to be parsed, and chooses what fills the
@@ -238,16 +243,11 @@ func (b *Batch) readHead(line string, column int) {
 	b.choose()
 }
 
-// tidy lets go of what an unusual line has made grow, and of the last line's text.
+// tidy lets go of the lines of the last batch, which the scratch still points to,
+// and of what an unusual line has made grow.
 func (b *Batch) tidy() {
-	if cap(b.pairs) > maxKeptPairs {
-		b.pairs = nil
-	}
-	if cap(b.key) > maxKeptKey {
-		b.key = nil
-	}
-	clear(b.pairs)
-	clear(b.extras)
+	clear(b.pairs[:cap(b.pairs)])
+	clear(b.extras[:cap(b.extras)])
 	b.rec = record{}
 }
 

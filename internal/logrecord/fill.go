@@ -130,8 +130,7 @@ func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 	if b.rec.event != "" {
 		r.SetEventName(b.rec.event)
 	}
-	b.attrs.EnsureCapacity(len(b.pairs) + len(b.extras) + 2)
-	b.cells = make([]cell, 0, len(b.pairs)+1)
+	b.attrs.EnsureCapacity(b.attributes())
 	hits := b.hits
 	lists := b.m.set.Duplicates == logfmt.List
 	for i := 0; i < len(b.pairs); i++ {
@@ -149,10 +148,31 @@ func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 			i = b.putList(i) - 1
 			continue
 		}
-		b.putValue(b.put(keep(p, p.Key)), p)
+		putValue(b.put(keep(p, p.Key)), p)
 	}
 	b.putExtras(o, line)
 	b.attrs.UnsafeIntoMap(r.Attributes())
+}
+
+// attributes counts what setPairs will set, or a few more where there are lists: an
+// exact fit keeps the record's memory small.
+func (b *Batch) attributes() int {
+	n := len(b.pairs) + len(b.extras)
+	for i, c := range b.best {
+		if !c.made() {
+			continue
+		}
+		switch k := b.m.targets[i].kind; {
+		case k == kindLocation && b.rec.location.column != 0:
+			n += 2
+		case k == kindLocation:
+			n++
+		case k == kindTimestamp && b.rec.time.Inexact:
+		case k < kindException || k == kindResource:
+			n--
+		}
+	}
+	return n
 }
 
 // putChosen sets what the pair that fills a target is besides a field.
@@ -160,7 +180,7 @@ func (b *Batch) putChosen(t *target, p *logfmt.Pair) {
 	switch t.kind {
 	case kindTimestamp:
 		if b.rec.time.Inexact {
-			b.putValue(b.put(keep(p, p.Key)), p)
+			putValue(b.put(keep(p, p.Key)), p)
 		}
 	case kindLocation:
 		b.put(attrFilePath).SetStr(b.rec.location.path)
@@ -169,12 +189,12 @@ func (b *Batch) putChosen(t *target, p *logfmt.Pair) {
 			b.put(attrColumnNumber).SetInt(b.rec.location.column)
 		}
 	case kindException, kindUID, kindText:
-		b.str(b.put(t.name), keep(p, p.Value))
+		b.put(t.name).SetStr(keep(p, p.Value))
 	case kindPID:
 		pid, _ := parsePID(p.Value)
 		b.put(t.name).SetInt(pid)
 	case kindRename:
-		b.putValue(b.put(t.name), p)
+		putValue(b.put(t.name), p)
 	}
 }
 
@@ -189,7 +209,7 @@ func (b *Batch) putList(i int) int {
 	list := b.put(keep(&b.pairs[i], key)).SetEmptySlice()
 	list.EnsureCapacity(end - i)
 	for ; i < end; i++ {
-		b.putValue(list.AppendEmpty(), &b.pairs[i])
+		putValue(list.AppendEmpty(), &b.pairs[i])
 	}
 	return end
 }
@@ -237,7 +257,7 @@ func (b *Batch) putExtras(o *Origin, line string) {
 				putText(v, a.Value)
 			}
 		case name == attrUID:
-			b.str(b.attrs.AppendEmpty(name), b.rec.uid)
+			putText(b.attrs.AppendEmpty(name), b.rec.uid)
 		case name == attrTimeGuess:
 			b.attrs.AppendEmpty(name).SetBool(true)
 		case name == attrOriginal:
@@ -265,7 +285,7 @@ func putText(v pcommon.Value, s string) {
 	v.SetEmptyBytes().FromRaw([]byte(s))
 }
 
-func (b *Batch) putValue(v pcommon.Value, p *logfmt.Pair) {
+func putValue(v pcommon.Value, p *logfmt.Pair) {
 	switch p.Kind {
 	case logfmt.Int:
 		v.SetInt(p.Int())
@@ -274,6 +294,6 @@ func (b *Batch) putValue(v pcommon.Value, p *logfmt.Pair) {
 	case logfmt.Bool:
 		v.SetBool(p.Bool())
 	default:
-		b.str(v, keep(p, p.Value))
+		v.SetStr(keep(p, p.Value))
 	}
 }
