@@ -140,11 +140,17 @@ func NewReader(src io.Reader, set Settings) *Reader {
 }
 
 // NewBytesReader returns a Reader of data, which has been read already: the frames
-// are parts of it. Only Next, Rest and Close are of use. Of set, MaxLine counts.
+// are parts of it. Only Next, Rest and ResetBytes are of use. Of set, MaxLine
+// counts.
 func NewBytesReader(data []byte, set Settings) *Reader {
 	r := NewReader(nil, set)
-	r.buf, r.end = data, len(data)
+	r.ResetBytes(data)
 	return r
+}
+
+// ResetBytes begins anew with data, and forgets what was there before.
+func (r *Reader) ResetBytes(data []byte) {
+	*r = Reader{set: r.set, buf: data, end: len(data), nl: -1}
 }
 
 // Close gives back what the Reader took from its budget. The Reader must not be
@@ -157,6 +163,9 @@ func (r *Reader) Close() {
 
 // Buffered is the number of bytes read and not handed out yet.
 func (r *Reader) Buffered() int { return r.end - r.pos }
+
+// MaxLine is the largest frame that comes in one piece, in bytes.
+func (r *Reader) MaxLine() int { return r.set.MaxLine }
 
 // More says that the last read filled all the room it was given, so that there is
 // probably more to be had without waiting.

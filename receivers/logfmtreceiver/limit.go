@@ -1,0 +1,98 @@
+package logfmtreceiver
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+)
+
+// limitedListener refuses connections above a maximum: with an answer where plain
+// HTTP is spoken, with a reset otherwise.
+type limitedListener struct {
+	net.Listener
+	in       *intake
+	max      int64
+	speaks   bool
+	open     atomic.Int64
+	partings atomic.Int64
+}
+
+// busyAnswer is written without reading the request.
+const busyAnswer = "HTTP/1.1 503 Service Unavailable\r\n" +
+	"Content-Type: application/json\r\n" +
+	"Content-Length: 94\r\n" +
+	"Retry-After: 1\r\n" +
+	"Connection: close\r\n\r\n" +
+	busyBody
+
+const busyBody = `{"accepted":0,"rejected":0,"reasons":["nothing was taken: max_connections are open already"]}` + "\n"
+
+// A refused client is listened to for a moment, so that the answer reaches it
+// before the connection is reset; but only so many at a time.
+const (
+	maxPartings = 64
+	partingTime = 500 * time.Millisecond
+	partingSize = 64 << 10
+)
+
+func limitConnections(l net.Listener, in *intake, maxOpen int, speaks bool) net.Listener {
+	return &limitedListener{Listener: l, in: in, max: int64(maxOpen), speaks: speaks}
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.open.Add(1) <= l.max {
+			l.count(l.in.tel.ReceiverLogfmtConnections, 1)
+			return &limitedConn{Conn: conn, l: l}, nil
+		}
+		l.open.Add(-1)
+		l.in.tel.ReceiverLogfmtConnectionsRefused.Add(context.Background(), 1, l.in.attrs)
+		l.refuse(conn)
+	}
+}
+
+func (l *limitedListener) count(c metric.Int64UpDownCounter, n int64) {
+	c.Add(context.Background(), n, l.in.attrs)
+}
+
+func (l *limitedListener) refuse(conn net.Conn) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok || !l.speaks || l.partings.Add(1) > maxPartings {
+		if ok && l.speaks {
+			l.partings.Add(-1)
+		}
+		refuse(conn)
+		return
+	}
+	go func() {
+		defer l.partings.Add(-1)
+		defer func() { _ = conn.Close() }()
+		_ = conn.SetDeadline(time.Now().Add(partingTime))
+		if _, err := io.WriteString(conn, busyAnswer); err == nil && tcp.CloseWrite() == nil {
+			_, _ = io.CopyN(io.Discard, conn, partingSize)
+		}
+	}()
+}
+
+// limitedConn frees its place once.
+type limitedConn struct {
+	net.Conn
+	l    *limitedListener
+	gone atomic.Bool
+}
+
+func (c *limitedConn) Close() error {
+	if !c.gone.Swap(true) {
+		c.l.open.Add(-1)
+		c.l.count(c.l.in.tel.ReceiverLogfmtConnections, -1)
+	}
+	return c.Conn.Close()
+}
