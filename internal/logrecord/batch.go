@@ -181,33 +181,50 @@ func utf8Problem(line string) string {
 	return (&logfmt.SyntaxError{Column: i + 1, Cause: logfmt.InvalidUTF8}).Error()
 }
 
-// tokens counts the texts between blanks outside of quotes, up to one more than
-// maxScannedTokens. It guards the parser's memory and is no parser: where quotes
-// are out of order it may count too few.
+// tokens counts the pairs that the parser would find, up to one more than
+// maxScannedTokens: what is in a line's quotes may be long, but a line of nothing
+// but keys would make the parser use 50 bytes for each of its own.
 func tokens(line string) int {
 	count := 0
-	quoted, blank := false, true
-	for i := 0; i < len(line) && count <= maxScannedTokens; i++ {
-		switch c := line[i]; {
-		case quoted && c == '\\':
+	for i := 0; i < len(line) && count <= maxScannedTokens; {
+		if line[i] == ' ' || line[i] == '\t' {
 			i++
-		case c == '"':
-			quoted = !quoted
-			if blank {
-				count++
+			continue
+		}
+		count++
+		if line[i] == '"' {
+			i = afterQuote(line, i)
+		} else {
+			for i < len(line) && line[i] != ' ' && line[i] != '\t' && line[i] != '=' {
+				i++
 			}
-			blank = false
-		case quoted:
-		case c == ' ' || c == '\t':
-			blank = true
-		default:
-			if blank {
-				count++
-			}
-			blank = false
+		}
+		if i == len(line) || line[i] != '=' {
+			continue
+		}
+		i++
+		if i < len(line) && line[i] == '"' {
+			i = afterQuote(line, i)
+			continue
+		}
+		for i < len(line) && line[i] != ' ' && line[i] != '\t' {
+			i++
 		}
 	}
 	return count
+}
+
+// afterQuote is the place behind the text in quotes that begins at i.
+func afterQuote(line string, i int) int {
+	for i++; i < len(line); i++ {
+		switch line[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(line)
 }
 
 func hasValue(pairs []logfmt.Pair) bool {

@@ -108,7 +108,8 @@ func (b *Batch) setText(r plog.LogRecord, o *Origin, line, problem string) {
 	putText(r.Body(), line)
 	b.attrs.EnsureCapacity(len(b.extras) + 4)
 	if c := b.best[b.m.uid]; c.made() {
-		b.attrs.AppendEmpty(attrUID).SetStr(b.pairs[c.pair-1].Value)
+		p := &b.pairs[c.pair-1]
+		b.attrs.AppendEmpty(attrUID).SetStr(keep(p, p.Value))
 	}
 	if problem != "" {
 		b.attrs.AppendEmpty(attrParseError).SetStr(problem)
@@ -215,17 +216,17 @@ func (b *Batch) putList(i int) int {
 }
 
 // put begins an attribute that comes from the line. A key that is the collector's
-// own in this record is displaced: the line's value is kept under "line." and the
-// key.
+// own is displaced, and so is the empty one, which OpenTelemetry doesn't allow: the
+// line's value is kept under "line." and the key.
 func (b *Batch) put(key string) pcommon.Value {
-	if b.extraLens&(1<<(len(key)&63)) != 0 || len(key) > len(reservedPrefix) && key[0] == reservedPrefix[0] {
+	if b.extraLens&(1<<(len(key)&63)) != 0 || key == "" || key[0] == reservedPrefix[0] {
 		key = b.displace(key)
 	}
 	return b.attrs.AppendEmpty(key)
 }
 
 func (b *Batch) displace(key string) string {
-	if !b.isExtra(key) && !strings.HasPrefix(key, reservedPrefix) {
+	if key != "" && !strings.HasPrefix(key, reservedPrefix) && !b.isExtra(key) {
 		return key
 	}
 	key = displacedPrefix + key

@@ -11,8 +11,8 @@ type Scheme uint8
 const (
 	// Auto takes the numbers that are written far more often by one logger than
 	// by all others together: 0 to 7 are syslog's (journald's PRIORITY and GELF's
-	// level among them), 10 to 60 those of pino and bunyan, whose records carry
-	// numbers by default, and 5000, 10000, 20000, 30000, 40000 and 50000 those of
+	// level among them), 10, 20, 30, 40, 50 and 60 those of pino and bunyan, whose
+	// records carry numbers by default, and 5000, 10000, 20000, 30000, 40000 and 50000 those of
 	// logback. Everything else is unknown. Python, whose 10 to 50 mean other
 	// things than pino's, writes names by default: its numbers need Python.
 	Auto Scheme = iota
@@ -93,7 +93,7 @@ func FromNumber(n int64, s Scheme) (number Number, ok bool) {
 		switch {
 		case n < 10:
 			return fromList(syslogNumbers[:], n)
-		case n <= 60:
+		case n <= 60 && n%10 == 0:
 			return fromDecade(n)
 		}
 		return fromLogback(n)
