@@ -2,9 +2,10 @@
 
 module github.com/heartwood-otel/heartwood/distribution
 
-go 1.25.0
+go 1.26.0
 
 require (
+	github.com/heartwood-otel/heartwood v0.0.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/connector/countconnector v0.158.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/connector/routingconnector v0.157.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/connector/spanmetricsconnector v0.158.0
@@ -479,3 +480,5 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.2 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
+
+replace github.com/heartwood-otel/heartwood => ../
