@@ -2,6 +2,7 @@ package logrecord
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -164,7 +165,7 @@ func (b *Batch) read(line string, o *Origin) (parsed bool, problem string) {
 	return true, ""
 }
 
-const tooMany = "logfmt: more than 1000 pairs"
+var tooMany = "logfmt: more than " + strconv.Itoa(maxAttributes) + " pairs"
 
 func utf8Problem(line string) string {
 	if utf8.ValidString(line) {

@@ -93,7 +93,7 @@ func (m *Mapper) NewBatch() *Batch {
 // line, nearly always in vain.
 type keyIndex struct {
 	uses  []keyUse
-	slots []uint16 // an index of uses, plus 1
+	slots []uint32 // an index of uses, plus 1
 	shift uint
 }
 
@@ -102,13 +102,13 @@ func newKeyIndex(uses []keyUse) keyIndex {
 	for 1<<bits < 8*len(uses) {
 		bits++
 	}
-	ix := keyIndex{uses: uses, slots: make([]uint16, 1<<bits), shift: 32 - bits}
+	ix := keyIndex{uses: uses, slots: make([]uint32, 1<<bits), shift: 32 - bits}
 	for i, use := range uses {
 		at := ix.hash(use.key)
 		for ix.slots[at] != 0 {
 			at = (at + 1) & uint32(len(ix.slots)-1)
 		}
-		ix.slots[at] = uint16(i + 1)
+		ix.slots[at] = uint32(i + 1) //nolint:gosec // an index
 	}
 	return ix
 }
