@@ -40,8 +40,10 @@ func AppendString(dst []byte, key, value string) []byte {
 	if needsQuotes(value) {
 		return appendQuoted(dst, value)
 	}
-	if kind, _ := infer(value); kind != String {
-		return appendQuoted(dst, value)
+	if value != "" && typeHints[value[0]] == pending {
+		if kind, _ := infer(value); kind != String {
+			return appendQuoted(dst, value)
+		}
 	}
 	return append(dst, value...)
 }
@@ -52,9 +54,9 @@ func AppendInt(dst []byte, key string, value int64) []byte {
 }
 
 // AppendFloat appends key=value with the text of FormatFloat. It comes back as
-// a float, but for integral values below 1e21, which come back as the equal Int
-// or, beyond int64, as a string, and for -0, NaN and the infinities, which come
-// back as strings.
+// a float, but for integral values below 1e21, which come back as the Int of the
+// same text or, beyond int64, as a string, and for -0, NaN and the infinities,
+// which come back as strings.
 func AppendFloat(dst []byte, key string, value float64) []byte {
 	return appendFloat(append(appendKey(dst, key), '='), value)
 }

@@ -5,33 +5,97 @@ import (
 	"strconv"
 )
 
-// infer gives the type and the bits of an unquoted value.
-func infer(v string) (Kind, uint64) {
-	if v == "" {
-		return String, 0
+// pending is the Kind of a plain value that may have a type, until it is known.
+const pending Kind = 0xff
+
+var noHints, typeHints [256]Kind
+
+func init() {
+	for _, c := range "-0123456789tf" {
+		typeHints[c] = pending
 	}
-	switch c := v[0]; {
-	case c == 't':
+}
+
+// infer gives the type and the bits of a plain value, which is not empty.
+func infer(v string) (Kind, uint64) {
+	digits := v
+	switch v[0] {
+	case 't':
 		if v == "true" {
 			return Bool, 1
 		}
 		return String, 0
-	case c == 'f':
+	case 'f':
 		if v == "false" {
 			return Bool, 0
 		}
 		return String, 0
-	case c != '-' && (c < '0' || c > '9'):
+	case '-':
+		digits = v[1:]
+	}
+	if len(v) > maxFloatLen || digits == "" {
 		return String, 0
 	}
-	if n, err := strconv.ParseInt(v, 10, 64); err == nil && strconv.FormatInt(n, 10) == v {
-		return Int, uint64(n) //nolint:gosec // kept as bits
+	var n uint64
+	i := 0
+	for ; i < len(digits); i++ {
+		d := uint64(digits[i] - '0')
+		if d > 9 {
+			break
+		}
+		n = n*10 + d // overflows only where the count of digits is looked at
 	}
-	if len(v) > maxFloatLen {
+	if i == 0 || digits[0] == '0' && i > 1 {
 		return String, 0
 	}
-	return inferFloat(v)
+	negative := len(digits) != len(v)
+	if i == len(digits) {
+		switch {
+		case i > 19 || n > math.MaxInt64 && (!negative || n > 1<<63) || n == 0 && negative:
+			return String, 0
+		case negative:
+			n = -n
+		}
+		return Int, n
+	}
+	switch digits[i] {
+	case '.':
+	case 'e':
+		return inferFloat(v)
+	default:
+		return String, 0
+	}
+	point := i
+	for i++; i < len(digits); i++ {
+		d := uint64(digits[i] - '0')
+		if d > 9 {
+			if digits[i] == 'e' {
+				return inferFloat(v)
+			}
+			return String, 0
+		}
+		n = n*10 + d
+	}
+	if digits[i-1] == '0' || i == point+1 {
+		return String, 0
+	}
+	// Up to 15 digits are exact in a float64, and so is the power of ten, so that
+	// their quotient is the nearest float64; and a text of up to 15 digits is the
+	// shortest for it.
+	if i > 16 {
+		return inferFloat(v)
+	}
+	f := float64(n) / powersOfTen[i-point-1]
+	if f < 1e-6 {
+		return String, 0 // has an exponent
+	}
+	if negative {
+		f = -f
+	}
+	return Float, math.Float64bits(f)
 }
+
+var powersOfTen = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
 // maxFloatLen is the length of the longest text that FormatFloat gives: sign,
 // "0.00000" and 17 digits.

@@ -53,6 +53,7 @@ type Pair struct {
 	Kind Kind
 
 	flags flags
+	hash  uint32
 	bits  uint64 // int64, float64 bits, or 0 and 1
 }
 
@@ -61,7 +62,7 @@ func (p Pair) Int() int64 {
 	if p.Kind != Int {
 		return 0
 	}
-	return int64(p.bits) //nolint:gosec // the bits of an int64, put there as such
+	return int64(p.bits)
 }
 
 // Float is the value of a pair of Kind Float, and 0 for any other.
@@ -89,7 +90,7 @@ func StringPair(key, value string) Pair { return Pair{Key: key, Value: value} }
 
 // IntPair is a pair with an integer as its value.
 func IntPair(key string, value int64) Pair {
-	return Pair{Key: key, Value: strconv.FormatInt(value, 10), Kind: Int, bits: uint64(value)} //nolint:gosec // kept as bits
+	return Pair{Key: key, Value: strconv.FormatInt(value, 10), Kind: Int, bits: uint64(value)}
 }
 
 // FloatPair is a pair with a float as its value. Value is the text of

@@ -9,7 +9,8 @@
 package logfmt
 
 import (
-	"strings"
+	"math/bits"
+	"slices"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -48,12 +49,25 @@ type Options struct {
 // Parser reads lines. It is for one goroutine at a time.
 type Parser struct {
 	opts    Options
-	scratch []byte // decoded texts of the current line
+	hints   *[256]Kind // the Kind by a value's first byte, or pending
+	scratch []byte     // decoded texts of the current line
+	high    uint64     // has a bit of highBits when the current line is not all ASCII
 	err     SyntaxError
+	seen    keyTable
 }
 
 // NewParser makes a Parser.
-func NewParser(opts Options) *Parser { return &Parser{opts: opts} }
+func NewParser(opts Options) *Parser {
+	p := &Parser{opts: opts, hints: &noHints}
+	if opts.Types == Infer {
+		p.hints = &typeHints
+	}
+	return p
+}
+
+// maxKept is what a parser keeps of each of its buffers, in bytes, after a line
+// that was unusual enough to make it grow.
+const maxKept = 64 << 10
 
 // AppendPairs appends the pairs of line to dst. The line's own end (CR, LF) may
 // be there and is ignored. Keys and values are substrings of line, or of the
@@ -62,29 +76,31 @@ func NewParser(opts Options) *Parser { return &Parser{opts: opts} }
 // The error is a *SyntaxError, the leftmost of the line; the pairs returned
 // beside it hold all that could be read. Texts are valid UTF-8 unless there is
 // an error. A line without errors costs no allocation beyond dst's growth and,
-// for lines with more keys or escapes than seen before, the parser's own.
+// for lines with more keys or longer escaped texts than seen before, the
+// parser's own.
 func (p *Parser) AppendPairs(dst []Pair, line string) ([]Pair, error) {
-	line = strings.TrimRight(line, "\r\n")
-	p.scratch = p.scratch[:0]
-	p.err = SyntaxError{}
-	base := len(dst)
-	i := 0
-	for i < len(line) {
-		if line[i] == ' ' || line[i] == '\t' {
-			i++
-			continue
-		}
-		var pair Pair
-		pair, i = p.pair(line, i)
-		dst = p.add(dst, base, pair)
+	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
+		line = line[:len(line)-1]
 	}
+	p.err.Cause = 0
+	p.high = 0
+	p.scratch = kept(p.scratch)
+	base := len(dst)
 	for i := 0; i < len(line); {
-		r, n := utf8.DecodeRuneInString(line[i:])
-		if r == utf8.RuneError && n == 1 {
-			p.fail(i, InvalidUTF8)
-			break
+		if len(dst) == cap(dst) {
+			dst = slices.Grow(dst, 16)
 		}
-		i += n
+		var n int
+		n, i = p.plain(dst[len(dst):cap(dst)], line, i)
+		dst = dst[:len(dst)+n]
+		if i < len(line) && len(dst) < cap(dst) {
+			dst = dst[:len(dst)+1]
+			i = p.odd(&dst[len(dst)-1], line, i)
+		}
+	}
+	dst = dst[:base+p.settle(dst[base:])]
+	if p.high&highBits != 0 && !utf8.ValidString(line) {
+		p.fail(invalidUTF8(line), InvalidUTF8)
 	}
 	if p.err.Cause != 0 {
 		return dst, &SyntaxError{Column: p.err.Column, Cause: p.err.Cause}
@@ -92,134 +108,155 @@ func (p *Parser) AppendPairs(dst []Pair, line string) ([]Pair, error) {
 	return dst, nil
 }
 
+// plain reads pairs from line[i] on into out, as long as they are of the usual
+// forms: key, key=, key=value and key="value", with no escapes. It returns how
+// many, and where it stopped: at the line's end, or at the first byte of a pair
+// that is something else or for which there is no place in out.
+//
+// It goes eight bytes at a time. What its speed hangs on is how soon the
+// beginning of the next pair is known, so the first byte that may end the pair
+// is searched from the key on, and the first '=' independently of it.
+func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
+	var (
+		b     = unsafe.StringData(line)
+		size  = len(line)
+		whole = size - 8 // the last place of a whole word
+		tail  = tailWord(line)
+		hints = p.hints
+		high  uint64
+	)
+	for n < len(out) && i < size {
+		var first uint64
+		if i <= whole {
+			first = load(b, i)
+		} else {
+			first = tail >> (uint(i-whole) * 8)
+		}
+		high |= first
+		s, word, stops := i, first, textStops(first)
+		for stops == 0 {
+			s += 8
+			if s <= whole {
+				word = load(b, s)
+			} else {
+				word = tail >> (uint(s-whole) * 8)
+			}
+			high |= word
+			stops = textStops(word)
+		}
+		s += bits.TrailingZeros64(stops) >> 3 // the first stop, or size
+		c := byte(' ')
+		if s < size {
+			c = line[s]
+		}
+
+		pair := &out[n]
+		// e is the first '=', or at least s where there is none before s.
+		e, eqs := i, equalSigns(first)
+		if eqs != 0 {
+			e += bits.TrailingZeros64(eqs) >> 3
+			first &= (eqs&-eqs - 1) >> 7 // the bytes before it
+			pair.hash = hash(first, first, e-i)
+		} else {
+			for e += 8; e < s; e += 8 {
+				if e <= whole {
+					word = load(b, e)
+				} else {
+					word = tail >> (uint(e-whole) * 8)
+				}
+				if eqs = equalSigns(word); eqs != 0 {
+					e += bits.TrailingZeros64(eqs) >> 3
+					break
+				}
+			}
+			if e < s {
+				pair.hash = hash(first, load(b, e-8), e-i)
+			}
+		}
+
+		if e < s && e > i {
+			v := e + 1
+			if c == ' ' || c == '\t' {
+				pair.Key = line[i:e]
+				pair.Value = line[v:s]
+				pair.Kind = hints[line[min(v, s-1)]] // '=' where there is no value
+				pair.flags = 0
+				pair.bits = 0
+				n++
+				i = s + 1
+				continue
+			}
+			if c != '"' || s != v {
+				break
+			}
+			// A quoted value, which ends at the next quote.
+			v++
+			s = v
+			for {
+				if s <= whole {
+					word = load(b, s)
+				} else {
+					word = tail >> (uint(s-whole) * 8)
+				}
+				high |= word
+				if stops = quoteStops(word); stops != 0 {
+					break
+				}
+				s += 8
+			}
+			s += bits.TrailingZeros64(stops) >> 3
+			if s >= size || line[s] != '"' {
+				break
+			}
+			if s+1 < size && line[s+1] != ' ' && line[s+1] != '\t' {
+				break
+			}
+			pair.Key = line[i:e]
+			pair.Value = line[v:s]
+			pair.Kind = String
+			pair.flags = 0
+			pair.bits = 0
+			n++
+			i = s + 2
+			continue
+		}
+		if c != ' ' && c != '\t' || e < s {
+			break
+		}
+		if s == i {
+			i++
+			for i < size && (line[i] == ' ' || line[i] == '\t') {
+				i++
+			}
+			continue
+		}
+		pair.Key = line[i:s]
+		pair.Value = ""
+		pair.Kind = Bool
+		pair.flags = flagBare
+		pair.bits = 1
+		pair.hash = hashKey(pair.Key)
+		n++
+		i = s + 1
+	}
+	p.high |= high
+	return n, min(i, size)
+}
+
+func invalidUTF8(s string) int {
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
+				return i
+			}
+		}
+	}
+	return len(s)
+}
+
 // fail notes an error at line[i], unless one further left is known.
 func (p *Parser) fail(i int, cause Cause) {
 	if p.err.Cause == 0 || i+1 < p.err.Column {
 		p.err = SyntaxError{Column: i + 1, Cause: cause}
 	}
-}
-
-// pair reads the pair that begins at line[i], which is no blank.
-func (p *Parser) pair(line string, i int) (Pair, int) {
-	var pair Pair
-	start := i
-	switch line[i] {
-	case '"':
-		var volatile bool
-		pair.Key, i, volatile = p.quoted(line, i)
-		if volatile {
-			pair.flags |= flagVolatile
-		}
-	case '=':
-		p.fail(i, MissingKey)
-	default:
-		for i < len(line) && line[i] != ' ' && line[i] != '\t' && line[i] != '=' {
-			if line[i] == '"' {
-				p.fail(i, QuoteInKey)
-			} else if line[i] < ' ' {
-				p.fail(i, ControlCharacter)
-			}
-			i++
-		}
-		pair.Key = line[start:i]
-	}
-	if i == len(line) || line[i] != '=' {
-		pair.Kind, pair.bits = Bool, 1
-		pair.flags |= flagBare
-		return pair, i
-	}
-	i++
-	if i < len(line) && line[i] == '"' {
-		var volatile bool
-		pair.Value, i, volatile = p.quoted(line, i)
-		if volatile {
-			pair.flags |= flagVolatile
-		}
-		if i < len(line) && line[i] == '=' {
-			p.fail(i, TextAfterQuote)
-		}
-		return pair, i
-	}
-	start = i
-	quotes, last := 0, 0
-	for i < len(line) && line[i] != ' ' && line[i] != '\t' {
-		if line[i] == '"' {
-			quotes++
-			last = i
-		} else if line[i] < ' ' {
-			p.fail(i, ControlCharacter)
-		}
-		i++
-	}
-	if quotes%2 == 1 {
-		p.fail(last, UnbalancedQuote)
-	}
-	pair.Value = line[start:i]
-	if p.opts.Types == Infer {
-		pair.Kind, pair.bits = infer(pair.Value)
-	}
-	return pair, i
-}
-
-// quoted reads the quoted text that begins with the quote at line[i].
-func (p *Parser) quoted(line string, i int) (text string, next int, volatile bool) {
-	open := i
-	escaped := false
-	for i++; i < len(line) && line[i] != '"'; i++ {
-		if line[i] == '\\' {
-			escaped = true
-			i++
-		}
-		if i < len(line) && line[i] < ' ' && line[i] != '\t' {
-			p.fail(i, ControlCharacter)
-		}
-	}
-	if i >= len(line) {
-		p.fail(open, UnterminatedQuote)
-		return line[open+1:], len(line), false
-	}
-	text = line[open+1 : i]
-	next = i + 1
-	if next < len(line) && line[next] != ' ' && line[next] != '\t' && line[next] != '=' {
-		p.fail(next, TextAfterQuote)
-	}
-	if !escaped {
-		return text, next, false
-	}
-	mark := len(p.scratch)
-	var at int
-	var cause Cause
-	p.scratch, at, cause = appendUnescaped(p.scratch, text)
-	if cause != 0 {
-		p.scratch = p.scratch[:mark]
-		p.fail(open+1+at, cause)
-		return text, next, false
-	}
-	decoded := p.scratch[mark:]
-	return unsafe.String(unsafe.SliceData(decoded), len(decoded)), next, true
-}
-
-func (p *Parser) add(dst []Pair, base int, pair Pair) []Pair {
-	at := -1
-	for i := base; i < len(dst); i++ {
-		if dst[i].Key == pair.Key {
-			at = i
-			if p.opts.Duplicates != List {
-				break
-			}
-		}
-	}
-	switch {
-	case at < 0:
-		return append(dst, pair)
-	case p.opts.Duplicates == First:
-		return dst
-	case p.opts.Duplicates == Last:
-		dst[at] = pair
-		return dst
-	}
-	dst = append(dst, Pair{})
-	copy(dst[at+2:], dst[at+1:])
-	dst[at+1] = pair
-	return dst
 }
