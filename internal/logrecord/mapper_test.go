@@ -507,6 +507,22 @@ func TestGroups(t *testing.T) {
 	}, groups)
 }
 
+// TestGroupsGoByContent gives each line a map of its own.
+func TestGroupsGoByContent(t *testing.T) {
+	m, err := NewMapper(Settings{})
+	require.NoError(t, err)
+	b := m.NewBatch()
+	for range 100 {
+		resource := map[string]string{}
+		for i := range 12 {
+			resource[fmt.Sprint("k", i)] = "v"
+		}
+		b.Add([]byte("a=1"), &Origin{Resource: resource})
+	}
+	b.Add([]byte("a=1"), &Origin{Resource: map[string]string{"k0": "v"}})
+	assert.Equal(t, 2, b.Take().ResourceLogs().Len())
+}
+
 func TestBatchBeginsAnew(t *testing.T) {
 	m, err := NewMapper(Settings{})
 	require.NoError(t, err)
@@ -524,6 +540,9 @@ func TestAddCopies(t *testing.T) {
 	m, err := NewMapper(Settings{KeepOriginal: true})
 	require.NoError(t, err)
 	b := m.NewBatch()
+	// From here on the parser's scratch is written over, not grown.
+	b.Add([]byte(`a="`+strings.Repeat(`\t`, 4096)+`"`), &Origin{})
+	b.Take()
 	for _, line := range []string{`app=shop level=info msg="a \"b\"" caller=main.go:7 fn="x\ty" "k\te"="v\tw" user_id=a`, "some text", `app=shop level=info x="`} {
 		buf := []byte(line)
 		b.Add(buf, &Origin{})
@@ -567,7 +586,11 @@ func TestScratchIsLetGo(t *testing.T) {
 	m, err := NewMapper(Settings{})
 	require.NoError(t, err)
 	b := m.NewBatch()
-	b.Add([]byte(strings.Repeat("a=1 b c ", 3*maxKeptPairs/2)), &Origin{Resource: map[string]string{"x": strings.Repeat("y", 2*maxKeptKey)}})
+	var many strings.Builder
+	for i := range 2 * maxKeptPairs {
+		fmt.Fprintf(&many, "k%d=%d ", i, i)
+	}
+	b.Add([]byte(many.String()), &Origin{Resource: map[string]string{"x": strings.Repeat("y", 2*maxKeptKey)}})
 	assert.LessOrEqual(t, cap(b.pairs), maxKeptPairs)
 	assert.LessOrEqual(t, cap(b.key), maxKeptKey)
 	b.Add([]byte("a=1 b=2"), &Origin{Attributes: []Attribute{{Key: "k"}}})
