@@ -62,21 +62,22 @@ func (p *Parser) settle(pairs []Pair) int {
 			t.line = 1
 		}
 		for i := range pairs {
-			slot := &t.slots[pairs[i].hash>>(32-slotBits)]
+			h := pairs[i].hash
+			pairs[i].hash = 0
+			slot := &t.slots[h>>(32-slotBits)]
 			if *slot>>8 != t.line {
 				*slot = t.line<<8 | uint32(i)
-			} else if t.find(pairs, i, pairs[i].Key, pairs[i].hash) != i {
+			} else if t.find(pairs, i, pairs[i].Key, h) != i {
 				n = t.unite(pairs, i, p.opts.Duplicates)
 				break
 			}
 		}
 	}
-	infers := p.opts.Types == Infer
-	for i := range pairs[:n] {
-		pair := &pairs[i]
-		pair.hash = 0
-		if infers && pair.Kind == pending {
-			pair.Kind, pair.bits = infer(pair.Value)
+	if p.opts.Types == Infer {
+		for i := range pairs[:n] {
+			if pair := &pairs[i]; pair.Kind == pending {
+				pair.Kind, pair.bits = infer(pair.Value)
+			}
 		}
 	}
 	return n
@@ -113,6 +114,9 @@ func (t *keyTable) find(pairs []Pair, place int, key string, hash uint32) int {
 // unite sees to duplicates among pairs, of which the first n differ and are in
 // the table. It returns how many are left.
 func (t *keyTable) unite(pairs []Pair, n int, policy Duplicates) int {
+	for i := range pairs {
+		pairs[i].hash = 0
+	}
 	if len(pairs) > maxSmall {
 		if !t.seeded {
 			t.seed, t.seeded = maphash.MakeSeed(), true
@@ -126,7 +130,7 @@ func (t *keyTable) unite(pairs []Pair, n int, policy Duplicates) int {
 	}
 	for i := n; i < len(pairs); i++ {
 		pair := &pairs[i]
-		j := t.find(pairs[:n], n, pair.Key, pair.hash)
+		j := t.find(pairs[:n], n, pair.Key, hashKey(pair.Key))
 		switch {
 		case j == n:
 			if n != i {
@@ -150,7 +154,7 @@ func (t *keyTable) group(pairs []Pair, n int) {
 	for i := range pairs {
 		j := i
 		if i >= n {
-			j = t.find(pairs[:i], i, pairs[i].Key, pairs[i].hash)
+			j = t.find(pairs[:i], i, pairs[i].Key, hashKey(pairs[i].Key))
 		}
 		first[i] = uint32(j)
 		at[j]++

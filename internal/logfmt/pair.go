@@ -53,7 +53,7 @@ type Pair struct {
 	Kind Kind
 
 	flags flags
-	hash  uint32
+	hash  uint32 // of Key, while the line is read; then 0, so that pairs can be compared
 	bits  uint64 // int64, float64 bits, or 0 and 1
 }
 
