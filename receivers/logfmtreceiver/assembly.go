@@ -24,6 +24,9 @@ const (
 	attrDrainToken     = "heroku.drain.token"
 )
 
+// logplexHost is what Logplex writes for every host.
+const logplexHost = "host"
+
 // syslogSeverities are the words for the severities of RFC 5424, table 2.
 var syslogSeverities = [8]string{"Emergency", "Alert", "Critical", "Error", "Warning", "Notice", "Informational", "Debug"}
 
@@ -163,6 +166,9 @@ func (a *assembly) readHeader(o *logrecord.Origin, line []byte) []byte {
 	o.Severity, _ = severity.FromNumber(int64(h.Severity), severity.Syslog)
 	o.SeverityText = syslogSeverities[h.Severity]
 	o.Time, o.TimeGuess = h.Time, h.TimeGuess
+	if a.header.Dialect == syslogheader.Logplex && string(h.Host) == logplexHost {
+		h.Host = nil
+	}
 	// Most lines of a connection come from one place: the strings of the line before
 	// are used again.
 	o.Host, o.App, o.ProcID, o.MsgID = same(host, h.Host), same(app, h.App), same(procID, h.ProcID), same(msgID, h.MsgID)

@@ -27,34 +27,43 @@ const (
 	maxWindow = 8 << 20
 )
 
-// bodyBuffer is the memory for a request's body after decompression. It grows with
-// what arrives, not with what is announced, and takes every byte from the budget.
+// bodyBuffer is the memory for a request's body after decompression, at most max
+// bytes. It grows with what arrives, not with what is announced, and takes every
+// byte from the budget.
 type bodyBuffer struct {
 	budget *lineframe.Budget
+	max    int
 	data   []byte
 	taken  int
 }
 
 var bodies sync.Pool // of *[]byte
 
-func (b *bodyBuffer) grow() bool {
-	size := max(firstBody, 2*cap(b.data))
+// room is where the next read goes, or nil when the budget is used up. At the
+// maximum it is one byte, which the limit of the body will not let be read.
+func (b *bodyBuffer) room() []byte {
+	if len(b.data) < cap(b.data) {
+		return b.data[len(b.data):cap(b.data)]
+	}
+	if cap(b.data) >= b.max {
+		return make([]byte, 1)
+	}
 	if b.data == nil {
-		if kept, ok := bodies.Get().(*[]byte); ok && b.budget.Take(cap(*kept)) {
+		if kept, ok := bodies.Get().(*[]byte); ok && cap(*kept) <= b.max && b.budget.Take(cap(*kept)) {
 			b.taken = cap(*kept)
 			b.data = (*kept)[:0]
-			return true
+			return b.data[:cap(b.data)]
 		}
 	}
-	if !b.budget.Take(size) {
-		return false
+	size := min(max(firstBody, 2*cap(b.data)), b.max)
+	if !b.budget.Take(size - b.taken) {
+		return nil
 	}
+	b.taken = size
 	data := make([]byte, len(b.data), size)
 	copy(data, b.data)
-	b.budget.Give(b.taken)
-	b.taken = size
 	b.data = data
-	return true
+	return b.data[len(b.data):size]
 }
 
 func (b *bodyBuffer) release() {
@@ -71,11 +80,14 @@ func (b *bodyBuffer) release() {
 // status is the answer's.
 func (b *bodyBuffer) read(r *http.Request) (damage string, status int, problem string) {
 	for {
-		if len(b.data) == cap(b.data) && !b.grow() {
+		room := b.room()
+		if room == nil {
+			// Read to the end, so that the sender gets its answer and not a reset.
+			_, _ = io.Copy(io.Discard, r.Body)
 			return "", http.StatusTooManyRequests, "nothing was taken: requests under way use up max_buffer_size; send the request again"
 		}
-		n, err := r.Body.Read(b.data[len(b.data):cap(b.data)])
-		b.data = b.data[:len(b.data)+n]
+		n, err := r.Body.Read(room)
+		b.data = b.data[:min(len(b.data)+n, cap(b.data))]
 		if err == nil {
 			continue
 		}

@@ -28,7 +28,9 @@ type httpServer struct {
 	frames *frameTable
 	guard  *http.CrossOriginProtection
 	server *http.Server
-	work   sync.WaitGroup
+	// address that is listened on
+	address string
+	work    sync.WaitGroup
 	// assemblies of finished requests
 	assemblies sync.Pool
 }
@@ -74,7 +76,8 @@ func (s *httpServer) start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.cfg.NetAddr.Endpoint, err)
 	}
-	s.in.logListening("http", listener.Addr().String(), zap.Bool("tls", secure != nil))
+	s.address = listener.Addr().String()
+	s.in.logListening("http", s.address, zap.Bool("tls", secure != nil))
 	listener = limitConnections(listener, s.in, s.cfg.MaxConnections, secure == nil)
 	if secure != nil {
 		listener = tls.NewListener(listener, secure)
@@ -120,7 +123,7 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeAnswer(w, status, answer{Reasons: []string{problem}})
 		return
 	}
-	body := &bodyBuffer{budget: s.in.budget}
+	body := &bodyBuffer{budget: s.in.budget, max: int(s.cfg.MaxRequestBodySize)}
 	defer body.release()
 	damage, status, problem := body.read(r)
 	if problem != "" {
@@ -268,8 +271,7 @@ func (q *request) take() (status int, out answer) {
 		return http.StatusBadRequest, out
 	}
 	in.tel.ReceiverLogfmtRecordsRefused.Add(ctx, int64(records), in.attrs)
-	in.set.Logger.Warn("The next consumer refuses log records; the sender is told to come again",
-		zap.String("transport", in.transport), zap.Int("records", records), zap.Error(err))
+	in.refused(records, "their sender is told to send them again", err)
 	return http.StatusServiceUnavailable, answer{Reasons: []string{"nothing was taken: the collector cannot take records now; send the request again"}}
 }
 

@@ -47,6 +47,9 @@ type intake struct {
 	// mutates says that a refused plog.Logs may have been changed and must not be
 	// handed over a second time.
 	mutates bool
+
+	dropLog   [reasons]throttle
+	refuseLog throttle
 }
 
 func newIntake(r *logfmtReceiver, transport string) (*intake, error) {
@@ -75,8 +78,18 @@ func newIntake(r *logfmtReceiver, transport string) (*intake, error) {
 
 func (in *intake) drop(why reason, records int, err error) {
 	in.tel.ReceiverLogfmtRecordsDropped.Add(context.Background(), int64(records), in.dropAttrs[why])
-	in.set.Logger.Error("Dropped log records",
-		zap.String("transport", in.transport), zap.String("reason", reasonNames[why]), zap.Int("records", records), zap.Error(err))
+	if count, ok := in.dropLog[why].add(records); ok {
+		in.set.Logger.Error("Dropped log records",
+			zap.String("transport", in.transport), zap.String("reason", reasonNames[why]), zap.Int64("records", count), zap.Error(err))
+	}
+}
+
+// refused logs that the next consumer does not take records.
+func (in *intake) refused(records int, consequence string, err error) {
+	if count, ok := in.refuseLog.add(records); ok {
+		in.set.Logger.Warn("The next consumer refuses log records; "+consequence,
+			zap.String("transport", in.transport), zap.Int64("records", count), zap.Error(err))
+	}
 }
 
 // call hands logs over once, within accept_timeout.
@@ -125,8 +138,7 @@ func (in *intake) insist(ctx context.Context, a *assembly, logs plog.Logs, count
 			in.tel.ReceiverLogfmtRecordsAccepted.Add(ctx, int64(count-logs.LogRecordCount()), in.attrs)
 			count = logs.LogRecordCount()
 		}
-		in.set.Logger.Warn("The next consumer refuses log records; reading stops until it takes them",
-			zap.String("transport", in.transport), zap.Int("records", count), zap.Duration("again_in", pause), zap.Error(err))
+		in.refused(count, "they are handed over again, and nothing is read until it takes them", err)
 		timer := time.NewTimer(pause/2 + rand.N(pause/2+1)) //nolint:gosec // spreads retries, no secret
 		select {
 		case <-timer.C:

@@ -21,7 +21,7 @@ type limitedListener struct {
 	partings atomic.Int64
 }
 
-// busyAnswer is written without reading the request.
+// busyAnswer is written after the first bytes of the request, whatever it says.
 const busyAnswer = "HTTP/1.1 503 Service Unavailable\r\n" +
 	"Content-Type: application/json\r\n" +
 	"Content-Length: 94\r\n" +
@@ -76,6 +76,10 @@ func (l *limitedListener) refuse(conn net.Conn) {
 		defer l.partings.Add(-1)
 		defer func() { _ = conn.Close() }()
 		_ = conn.SetDeadline(time.Now().Add(partingTime))
+		// An answer that comes before the request confuses clients.
+		if _, err := conn.Read(make([]byte, 4<<10)); err != nil {
+			return
+		}
 		if _, err := io.WriteString(conn, busyAnswer); err == nil && tcp.CloseWrite() == nil {
 			_, _ = io.CopyN(io.Discard, conn, partingSize)
 		}

@@ -17,9 +17,8 @@ import (
 	"github.com/heartwood-otel/heartwood/receivers/logfmtreceiver/internal/metadata"
 )
 
-// drainWindow is how long open tcp and unix connections, and the udp socket, are
-// still read once Shutdown has begun: long enough for what the kernel holds, short
-// enough for a restart.
+// drainWindow is how long the udp socket is still read once Shutdown has begun: long
+// enough for what the kernel holds, short enough for a restart.
 const drainWindow = 100 * time.Millisecond
 
 // logfmtReceiver owns the listeners. Between them and the next consumer stands one
@@ -122,8 +121,7 @@ func (r *logfmtReceiver) Start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// Shutdown closes the listeners, reads for a moment what the kernel still holds, and
-// delivers what was read until ctx ends or, where ctx has no deadline, for one more
+// Shutdown closes the listeners, reads what the kernel still holds, and delivers what was read until ctx ends or, where ctx has no deadline, for one more
 // accept_timeout. What the next consumer has not taken by then is counted as
 // dropped, with the reason shutdown.
 func (r *logfmtReceiver) Shutdown(ctx context.Context) error {

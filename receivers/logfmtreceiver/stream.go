@@ -20,6 +20,9 @@ const (
 	// settle is how long a reader that has reason to expect more waits for it before
 	// it hands over what it has.
 	settle = 2 * time.Millisecond
+	// drainIdle is how long a read of a connection that is being drained waits. What
+	// the kernel holds comes at once.
+	drainIdle = 20 * time.Millisecond
 )
 
 // streamServer serves tcp and unix connections: a goroutine each, which reads,
@@ -115,15 +118,21 @@ func (s *streamServer) forget(c *streamConn) {
 	s.in.tel.ReceiverLogfmtConnections.Add(context.Background(), -1, s.in.attrs)
 }
 
-func (s *streamServer) shutdown(context.Context) error {
+// shutdown reads what the kernel holds of each connection: until a read waits in
+// vain, or half of the time to the deadline is over; the other half is for the next
+// consumer.
+func (s *streamServer) shutdown(ctx context.Context) error {
 	err := s.listener.Close()
 	s.mu.Lock()
 	conns := s.conns
 	s.conns = nil
 	s.mu.Unlock()
-	until := time.Now().Add(drainWindow)
+	limit := time.Now().Add(drainWindow)
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = time.Now().Add(time.Until(deadline) / 2)
+	}
 	for c := range conns {
-		c.drainUntil(until)
+		c.drainUntil(limit)
 	}
 	s.work.Wait()
 	if errors.Is(err, net.ErrClosed) {
@@ -223,7 +232,8 @@ type streamConn struct {
 
 	mu       sync.Mutex // guards the following
 	draining bool
-	set      bool
+	limit    time.Time // of draining
+	set      bool      // there is a read deadline
 }
 
 // expectWithin ends a read after d; 0 or less waits for ever.
@@ -232,6 +242,7 @@ func (c *streamConn) expectWithin(d time.Duration) {
 	defer c.mu.Unlock()
 	switch {
 	case c.draining:
+		c.drainLocked()
 	case d > 0:
 		c.set = true
 		_ = c.SetReadDeadline(time.Now().Add(d))
@@ -241,11 +252,20 @@ func (c *streamConn) expectWithin(d time.Duration) {
 	}
 }
 
-func (c *streamConn) drainUntil(t time.Time) {
+// drainUntil makes reads end that find nothing, and all of them after limit.
+func (c *streamConn) drainUntil(limit time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.draining = true
-	_ = c.SetReadDeadline(t)
+	c.draining, c.limit = true, limit
+	c.drainLocked()
+}
+
+func (c *streamConn) drainLocked() {
+	until := time.Now().Add(drainIdle)
+	if until.After(c.limit) {
+		until = c.limit
+	}
+	_ = c.SetReadDeadline(until)
 }
 
 func (c *streamConn) isDraining() bool {

@@ -26,6 +26,7 @@ type udpServer struct {
 	cfg   *udpConfig
 	conn  *net.UDPConn
 	queue *datagramQueue
+	drops dropCounter
 	work  sync.WaitGroup
 }
 
@@ -48,7 +49,7 @@ func (s *udpServer) start(ctx context.Context, host component.Host) error {
 			s.in.set.Logger.Warn("Cannot set the size of the receive buffer", zap.String("transport", "udp"), zap.Error(err))
 		}
 	}
-	if err := askForDrops(s.conn); err != nil {
+	if s.drops.last, err = kernelDrops(s.conn); err != nil {
 		s.in.set.Logger.Info("The system does not tell how many datagrams it drops", zap.Error(err))
 	}
 	s.in.logListening("udp", s.conn.LocalAddr().String())
@@ -65,17 +66,16 @@ func (s *udpServer) start(ctx context.Context, host component.Host) error {
 func (s *udpServer) shutdown(context.Context) error {
 	_ = s.conn.SetReadDeadline(time.Now().Add(drainWindow))
 	s.work.Wait()
+	s.countDrops()
 	return s.conn.Close()
 }
 
 // read moves datagrams from the socket to the queue until shutdown has drained it.
 func (s *udpServer) read() error {
 	buf := make([]byte, maxDatagram)
-	oob := make([]byte, 64)
 	counter := &lineCounter{frames: s.newFrames()}
-	var drops dropCount
-	for {
-		n, oobn, _, _, err := s.conn.ReadMsgUDPAddrPort(buf, oob)
+	for i := 1; ; i++ {
+		n, _, err := s.conn.ReadFromUDPAddrPort(buf)
 		switch {
 		case err == nil:
 		case s.in.isClosing():
@@ -87,8 +87,8 @@ func (s *udpServer) read() error {
 			s.in.set.Logger.Debug("Cannot read a datagram", zap.Error(err))
 			continue
 		}
-		if lost := drops.update(oob[:oobn]); lost > 0 {
-			s.in.tel.ReceiverLogfmtKernelDropped.Add(context.Background(), lost)
+		if i%1024 == 0 {
+			s.countDrops()
 		}
 		if n > 0 && !s.queue.push(buf[:n]) {
 			if lines := counter.count(buf[:n]); lines > 0 {
@@ -96,6 +96,22 @@ func (s *udpServer) read() error {
 				s.in.drop(udpQueueFull, lines, nil)
 			}
 		}
+	}
+}
+
+// dropCounter follows the kernel's count, which wraps at 2^32.
+type dropCounter struct {
+	mu   sync.Mutex // guards the following
+	last uint32
+}
+
+func (s *udpServer) countDrops() {
+	s.drops.mu.Lock()
+	defer s.drops.mu.Unlock()
+	now, err := kernelDrops(s.conn)
+	if lost := now - s.drops.last; err == nil && lost > 0 {
+		s.drops.last = now
+		s.in.tel.ReceiverLogfmtKernelDropped.Add(context.Background(), int64(lost))
 	}
 }
 
@@ -118,6 +134,7 @@ func (s *udpServer) deliver() {
 		if !ok {
 			return
 		}
+		s.countDrops()
 		a.batch.Observe(time.Now())
 		from := 0
 		for _, end := range ends {

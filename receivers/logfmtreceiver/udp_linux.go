@@ -1,47 +1,36 @@
 package logfmtreceiver
 
 import (
-	"encoding/binary"
+	"fmt"
 	"net"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// askForDrops makes the kernel send, beside each datagram, how many it has dropped
-// on the socket so far (socket(7), SO_RXQ_OVFL).
-func askForDrops(conn *net.UDPConn) error {
+// kernelDrops asks the kernel how many datagrams it has dropped on the socket since
+// it was opened, modulo 2^32 (socket(7); SO_MEMINFO, Linux 4.12).
+func kernelDrops(conn *net.UDPConn) (uint32, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	var setErr error
+	var info [unix.SK_MEMINFO_DROPS + 1]uint32
+	var errno unix.Errno
 	err = raw.Control(func(fd uintptr) {
-		setErr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
+		size := uint32(unsafe.Sizeof(info))
+		// x/sys has no function for an option that is an array.
+		_, _, errno = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+		if errno == 0 && uintptr(size) < unsafe.Sizeof(info) {
+			errno = unix.ENOPROTOOPT
+		}
 	})
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return 0, err
+	case errno != 0:
+		return 0, fmt.Errorf("getsockopt SO_MEMINFO: %w", errno)
 	}
-	return setErr
-}
-
-// dropCount follows the kernel's count, which wraps at 2^32.
-type dropCount struct{ last uint32 }
-
-// update reads the control messages of a datagram and returns the drops since the
-// one before.
-func (d *dropCount) update(oob []byte) int64 {
-	for len(oob) > 0 {
-		header, data, rest, err := unix.ParseOneSocketControlMessage(oob)
-		if err != nil {
-			return 0
-		}
-		if header.Level == unix.SOL_SOCKET && header.Type == unix.SO_RXQ_OVFL && len(data) >= 4 {
-			now := binary.NativeEndian.Uint32(data)
-			lost := now - d.last
-			d.last = now
-			return int64(lost)
-		}
-		oob = rest
-	}
-	return 0
+	return info[unix.SK_MEMINFO_DROPS], nil
 }

@@ -7,8 +7,4 @@ import (
 	"net"
 )
 
-func askForDrops(*net.UDPConn) error { return errors.ErrUnsupported }
-
-type dropCount struct{}
-
-func (*dropCount) update([]byte) int64 { return 0 }
+func kernelDrops(*net.UDPConn) (uint32, error) { return 0, errors.ErrUnsupported }
