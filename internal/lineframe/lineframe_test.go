@@ -37,8 +37,8 @@ func show(f lineframe.Frame) string {
 	return s
 }
 
-func frames(t testing.TB, src io.Reader, set lineframe.Settings) []lineframe.Frame {
-	t.Helper()
+func frames(tb testing.TB, src io.Reader, set lineframe.Settings) []lineframe.Frame {
+	tb.Helper()
 	var out []lineframe.Frame
 	keep := func(f lineframe.Frame) {
 		f.Data = bytes.Clone(f.Data)
@@ -53,11 +53,11 @@ func frames(t testing.TB, src io.Reader, set lineframe.Settings) []lineframe.Fra
 			keep(f)
 		}
 		if err != nil {
-			require.ErrorIs(t, err, io.EOF)
+			require.ErrorIs(tb, err, io.EOF)
 			for r.Rest(&f) {
 				keep(f)
 			}
-			require.Zero(t, r.Buffered())
+			require.Zero(tb, r.Buffered())
 			return out
 		}
 	}

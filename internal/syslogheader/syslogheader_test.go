@@ -31,10 +31,11 @@ func check(t *testing.T, line string, set syslogheader.Settings, w want) {
 	h, msg, ok := syslogheader.Parse([]byte(line), set)
 	require.True(t, ok, line)
 	assert.True(t, w.at.Equal(h.Time), "%s: time is %s, not %s", line, h.Time, w.at)
-	assert.Equal(t, w, want{
+	got := want{
 		h.Facility, h.Severity, h.Version, w.at, h.TimeGuess,
 		string(h.Host), string(h.App), string(h.ProcID), string(h.MsgID), string(h.StructuredData), string(msg),
-	}, line)
+	}
+	assert.Equal(t, w, got, line)
 }
 
 func TestRFC5424(t *testing.T) {
@@ -172,7 +173,7 @@ func FuzzParse(f *testing.F) {
 			require.True(t, bytes.Contains(line, part))
 		}
 		if h.Version == 0 && h.Time.IsZero() {
-			require.Equal(t, len(line)-bytes.IndexByte(line, '>')-1, len(msg), "only the PRI may be gone")
+			require.Len(t, msg, len(line)-bytes.IndexByte(line, '>')-1, "only the PRI may be gone")
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package logfmtreceiver
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -21,7 +20,7 @@ const (
 	attrSyslogFacility = "syslog.facility.code"
 	attrSyslogData     = "syslog.structured_data"
 	attrSenderDropped  = "heartwood.sender_dropped"
-	attrDrainToken     = "heroku.drain.token"
+	attrDrainToken     = "heroku.drain.token" //nolint:gosec // the name of an attribute
 )
 
 // logplexHost is what Logplex writes for every host.
@@ -212,7 +211,7 @@ func (a *assembly) take() (logs plog.Logs, records int) {
 	records = a.batch.Len()
 	problems := a.batch.Problems()
 	logs = a.batch.Take()
-	ctx := context.Background()
+	ctx := a.in.work
 	tel := a.in.tel
 	tel.ReceiverLogfmtRecordsReceived.Add(ctx, int64(records), a.in.attrs)
 	tel.ReceiverLogfmtBytesReceived.Add(ctx, int64(a.bytes), a.in.attrs)

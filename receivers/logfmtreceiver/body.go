@@ -99,8 +99,7 @@ func (b *bodyBuffer) read(r *http.Request) (damage string, status int, problem s
 }
 
 func bodyProblem(ctx context.Context, err error) (damage string, status int, problem string) {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return "", http.StatusRequestEntityTooLarge, fmt.Sprintf("nothing was taken: the body is larger than max_request_body_size, %d bytes after decompression; send it in parts", tooLarge.Limit)
 	}
 	switch sent := bodyOf(ctx).failure(); {
@@ -178,7 +177,7 @@ func newDecoders(maxBody int64) map[string]decoder {
 					zstd.WithDecoderConcurrency(1),
 					zstd.WithDecoderLowmem(true),
 					zstd.WithDecoderMaxWindow(maxWindow),
-					zstd.WithDecoderMaxMemory(uint64(max(maxBody, maxWindow)))) //nolint:gosec // positive
+					zstd.WithDecoderMaxMemory(uint64(max(maxBody, maxWindow))))
 				if err != nil {
 					return nil, fmt.Errorf("zstd: %w", err)
 				}

@@ -257,7 +257,7 @@ func (c *streamConfig) validate() error {
 
 // Validate checks the address and the limits.
 func (c *tcpConfig) Validate() error {
-	return errors.Join(validateEndpoint(c.Endpoint, defaultLineEndpoint), c.streamConfig.validate())
+	return errors.Join(validateEndpoint(c.Endpoint, defaultLineEndpoint), c.validate())
 }
 
 // Validate checks the address and the sizes.
@@ -286,7 +286,7 @@ func (c *unixConfig) Validate() error {
 	if _, err := c.fileMode(); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.streamConfig.validate())
+	errs = append(errs, c.validate())
 	return errors.Join(errs...)
 }
 
@@ -327,13 +327,19 @@ func (c *frameIDConfig) Validate() error {
 }
 
 func validateEndpoint(endpoint, example string) error {
-	_, port, err := net.SplitHostPort(endpoint)
-	if err == nil && port != "" {
-		if n, numErr := strconv.Atoi(port); numErr != nil || n >= 0 && n <= 65535 {
-			return nil // a number, or the name of a service
-		}
+	if _, port, err := net.SplitHostPort(endpoint); err == nil && isPort(port) {
+		return nil
 	}
 	return fmt.Errorf("endpoint is %q, but must be host:port, such as %s, or 0.0.0.0:5643 for all interfaces", endpoint, example)
+}
+
+// isPort takes a number, or the name of a service.
+func isPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 64)
+	if err != nil {
+		return port != "" && strings.Trim(port, "-0123456789") != ""
+	}
+	return n <= 65535
 }
 
 func atLeast(field string, size, least bytesize.Size) error {

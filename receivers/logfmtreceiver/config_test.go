@@ -27,6 +27,7 @@ func TestDefaultConfig(t *testing.T) {
 func TestConfigShapes(t *testing.T) {
 	checks := map[string]func(t *testing.T, c *Config){
 		"tcp.yaml": func(t *testing.T, c *Config) {
+			t.Helper()
 			tcp := c.TCP.Get()
 			require.NotNil(t, tcp)
 			assert.Equal(t, "localhost:5643", tcp.Endpoint)
@@ -38,15 +39,18 @@ func TestConfigShapes(t *testing.T) {
 			assert.Equal(t, batchConfig{MaxRecords: 4096, MaxSize: bytesize.MiB}, c.Batch)
 		},
 		"udp.yaml": func(t *testing.T, c *Config) {
+			t.Helper()
 			assert.Equal(t, &udpConfig{Endpoint: "0.0.0.0:514", MaxQueueSize: 64 << 20, ReceiveBufferSize: 8 << 20}, c.UDP.Get())
 		},
 		"unix.yaml": func(t *testing.T, c *Config) {
+			t.Helper()
 			assert.Equal(t, &unixConfig{Path: "/run/heartwood/logfmt.sock", Mode: "0666", streamConfig: streamConfig{MaxConnections: 64, ReadBufferSize: 16 << 10}}, c.Unix.Get())
 			mode, err := c.Unix.Get().fileMode()
 			require.NoError(t, err)
 			assert.Equal(t, os.FileMode(0o666), mode)
 		},
 		"http.yaml": func(t *testing.T, c *Config) {
+			t.Helper()
 			web := c.HTTP.Get()
 			assert.Equal(t, "0.0.0.0:5644", web.NetAddr.Endpoint)
 			assert.Equal(t, int64(2<<20), web.MaxRequestBodySize, "a size with a unit")
@@ -56,6 +60,7 @@ func TestConfigShapes(t *testing.T) {
 			assert.Equal(t, 30*time.Second, web.ReadTimeout)
 		},
 		"everything.yaml": func(t *testing.T, c *Config) {
+			t.Helper()
 			assert.Equal(t, "localhost:5643", c.UDP.Get().Endpoint)
 			assert.Equal(t, "localhost:5644", c.HTTP.Get().NetAddr.Endpoint)
 			assert.Equal(t, "/etc/heartwood/clients.pem", c.TCP.Get().TLS.Get().ClientCAFile)
@@ -67,6 +72,7 @@ func TestConfigShapes(t *testing.T) {
 			assert.Equal(t, batchConfig{MaxRecords: 1000, MaxSize: 512 << 10, Linger: 200 * time.Millisecond}, c.Batch)
 		},
 		"switched_off.yaml": func(t *testing.T, c *Config) {
+			t.Helper()
 			assert.False(t, c.TCP.HasValue())
 			assert.True(t, c.UDP.HasValue())
 		},

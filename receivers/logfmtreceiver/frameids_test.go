@@ -2,7 +2,7 @@ package logfmtreceiver
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func key(i int) frameKey { return newFrameKey("d", fmt.Sprint(i), nil) }
+func key(i int) frameKey { return newFrameKey("d", strconv.Itoa(i), nil) }
 
 func TestFrameTableForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -95,23 +95,23 @@ func (s *sink) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 }
 
 // wait returns the records once there are n, and fails the test after a while.
-func (s *sink) wait(t testing.TB, n int) []record {
-	t.Helper()
-	s.until(t, fmt.Sprintf("%d records", n), func() bool { return len(s.records) >= n })
+func (s *sink) wait(tb testing.TB, n int) []record {
+	tb.Helper()
+	s.until(tb, fmt.Sprintf("%d records", n), func() bool { return len(s.records) >= n })
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	require.Len(t, s.records, n)
+	require.Len(tb, s.records, n)
 	return slices.Clone(s.records)
 }
 
-func (s *sink) waitCalls(t testing.TB, n int) {
-	t.Helper()
-	s.until(t, fmt.Sprintf("%d calls", n), func() bool { return s.calls >= n })
+func (s *sink) waitCalls(tb testing.TB, n int) {
+	tb.Helper()
+	s.until(tb, fmt.Sprintf("%d calls", n), func() bool { return s.calls >= n })
 }
 
 // until waits for a condition, which is asked with mu held.
-func (s *sink) until(t testing.TB, what string, cond func() bool) {
-	t.Helper()
+func (s *sink) until(tb testing.TB, what string, cond func() bool) {
+	tb.Helper()
 	gaveUp := false
 	timer := time.AfterFunc(30*time.Second, func() {
 		s.mu.Lock()
@@ -126,7 +126,7 @@ func (s *sink) until(t testing.TB, what string, cond func() bool) {
 		s.changed.Wait()
 	}
 	if !cond() {
-		t.Fatalf("waited in vain for %s: have %d records after %d calls", what, len(s.records), s.calls)
+		tb.Fatalf("waited in vain for %s: have %d records after %d calls", what, len(s.records), s.calls)
 	}
 }
 
@@ -161,19 +161,19 @@ type rigSettings struct {
 
 func withHost(h component.Host) rigOption { return func(s *rigSettings) { s.host = h } }
 
-func parseConfig(t testing.TB, text string) *Config {
-	t.Helper()
+func parseConfig(tb testing.TB, text string) *Config {
+	tb.Helper()
 	var raw map[string]any
-	require.NoError(t, yaml.Unmarshal([]byte(text), &raw))
+	require.NoError(tb, yaml.Unmarshal([]byte(text), &raw))
 	cfg := createDefaultConfig().(*Config)
-	require.NoError(t, confmap.NewFromStringMap(raw).Unmarshal(cfg))
-	require.NoError(t, confmap.Validate(cfg))
+	require.NoError(tb, confmap.NewFromStringMap(raw).Unmarshal(cfg))
+	require.NoError(tb, confmap.Validate(cfg))
 	return cfg
 }
 
 // start runs a receiver with this configuration until the test ends.
-func start(t testing.TB, s *sink, config string, options ...rigOption) *rig {
-	t.Helper()
+func start(tb testing.TB, s *sink, config string, options ...rigOption) *rig {
+	tb.Helper()
 	set := rigSettings{host: componenttest.NewNopHost(), log: zap.NewNop()}
 	for _, o := range options {
 		o(&set)
@@ -181,24 +181,24 @@ func start(t testing.TB, s *sink, config string, options ...rigOption) *rig {
 	tel := componenttest.NewTelemetry()
 	settings := metadatatest.NewSettings(tel)
 	settings.Logger = set.log
-	r, err := newReceiver(settings, parseConfig(t, config), s)
-	require.NoError(t, err)
-	require.NoError(t, r.Start(context.Background(), set.host))
+	r, err := newReceiver(settings, parseConfig(tb, config), s)
+	require.NoError(tb, err)
+	require.NoError(tb, r.Start(context.Background(), set.host))
 	rg := &rig{logfmtReceiver: r, sink: s, tel: tel}
-	t.Cleanup(func() {
-		rg.shutdown(t)
+	tb.Cleanup(func() {
+		rg.shutdown(tb)
 		_ = tel.Shutdown(context.Background())
 	})
 	return rg
 }
 
-func (g *rig) shutdown(t testing.TB) {
-	t.Helper()
-	g.stop.Do(func() { require.NoError(t, g.Shutdown(context.Background())) })
+func (g *rig) shutdown(tb testing.TB) {
+	tb.Helper()
+	g.stop.Do(func() { require.NoError(tb, g.Shutdown(context.Background())) })
 }
 
-func (g *rig) addr(t testing.TB, transport string) string {
-	t.Helper()
+func (g *rig) addr(tb testing.TB, transport string) string {
+	tb.Helper()
 	for _, s := range g.servers {
 		switch s := s.(type) {
 		case *tcpServer:
@@ -219,32 +219,32 @@ func (g *rig) addr(t testing.TB, transport string) string {
 			}
 		}
 	}
-	t.Fatalf("no %s listener", transport)
+	tb.Fatalf("no %s listener", transport)
 	return ""
 }
 
-func (g *rig) dial(t testing.TB, network string) net.Conn {
-	t.Helper()
-	addr := g.addr(t, network)
+func (g *rig) dial(tb testing.TB, network string) net.Conn {
+	tb.Helper()
+	addr := g.addr(tb, network)
 	if network == "http" {
 		network = "tcp"
 	}
 	conn, err := net.Dial(network, addr)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 
-func send(t testing.TB, conn net.Conn, text string) {
-	t.Helper()
+func send(tb testing.TB, conn net.Conn, text string) {
+	tb.Helper()
 	_, err := conn.Write([]byte(text))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 }
 
 // metric is the sum of a metric's points that carry the given attributes, written
 // as key, value, key, value.
-func (g *rig) metric(t testing.TB, name string, attrs ...string) int64 {
-	t.Helper()
+func (g *rig) metric(tb testing.TB, name string, attrs ...string) int64 {
+	tb.Helper()
 	m, err := g.tel.GetMetric("otelcol_receiver_logfmt_" + name)
 	if err != nil {
 		return 0 // never counted
@@ -264,15 +264,15 @@ func (g *rig) metric(t testing.TB, name string, attrs ...string) int64 {
 }
 
 // requireConserved adds up: received = accepted + refused + repeated + dropped.
-func (g *rig) requireConserved(t testing.TB, transport string) {
-	t.Helper()
+func (g *rig) requireConserved(tb testing.TB, transport string) {
+	tb.Helper()
 	at := []string{"transport", transport}
-	in := g.metric(t, "records_received", at...)
-	accepted := g.metric(t, "records_accepted", at...)
-	refused := g.metric(t, "records_refused", at...)
-	repeated := g.metric(t, "records_repeated", at...)
-	dropped := g.metric(t, "records_dropped", at...)
-	require.Equal(t, in, accepted+refused+repeated+dropped,
+	in := g.metric(tb, "records_received", at...)
+	accepted := g.metric(tb, "records_accepted", at...)
+	refused := g.metric(tb, "records_refused", at...)
+	repeated := g.metric(tb, "records_repeated", at...)
+	dropped := g.metric(tb, "records_dropped", at...)
+	require.Equal(tb, in, accepted+refused+repeated+dropped,
 		"%s: received %d, accepted %d, refused %d, repeated %d, dropped %d", transport, in, accepted, refused, repeated, dropped)
 }
 

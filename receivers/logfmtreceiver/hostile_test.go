@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -119,6 +120,7 @@ func TestHundredMegabyteLine(t *testing.T) {
 	const size = 99_999_999 // the largest count that is one
 	for name, prefix := range map[string]string{"line": "", "octet-counted": fmt.Sprintf("%d <13>", size)} {
 		eachStream(t, "", "", func(t *testing.T, network, config string) {
+			t.Helper()
 			t.Run(name, func(t *testing.T) {
 				s := newSink()
 				var pieces, bytes, peak atomic.Int64
@@ -289,7 +291,7 @@ func TestSlowConnections(t *testing.T) {
 	for i := range open {
 		conn, err := net.Dial("tcp", g.addr(t, "tcp"))
 		require.NoError(t, err)
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		open[i] = conn
 		send(t, conn, fmt.Sprintf("n=%d slo", i))
 	}
@@ -341,7 +343,7 @@ func TestManyHTTPConnections(t *testing.T) {
 		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na=1")
 		answered, err := io.ReadAll(conn)
 		if err == nil {
-			require.Contains(t, string(answered), fmt.Sprint(http.StatusServiceUnavailable))
+			require.Contains(t, string(answered), strconv.Itoa(http.StatusServiceUnavailable))
 		}
 		_ = conn.Close()
 	}

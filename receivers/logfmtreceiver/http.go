@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -140,7 +141,6 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	req := &request{
 		s:      s,
-		ctx:    r.Context(),
 		kind:   kind,
 		drain:  limited(r.Header.Get("Logplex-Drain-Token")),
 		frame:  limited(r.Header.Get("Logplex-Frame-Id")),
@@ -149,7 +149,7 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body:   body.data,
 		damage: damage,
 	}
-	status, a := req.take()
+	status, a := req.take(r.Context())
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", s.retryAfter())
 	}
@@ -162,7 +162,7 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // retryAfter is accept_timeout in whole seconds: so long it may take until it is
 // known whether the next consumer takes records again.
 func (s *httpServer) retryAfter() string {
-	return fmt.Sprint(int((s.in.cfg.AcceptTimeout + time.Second - 1) / time.Second))
+	return strconv.Itoa(int((s.in.cfg.AcceptTimeout + time.Second - 1) / time.Second))
 }
 
 // maxHeader bounds the headers of Logplex that are kept.
@@ -181,7 +181,7 @@ const (
 // admit looks at all but the body.
 func (s *httpServer) admit(w http.ResponseWriter, r *http.Request) (kind bodyKind, status int, problem string) {
 	if s.cfg.Path != "" && r.URL.Path != s.cfg.Path {
-		return 0, http.StatusNotFound, fmt.Sprintf("nothing is served here; send to %s", s.cfg.Path)
+		return 0, http.StatusNotFound, "nothing is served here; send to " + s.cfg.Path
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -216,7 +216,6 @@ func kindOfBody(contentType string) (kind bodyKind, ok bool) {
 // request is what take needs of an HTTP request.
 type request struct {
 	s            *httpServer
-	ctx          context.Context
 	kind         bodyKind
 	drain, frame string
 	count, agent string
@@ -227,15 +226,15 @@ type request struct {
 }
 
 // take makes records of the body and hands them over. It returns the answer.
-func (q *request) take() (status int, out answer) {
+func (q *request) take(ctx context.Context) (status int, out answer) {
 	if q.kind == logplexBody && q.frame != "" {
 		q.key = newFrameKey(q.drain, q.frame, q.body)
-		repeat, err := q.s.frames.begin(q.ctx, q.key)
+		repeat, err := q.s.frames.begin(ctx, q.key)
 		if err != nil {
 			return http.StatusServiceUnavailable, answer{Reasons: []string{"the same Logplex-Frame-Id is under way"}}
 		}
 		if repeat {
-			return q.repeated()
+			return q.repeated(ctx)
 		}
 		defer func() { q.s.frames.end(q.key, status == http.StatusOK) }()
 	}
@@ -253,10 +252,10 @@ func (q *request) take() (status int, out answer) {
 	logs, records := a.take()
 	// The client's going away is no reason to stop half-way: it would send again what
 	// the next consumer may have taken. The end of the receiver's work is one.
-	work, cancel := context.WithCancel(context.WithoutCancel(q.ctx))
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(in.work, cancel)()
-	ctx := in.obs.StartLogsOp(work)
+	defer context.AfterFunc(in.work, cancel)() //nolint:contextcheck // both contexts end the call
+	ctx = in.obs.StartLogsOp(work)
 	err := in.call(ctx, logs)
 	in.obs.EndLogsOp(ctx, logFormat, records, err)
 	switch {
@@ -358,14 +357,14 @@ func (q *request) checkCount(messages int, out *answer) {
 }
 
 // repeated answers a request whose records have been accepted before.
-func (q *request) repeated() (status int, out answer) {
+func (q *request) repeated(ctx context.Context) (status int, out answer) {
 	in := q.s.in
 	frames := lineframe.NewBytesReader(q.body, lineframe.Settings{MaxLine: int(in.cfg.MaxLineSize)})
 	var f lineframe.Frame
 	for frames.Rest(&f) {
 		out.Repeated++
 	}
-	ctx := context.WithoutCancel(q.ctx)
+	ctx = context.WithoutCancel(ctx)
 	in.tel.ReceiverLogfmtRecordsReceived.Add(ctx, int64(out.Repeated), in.attrs)
 	in.tel.ReceiverLogfmtRecordsRepeated.Add(ctx, int64(out.Repeated), in.attrs)
 	out.Accepted = out.Repeated

@@ -30,10 +30,10 @@ type reply struct {
 }
 
 // post sends a request; headers are written as key, value, key, value.
-func post(t testing.TB, g *rig, body string, headers ...string) reply {
-	t.Helper()
-	r, err := tryPost(t.Context(), g.addr(t, "http"), body, headers...)
-	require.NoError(t, err)
+func post(tb testing.TB, g *rig, body string, headers ...string) reply {
+	tb.Helper()
+	r, err := tryPost(tb.Context(), g.addr(tb, "http"), body, headers...)
+	require.NoError(tb, err)
 	return r
 }
 
@@ -54,7 +54,7 @@ func do(req *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	out := reply{status: resp.StatusCode, header: resp.Header}
 	if err := json.NewDecoder(resp.Body).Decode(&out.answer); err != nil {
 		return out, fmt.Errorf("answer of status %d: %w", resp.StatusCode, err)
@@ -166,8 +166,8 @@ func TestHTTPBackPressure(t *testing.T) {
 	}
 }
 
-func compress(t testing.TB, encoding, text string) string {
-	t.Helper()
+func compress(tb testing.TB, encoding, text string) string {
+	tb.Helper()
 	var out bytes.Buffer
 	var w io.WriteCloser
 	switch encoding {
@@ -176,11 +176,11 @@ func compress(t testing.TB, encoding, text string) string {
 	case "zstd":
 		var err error
 		w, err = zstd.NewWriter(&out)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 	}
 	_, err := io.WriteString(w, text)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
+	require.NoError(tb, err)
+	require.NoError(tb, w.Close())
 	return out.String()
 }
 
@@ -319,7 +319,10 @@ func TestHTTPShutdownAnswers(t *testing.T) {
 	}()
 	s.waitCalls(t, 1)
 	down := make(chan struct{})
-	go func() { defer close(down); g.shutdown(t) }()
+	go func() {
+		defer close(down)
+		_ = g.Shutdown(context.Background())
+	}()
 	<-g.closing
 	close(release)
 	assert.Equal(t, 200, <-status, "the request that was under way gets its answer")
@@ -344,8 +347,8 @@ func framed(messages ...string) string {
 	return b.String()
 }
 
-func logplex(t testing.TB, g *rig, body, count, frame string) reply {
-	t.Helper()
+func logplex(tb testing.TB, g *rig, body, count, frame string) reply {
+	tb.Helper()
 	headers := []string{
 		"Content-Type", "application/logplex-1", "User-Agent", "Logplex/v72",
 		"Logplex-Drain-Token", "d.73ea7440-270a-435a-a0ea-adf50b4e5f5a",
@@ -356,7 +359,7 @@ func logplex(t testing.TB, g *rig, body, count, frame string) reply {
 	if frame != "" {
 		headers = append(headers, "Logplex-Frame-Id", frame)
 	}
-	return post(t, g, body, headers...)
+	return post(tb, g, body, headers...)
 }
 
 func TestLogplex(t *testing.T) {
@@ -391,21 +394,15 @@ func TestLogplexCounts(t *testing.T) {
 		status      int
 		want        answer
 	}{
-		"right": {framed(frameOne, frameTwo), "2", 200, answer{Accepted: 2}},
-		"none":  {framed(frameOne, frameTwo), "", 200, answer{Accepted: 2}},
-		"some missing": {framed(frameOne, frameTwo), "5", 200, answer{Accepted: 2, Rejected: 3, Reasons: []string{
-			"Logplex-Msg-Count is 5, but the body holds 2 messages"}}},
-		"all missing": {"", "5", 400, answer{Rejected: 5, Reasons: []string{
-			"Logplex-Msg-Count is 5, but the body holds 0 messages"}}},
-		"too many": {framed(frameOne, frameTwo), "1", 200, answer{Accepted: 2, Reasons: []string{
-			"Logplex-Msg-Count is 1, but the body holds 2 messages; all were taken"}}},
-		"no number": {framed(frameOne), "many", 200, answer{Accepted: 1, Reasons: []string{
-			`Logplex-Msg-Count is "many", but must be a number`}}},
-		"huge": {framed(frameOne), "99999999999999999999", 200, answer{Accepted: 1, Reasons: []string{
-			`Logplex-Msg-Count is "99999999999999999999", but must be a number`}}},
-		"negative": {framed(frameOne), "-1", 200, answer{Accepted: 1, Reasons: []string{
-			`Logplex-Msg-Count is "-1", but must be a number`}}},
-		"nothing": {"", "0", 200, answer{}},
+		"right":        {framed(frameOne, frameTwo), "2", 200, answer{Accepted: 2}},
+		"none":         {framed(frameOne, frameTwo), "", 200, answer{Accepted: 2}},
+		"some missing": {framed(frameOne, frameTwo), "5", 200, answer{Accepted: 2, Rejected: 3, Reasons: []string{"Logplex-Msg-Count is 5, but the body holds 2 messages"}}},
+		"all missing":  {"", "5", 400, answer{Rejected: 5, Reasons: []string{"Logplex-Msg-Count is 5, but the body holds 0 messages"}}},
+		"too many":     {framed(frameOne, frameTwo), "1", 200, answer{Accepted: 2, Reasons: []string{"Logplex-Msg-Count is 1, but the body holds 2 messages; all were taken"}}},
+		"no number":    {framed(frameOne), "many", 200, answer{Accepted: 1, Reasons: []string{`Logplex-Msg-Count is "many", but must be a number`}}},
+		"huge":         {framed(frameOne), "99999999999999999999", 200, answer{Accepted: 1, Reasons: []string{`Logplex-Msg-Count is "99999999999999999999", but must be a number`}}},
+		"negative":     {framed(frameOne), "-1", 200, answer{Accepted: 1, Reasons: []string{`Logplex-Msg-Count is "-1", but must be a number`}}},
+		"nothing":      {"", "0", 200, answer{}},
 		// Of what can't be framed nothing is left out: it comes as text.
 		"a frame count too small": {"80" + framed(frameOne)[2:] + framed(frameTwo), "2", 200, answer{Accepted: 2}},
 		"a frame count too large": {"99 " + frameOne, "1", 200, answer{Accepted: 1}},

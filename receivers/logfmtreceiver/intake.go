@@ -77,7 +77,7 @@ func newIntake(r *logfmtReceiver, transport string) (*intake, error) {
 }
 
 func (in *intake) drop(why reason, records int, err error) {
-	in.tel.ReceiverLogfmtRecordsDropped.Add(context.Background(), int64(records), in.dropAttrs[why])
+	in.tel.ReceiverLogfmtRecordsDropped.Add(in.work, int64(records), in.dropAttrs[why])
 	if count, ok := in.dropLog[why].add(records); ok {
 		in.set.Logger.Error("Dropped log records",
 			zap.String("transport", in.transport), zap.String("reason", reasonNames[why]), zap.Int64("records", count), zap.Error(err))

@@ -1,7 +1,6 @@
 package logfmtreceiver
 
 import (
-	"context"
 	"io"
 	"net"
 	"sync/atomic"
@@ -54,13 +53,13 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			return &limitedConn{Conn: conn, l: l}, nil
 		}
 		l.open.Add(-1)
-		l.in.tel.ReceiverLogfmtConnectionsRefused.Add(context.Background(), 1, l.in.attrs)
+		l.in.tel.ReceiverLogfmtConnectionsRefused.Add(l.in.work, 1, l.in.attrs)
 		l.refuse(conn)
 	}
 }
 
 func (l *limitedListener) count(c metric.Int64UpDownCounter, n int64) {
-	c.Add(context.Background(), n, l.in.attrs)
+	c.Add(l.in.work, n, l.in.attrs)
 }
 
 func (l *limitedListener) refuse(conn net.Conn) {

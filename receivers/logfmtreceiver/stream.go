@@ -84,14 +84,14 @@ func (s *streamServer) open(conn net.Conn) {
 	s.mu.Lock()
 	if s.conns == nil || len(s.conns) >= s.set.MaxConnections {
 		s.mu.Unlock()
-		s.in.tel.ReceiverLogfmtConnectionsRefused.Add(context.Background(), 1, s.in.attrs)
+		s.in.tel.ReceiverLogfmtConnectionsRefused.Add(s.in.work, 1, s.in.attrs)
 		refuse(conn)
 		return
 	}
 	s.conns[c] = struct{}{}
 	s.work.Add(1) // under mu: shutdown has not begun to wait
 	s.mu.Unlock()
-	s.in.tel.ReceiverLogfmtConnections.Add(context.Background(), 1, s.in.attrs)
+	s.in.tel.ReceiverLogfmtConnections.Add(s.in.work, 1, s.in.attrs)
 	go func() {
 		defer s.work.Done()
 		defer s.forget(c)
@@ -115,7 +115,7 @@ func (s *streamServer) forget(c *streamConn) {
 	}
 	s.mu.Unlock()
 	_ = c.Close()
-	s.in.tel.ReceiverLogfmtConnections.Add(context.Background(), -1, s.in.attrs)
+	s.in.tel.ReceiverLogfmtConnections.Add(s.in.work, -1, s.in.attrs)
 }
 
 // shutdown reads what the kernel holds of each connection: until a read waits in
@@ -168,12 +168,10 @@ func (s *streamServer) handle(c *streamConn) {
 		}
 	}
 	s.in.deliver(a)
-	if err != nil {
-		s.in.set.Logger.Debug("Connection ended", zap.Stringer("peer", c.RemoteAddr()), zap.Error(err))
-	}
+	s.in.set.Logger.Debug("Connection ended", zap.Stringer("peer", c.RemoteAddr()), zap.Error(err))
 }
 
-// read delivers frames until the connection ends, is idle for too long, or has been
+// read delivers frames until the connection ends, which the error says how, is idle for too long, or has been
 // drained at shutdown. Records are handed over when a batch is full, and when the
 // socket has nothing more to give and linger is over: a steady stream makes large
 // batches, and a single line does not wait.

@@ -36,6 +36,7 @@ func eachStream(t *testing.T, listener, more string, test func(t *testing.T, net
 
 func TestStreamFrames(t *testing.T) {
 	eachStream(t, "", "", func(t *testing.T, network, config string) {
+		t.Helper()
 		s := newSink()
 		g := start(t, s, config)
 		conn := g.dial(t, network)
@@ -98,6 +99,7 @@ func TestBackPressure(t *testing.T) {
 	for _, mutates := range []bool{false, true} {
 		t.Run(fmt.Sprintf("mutates=%t", mutates), func(t *testing.T) {
 			eachStream(t, "", "", func(t *testing.T, network, config string) {
+				t.Helper()
 				s := newSink()
 				s.mutates = mutates
 				var uids []string
@@ -130,6 +132,7 @@ func TestBackPressure(t *testing.T) {
 
 func TestReadingStopsUnderBackPressure(t *testing.T) {
 	eachStream(t, "read_buffer_size: 4KiB", "max_line_size: 1KiB", func(t *testing.T, network, config string) {
+		t.Helper()
 		s := newSink()
 		release := make(chan struct{})
 		s.before = func(ctx context.Context, _ int, _ plog.Logs) error {
@@ -165,6 +168,7 @@ func TestReadingStopsUnderBackPressure(t *testing.T) {
 
 func TestRefusedForGood(t *testing.T) {
 	eachStream(t, "", "", func(t *testing.T, network, config string) {
+		t.Helper()
 		s := newSink()
 		s.before = func(_ context.Context, call int, _ plog.Logs) error {
 			if call == 1 {
@@ -216,6 +220,7 @@ func TestPartlyRefused(t *testing.T) {
 
 func TestLongLinesComeInPieces(t *testing.T) {
 	eachStream(t, "read_buffer_size: 1KiB", "max_line_size: 256", func(t *testing.T, network, config string) {
+		t.Helper()
 		s := newSink()
 		g := start(t, s, config)
 		conn := g.dial(t, network)
@@ -231,17 +236,17 @@ func TestLongLinesComeInPieces(t *testing.T) {
 		}
 		assert.Equal(t, []string{"before", "after"}, texts(plain))
 		require.Len(t, pieces, 3)
-		whole := ""
+		var whole strings.Builder
 		for i, r := range pieces {
 			assert.LessOrEqual(t, len(r.Body().Str()), 256)
-			whole += r.Body().Str()
+			whole.WriteString(r.Body().Str())
 			assert.Equal(t, pieces[0].attr("heartwood.line.id"), r.attr("heartwood.line.id"))
 			assert.Equal(t, int64(i), r.attr("heartwood.line.index"))
 			assert.Equal(t, i == 2, r.attr("heartwood.line.last"))
 			assert.Equal(t, "host", r.resource.AsRaw()["host.name"], "the header holds for all pieces")
 			assert.Equal(t, plog.SeverityNumberInfo, r.SeverityNumber())
 		}
-		assert.Equal(t, long, whole)
+		assert.Equal(t, long, whole.String())
 		g.shutdown(t)
 		g.requireConserved(t, network)
 		assert.Equal(t, int64(1), g.metric(t, "lines_cut", "transport", network))
@@ -276,6 +281,7 @@ func TestPiecesAfterRefusal(t *testing.T) {
 
 func TestClientGoesAwayMidFrame(t *testing.T) {
 	eachStream(t, "", "", func(t *testing.T, network, config string) {
+		t.Helper()
 		s := newSink()
 		g := start(t, s, config)
 		neighbour := g.dial(t, network)
@@ -309,6 +315,7 @@ func TestClientGoesAwayMidFrame(t *testing.T) {
 
 func TestTooManyConnections(t *testing.T) {
 	eachStream(t, "max_connections: 2", "", func(t *testing.T, network, config string) {
+		t.Helper()
 		s := newSink()
 		g := start(t, s, config)
 		one, two := g.dial(t, network), g.dial(t, network)
@@ -334,7 +341,7 @@ func TestTooManyConnections(t *testing.T) {
 			if err != nil {
 				return false
 			}
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			_, err = io.WriteString(conn, "msg=three\n")
 			return err == nil && s.count() >= 3
 		}, 5*time.Second, 10*time.Millisecond, "a place that is free is given again")
@@ -343,6 +350,7 @@ func TestTooManyConnections(t *testing.T) {
 
 func TestIdleConnection(t *testing.T) {
 	eachStream(t, "idle_timeout: 50ms", "", func(t *testing.T, network, config string) {
+		t.Helper()
 		s := newSink()
 		g := start(t, s, config)
 		conn := g.dial(t, network)
@@ -359,7 +367,7 @@ func TestLinger(t *testing.T) {
 	conn := g.dial(t, "tcp")
 	begin := time.Now()
 	send(t, conn, "msg=one\n")
-	time.Sleep(20 * time.Millisecond) //nolint:forbidigo // two writes that the kernel must not join
+	time.Sleep(20 * time.Millisecond) // two writes that the kernel must not join
 	send(t, conn, "msg=two\n")
 	s.wait(t, 2)
 	assert.GreaterOrEqual(t, time.Since(begin), 200*time.Millisecond)
@@ -386,6 +394,7 @@ func TestBatchLimits(t *testing.T) {
 // What was read when Shutdown begins is delivered, the unfinished line too.
 func TestShutdownDelivers(t *testing.T) {
 	eachStream(t, "", "", func(t *testing.T, network, config string) {
+		t.Helper()
 		s := newSink()
 		s.before = func(_ context.Context, call int, _ plog.Logs) error {
 			if call == 1 {
@@ -410,6 +419,7 @@ func TestShutdownDelivers(t *testing.T) {
 // is lost is counted.
 func TestShutdownGivesUp(t *testing.T) {
 	eachStream(t, "", "accept_timeout: 50ms", func(t *testing.T, network, config string) {
+		t.Helper()
 		s := newSink()
 		s.before = func(context.Context, int, plog.Logs) error { return errRefused }
 		g := start(t, s, config)
@@ -442,7 +452,7 @@ func TestShutdownHonoursItsDeadline(t *testing.T) {
 func TestStartThatFailsUnwinds(t *testing.T) {
 	taken, err := net.Listen("tcp", "localhost:0")
 	require.NoError(t, err)
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	path := filepath.Join(t.TempDir(), "s")
 	cfg := parseConfig(t, fmt.Sprintf("tcp: {endpoint: 'localhost:0'}\nudp: {endpoint: 'localhost:0'}\nunix: {path: %s}\nhttp: {endpoint: '%s'}", path, taken.Addr()))
 	r, err := newReceiver(nopSettings(), cfg, newSink())

@@ -41,6 +41,6 @@ func (s *tcpServer) start(ctx context.Context, host component.Host) error {
 	}
 	s.listener = listener
 	s.in.logListening("tcp", listener.Addr().String(), zap.Bool("tls", s.secure != nil))
-	s.serve(host)
+	s.serve(host) //nolint:contextcheck // connections outlive the context of Start
 	return nil
 }

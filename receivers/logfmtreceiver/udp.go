@@ -92,7 +92,7 @@ func (s *udpServer) read() error {
 		}
 		if n > 0 && !s.queue.push(buf[:n]) {
 			if lines := counter.count(buf[:n]); lines > 0 {
-				s.in.tel.ReceiverLogfmtRecordsReceived.Add(context.Background(), int64(lines), s.in.attrs)
+				s.in.tel.ReceiverLogfmtRecordsReceived.Add(s.in.work, int64(lines), s.in.attrs)
 				s.in.drop(udpQueueFull, lines, nil)
 			}
 		}
@@ -111,7 +111,7 @@ func (s *udpServer) countDrops() {
 	now, err := kernelDrops(s.conn)
 	if lost := now - s.drops.last; err == nil && lost > 0 {
 		s.drops.last = now
-		s.in.tel.ReceiverLogfmtKernelDropped.Add(context.Background(), int64(lost))
+		s.in.tel.ReceiverLogfmtKernelDropped.Add(s.in.work, int64(lost))
 	}
 }
 

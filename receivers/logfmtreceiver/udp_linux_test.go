@@ -11,10 +11,10 @@ import (
 func TestKernelDrops(t *testing.T) {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	sender, err := net.Dial("udp", conn.LocalAddr().String())
 	require.NoError(t, err)
-	defer sender.Close()
+	defer func() { _ = sender.Close() }()
 	const sent = 2000
 	for range sent {
 		_, err := sender.Write(make([]byte, 2000))

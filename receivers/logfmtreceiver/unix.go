@@ -59,7 +59,7 @@ func (s *unixServer) start(ctx context.Context, host component.Host) error {
 	}
 	s.listener = listener
 	s.in.logListening("unix", s.cfg.Path)
-	s.serve(host)
+	s.serve(host) //nolint:contextcheck // connections outlive the context of Start
 	return nil
 }
 

@@ -70,7 +70,7 @@ func TestShutdownLeavesAnothersSocket(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	other, err := net.Listen("unix", path)
 	require.NoError(t, err)
-	defer other.Close()
+	defer func() { _ = other.Close() }()
 	require.NoError(t, r.Shutdown(t.Context()))
 	_, err = os.Lstat(path)
 	require.NoError(t, err)
