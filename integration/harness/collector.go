@@ -28,10 +28,10 @@ const (
 // healthExtension is the health check that the harness adds.
 const healthExtension = "health_check/harness"
 
-// The names of the harness's own addresses.
+// The names of the harness's own addresses. A configuration may use them too.
 const (
-	healthName  = "the harness's health check"
-	metricsName = "the harness's metrics"
+	healthName  = "harness health"
+	metricsName = "harness metrics"
 )
 
 // Collector is one collector under test: its configuration, addresses and
@@ -72,7 +72,8 @@ func WithArgs(args ...string) Option {
 	return func(s *settings) { s.args = append(s.args, args...) }
 }
 
-// WithEnv sets environment variables, each as KEY=value.
+// WithEnv sets environment variables, each as KEY=value, which is a template
+// as the configuration is.
 func WithEnv(env ...string) Option {
 	return func(s *settings) { s.env = append(s.env, env...) }
 }
@@ -137,9 +138,11 @@ func New(tb testing.TB, config string, options ...Option) *Collector {
 		name:   s.name,
 		binary: s.binary,
 		args:   s.args,
-		env:    s.env,
 		dir:    dir,
 		ports:  make(map[string]int),
+	}
+	for _, variable := range s.env {
+		c.env = append(c.env, c.render(tb, variable, s.values))
 	}
 	for _, file := range s.files {
 		if !filepath.IsAbs(file) {
@@ -188,11 +191,11 @@ func (c *Collector) render(tb testing.TB, config string, values map[string]any) 
 	}
 	t, err := template.New("config").Option("missingkey=error").Funcs(functions).Parse(dedent(config))
 	if err != nil {
-		tb.Fatalf("the configuration's template: %v", err)
+		tb.Fatalf("a template of the configuration: %v", err)
 	}
 	var text strings.Builder
 	if err := t.Execute(&text, values); err != nil {
-		tb.Fatalf("the configuration's template: %v", err)
+		tb.Fatalf("a template of the configuration: %v", err)
 	}
 	return text.String()
 }
@@ -353,7 +356,8 @@ func (c *Collector) WaitHealthy(tb testing.TB) {
 		}
 		select {
 		case <-c.Done():
-			tb.Fatalf("%s ended before it was healthy: %v\n%s", c.name, c.exec.ProcessState, c.out.tail(shownLines))
+			c.expectEnd()
+			tb.Fatalf("%s ended before it was healthy: %v", c.name, c.exec.ProcessState)
 		case <-time.After(pollInterval):
 		}
 		if time.Now().After(deadline) {

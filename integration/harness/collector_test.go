@@ -3,6 +3,7 @@ package harness
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,9 +26,9 @@ func TestCollectorLife(t *testing.T) {
 		  file_storage: {directory: {{dir "spool"}}}
 		service:
 		  extensions: [file_storage, "{{.other}}"]
-	`, asCollector(With("other", "basicauth"), WithEnv("HARNESS_TEST_VALUE=set"), WithArgs("--feature-gates=x"))...)
+	`, asCollector(With("other", "basicauth"), WithEnv(`HARNESS_TEST_VALUE={{port "in"}}`), WithArgs("--feature-gates=x"))...)
 
-	assert.Contains(t, c.Output(), "--feature-gates=x] value set")
+	assert.Contains(t, c.Output(), "--feature-gates=x] value "+strconv.Itoa(c.Port(t, "in")))
 	assert.Contains(t, c.Output(), "extensions [file_storage basicauth health_check/harness]",
 		"the test's own extensions must not be lost by the harness's being added")
 	config, err := os.ReadFile(filepath.Join(c.dir, "config.yaml"))

@@ -54,10 +54,16 @@ func (l *Ledger) Make(writer string, count int) Lines {
 func (b Lines) Text() string {
 	var out strings.Builder
 	for n := b.first; n < b.first+b.count; n++ {
-		fmt.Fprintf(&out, "ts=2026-11-21T08:00:00.%06dZ level=info app=%s at=line msg=\"line %d of %s\" writer=%s n=%d ok=true elapsed=1.5\n",
-			n%1_000_000, b.writer, n, b.writer, b.writer, n)
+		out.WriteString(LineText(b.writer, n))
+		out.WriteByte('\n')
 	}
 	return out.String()
+}
+
+// LineText is a writer's line of that number, without a newline.
+func LineText(writer string, n int) string {
+	return fmt.Sprintf("ts=2026-11-21T08:00:00.%06dZ level=info app=%s at=line msg=\"line %d of %s\" writer=%s n=%d ok=true elapsed=1.5",
+		n%1_000_000, writer, n, writer, writer, n)
 }
 
 // Count is the number of lines.
@@ -105,7 +111,8 @@ type Account struct {
 	Found       int      // different lines found
 	Unconfirmed int      // of these, lines that were never confirmed, which is no mistake
 	Missing     []string // confirmed and not found
-	Repeated    []string // found more than once
+	Again       int      // records that repeat a line with the uid it had before
+	Repeated    []string // found more than once, with another uid
 	Unknown     []string // found, but never made
 	UIDs        []string // without log.record.uid, or with one that another record has
 }
@@ -119,7 +126,7 @@ func (l *Ledger) Account(records []LogRecord) Account {
 	for name, w := range l.writers {
 		found[name] = make([]int, len(w.confirmed))
 	}
-	uids := make(map[string]bool, len(records))
+	owners := make(map[string]string, len(records)) // of uids
 	for _, r := range records {
 		writer, _ := r.Attributes["writer"].(string)
 		n, _ := r.Attributes["n"].(int64)
@@ -128,12 +135,17 @@ func (l *Ledger) Account(records []LogRecord) Account {
 			a.Unknown = append(a.Unknown, r.String())
 			continue
 		}
-		counts[n-1]++
-		uid := r.UID()
-		if uid == "" || uids[uid] {
-			a.UIDs = append(a.UIDs, fmt.Sprintf("%s: uid %q", line(writer, int(n)), uid))
+		uid, this := r.UID(), line(writer, int(n))
+		owner, known := owners[uid]
+		switch {
+		case known && owner == this && uid != "":
+			a.Again++
+			continue
+		case known || uid == "":
+			a.UIDs = append(a.UIDs, fmt.Sprintf("%s: uid %q", this, uid))
 		}
-		uids[uid] = true
+		owners[uid] = this
+		counts[n-1]++
 	}
 	for name, counts := range found {
 		confirmed := l.writers[name].confirmed
@@ -166,8 +178,41 @@ func line(writer string, n int) string {
 func (l *Ledger) RequireExactlyOnce(tb testing.TB, records []LogRecord) {
 	tb.Helper()
 	a := l.Account(records)
-	if len(a.Missing)+len(a.Repeated)+len(a.Unknown)+len(a.UIDs) > 0 {
+	if len(a.Missing)+a.Again+len(a.Repeated)+len(a.Unknown)+len(a.UIDs) > 0 {
 		tb.Fatalf("the lines aren't there exactly once: %v", a)
+	}
+}
+
+// RequireOncePerUID is RequireExactlyOnce, but for repeats that the next one
+// can recognise by their uid: what "at least once" means within the collector.
+func (l *Ledger) RequireOncePerUID(tb testing.TB, records []LogRecord) {
+	tb.Helper()
+	a := l.Account(records)
+	if len(a.Missing)+len(a.Repeated)+len(a.Unknown)+len(a.UIDs) > 0 {
+		tb.Fatalf("the lines aren't there once for each uid: %v", a)
+	}
+}
+
+// RequireNoGaps ends the test unless of every writer the first so many lines
+// are found, in whatever order, and none after the first that is missing: what
+// must hold for a connection that was cut off.
+func (l *Ledger) RequireNoGaps(tb testing.TB, records []LogRecord) {
+	tb.Helper()
+	last, count := make(map[string]int64), make(map[string]int64)
+	seen := make(map[string]bool, len(records))
+	for _, r := range records {
+		writer, _ := r.Attributes["writer"].(string)
+		n, _ := r.Attributes["n"].(int64)
+		if id := line(writer, int(n)); !seen[id] {
+			seen[id] = true
+			count[writer]++
+			last[writer] = max(last[writer], n)
+		}
+	}
+	for writer, n := range last {
+		if count[writer] != n {
+			tb.Fatalf("line %d of %s is there, but only %d of the lines up to it", n, writer, count[writer])
+		}
 	}
 }
 
@@ -183,7 +228,7 @@ func (l *Ledger) RequireNothingLost(tb testing.TB, records []LogRecord) {
 
 func (a Account) String() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%d different lines found, %d of them never confirmed", a.Found, a.Unconfirmed)
+	fmt.Fprintf(&out, "%d different lines found, %d of them never confirmed, %d repeats with the same uid", a.Found, a.Unconfirmed, a.Again)
 	list := func(what string, lines []string) {
 		const shown = 10
 		if len(lines) == 0 {
@@ -195,7 +240,7 @@ func (a Account) String() string {
 		}
 	}
 	list("missing", a.Missing)
-	list("more than once", a.Repeated)
+	list("more than once with other uids", a.Repeated)
 	list("never made", a.Unknown)
 	list("without a uid of their own", a.UIDs)
 	return out.String()

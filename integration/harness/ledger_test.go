@@ -48,22 +48,24 @@ func TestLedgerFindsEveryMistake(t *testing.T) {
 	tests := map[string]struct {
 		records   []LogRecord
 		says      string // of RequireExactlyOnce
+		perUID    bool   // so says RequireOncePerUID too
 		lost      bool   // so says RequireNothingLost too
 		confirmed int    // of three lines
 	}{
 		"all there":              {records: ledgerRecords("a", 3, 1, 2), confirmed: 3},
-		"one missing":            {records: ledgerRecords("a", 1, 3), confirmed: 3, says: "1 missing: a/00000002", lost: true},
-		"all missing":            {confirmed: 3, says: "3 missing", lost: true},
+		"one missing":            {records: ledgerRecords("a", 1, 3), confirmed: 3, says: "1 missing: a/00000002", perUID: true, lost: true},
+		"all missing":            {confirmed: 3, says: "3 missing", perUID: true, lost: true},
 		"an unconfirmed missing": {records: ledgerRecords("a", 1, 2), confirmed: 2},
 		"an unconfirmed there":   {records: ledgerRecords("a", 1, 2, 3), confirmed: 2},
-		"one twice":              {records: twice, confirmed: 3, says: "1 more than once: a/00000002"},
-		"one never made":         {records: ledgerRecords("a", 1, 2, 3, 4), confirmed: 3, says: "1 never made", lost: true},
-		"number 0":               {records: ledgerRecords("a", 0, 1, 2, 3), confirmed: 3, says: "1 never made", lost: true},
-		"an unknown writer":      {records: append(ledgerRecords("a", 1, 2, 3), ledgerRecords("b", 1)...), confirmed: 3, says: "1 never made", lost: true},
-		"a text that was cut":    {records: otherText, confirmed: 3, says: "1 never made", lost: true},
-		"a number as text":       {records: asText, confirmed: 3, says: "1 never made", lost: true},
-		"a uid twice":            {records: sameUID, confirmed: 3, says: `1 without a uid of their own: a/00000002: uid "uida1"`},
-		"no uid":                 {records: noUID, confirmed: 3, says: `1 without a uid of their own: a/00000002: uid ""`},
+		"one twice":              {records: twice, confirmed: 3, says: "1 more than once with other uids: a/00000002", perUID: true},
+		"one never made":         {records: ledgerRecords("a", 1, 2, 3, 4), confirmed: 3, says: "1 never made", perUID: true, lost: true},
+		"number 0":               {records: ledgerRecords("a", 0, 1, 2, 3), confirmed: 3, says: "1 never made", perUID: true, lost: true},
+		"an unknown writer":      {records: append(ledgerRecords("a", 1, 2, 3), ledgerRecords("b", 1)...), confirmed: 3, says: "1 never made", perUID: true, lost: true},
+		"a text that was cut":    {records: otherText, confirmed: 3, says: "1 never made", perUID: true, lost: true},
+		"a number as text":       {records: asText, confirmed: 3, says: "1 never made", perUID: true, lost: true},
+		"one again":              {records: ledgerRecords("a", 1, 2, 2, 3), confirmed: 3, says: "1 repeats with the same uid"},
+		"a uid twice":            {records: sameUID, confirmed: 3, says: `1 without a uid of their own: a/00000002: uid "uida1"`, perUID: true},
+		"no uid":                 {records: noUID, confirmed: 3, says: `1 without a uid of their own: a/00000002: uid ""`, perUID: true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -76,6 +78,10 @@ func TestLedgerFindsEveryMistake(t *testing.T) {
 			once.run(func() { l.RequireExactlyOnce(once, test.records) })
 			assert.Equal(t, test.says != "", once.Failed())
 			assert.Contains(t, once.end(), test.says)
+
+			perUID := newRecorder()
+			perUID.run(func() { l.RequireOncePerUID(perUID, test.records) })
+			assert.Equal(t, test.perUID, perUID.Failed())
 
 			lost := newRecorder()
 			lost.run(func() { l.RequireNothingLost(lost, test.records) })
@@ -91,4 +97,23 @@ func TestLedgerShowsTheFirstOfMany(t *testing.T) {
 	assert.Contains(t, text, "30 missing: a/00000001, a/00000002")
 	assert.Contains(t, text, "a/00000010, ...")
 	assert.NotContains(t, text, "a/00000011")
+}
+
+func TestLedgerFindsGaps(t *testing.T) {
+	for name, test := range map[string]struct {
+		records []LogRecord
+		gap     bool
+	}{
+		"none":             {nil, false},
+		"all":              {ledgerRecords("a", 1, 2, 3), false},
+		"cut off":          {append(ledgerRecords("a", 2, 1), ledgerRecords("b", 1)...), false},
+		"repeats":          {ledgerRecords("a", 1, 2, 2, 1), false},
+		"a gap":            {ledgerRecords("a", 1, 3), true},
+		"the first":        {ledgerRecords("a", 2), true},
+		"hidden by others": {append(ledgerRecords("a", 1, 3), ledgerRecords("b", 1, 2, 3)...), true},
+	} {
+		tb := newRecorder()
+		tb.run(func() { NewLedger().RequireNoGaps(tb, test.records) })
+		assert.Equal(t, test.gap, tb.Failed(), name)
+	}
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -52,9 +53,13 @@ func (o *output) watch() (string, <-chan struct{}) {
 	return string(o.buf), o.changed
 }
 
-// tail gives at most the last n lines.
+// repeatedResource is what the collector's log says on every line about itself.
+var repeatedResource = regexp.MustCompile(`"resource": \{[^{}]*\}(, )?`)
+
+// tail gives at most the last n lines, without what the collector repeats on
+// each of them.
 func (o *output) tail(n int) string {
-	text := strings.TrimRight(o.String(), "\n")
+	text := strings.TrimRight(repeatedResource.ReplaceAllLiteralString(o.String(), ""), "\n")
 	if text == "" {
 		return "(nothing)"
 	}

@@ -17,6 +17,7 @@ import (
 type Listener struct {
 	Network string // tcp or udp
 	Addr    netip.AddrPort
+	Unread  int // udp: bytes that have come and haven't been read, with what the kernel adds to each datagram
 	Drops   int // udp: datagrams that the kernel threw away because nobody had read them in time
 }
 
@@ -93,6 +94,12 @@ func parseSocketTable(network, table string, inodes map[string]bool) ([]Listener
 		}
 		l := Listener{Network: network, Addr: addr}
 		if network == "udp" && len(fields) > 12 {
+			_, unread, _ := strings.Cut(fields[4], ":")
+			n, err := strconv.ParseInt(unread, 16, 64)
+			if err != nil {
+				return nil, fmt.Errorf("rx_queue: %w", err)
+			}
+			l.Unread = int(n)
 			if l.Drops, err = strconv.Atoi(fields[12]); err != nil {
 				return nil, fmt.Errorf("drops: %w", err)
 			}

@@ -38,10 +38,12 @@ func TestListenersCountsDatagramsTheKernelDropped(t *testing.T) {
 		_, err := conn.Write(make([]byte, 1024))
 		require.NoError(t, err)
 	}
-	drops := 0
+	drops, unread := 0, 0
 	for _, l := range p.Listeners(t) {
 		drops += l.Drops
+		unread += l.Unread
 	}
+	assert.Greater(t, unread, (3000-drops)*1024)
 	assert.Positive(t, drops)
 	assert.Less(t, drops, 3000)
 }

@@ -34,6 +34,9 @@ type Command struct {
 	Args []string // its arguments
 	Env  []string // KEY=value, on top of the test's own environment
 	Dir  string   // where it runs; default: the test's folder
+	// Stdout gets the standard output, which then isn't in Output. It is written
+	// from another goroutine, until Done.
+	Stdout io.Writer
 }
 
 // Process is a program started for a test. It runs in a process group of its
@@ -65,6 +68,9 @@ func StartProcess(tb testing.TB, cmd Command) *Process {
 	p.exec.Env = append(os.Environ(), cmd.Env...)
 	p.exec.Dir = cmd.Dir
 	p.exec.Stdout, p.exec.Stderr = p.out, p.out
+	if cmd.Stdout != nil {
+		p.exec.Stdout = cmd.Stdout
+	}
 	p.exec.WaitDelay = pipeTimeout
 	p.exec.SysProcAttr = childAttributes()
 	if err := spawn(p.exec); err != nil {

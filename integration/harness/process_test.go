@@ -29,6 +29,15 @@ func TestRunNamesAProgramThatIsNotThere(t *testing.T) {
 	assert.Contains(t, tb.end(), "/no/such/program argument")
 }
 
+func TestStdoutOfItsOwn(t *testing.T) {
+	t.Setenv(programEnv, "echo")
+	var stdout strings.Builder
+	p := StartProcess(t, Command{Path: os.Args[0], Stdout: &stdout})
+	assert.Equal(t, 3, p.Wait(t, long))
+	assert.Equal(t, "to stdout []\n", stdout.String())
+	assert.Equal(t, "to stderr \n", p.Output())
+}
+
 func TestStopWaitsForACleanEnd(t *testing.T) {
 	p := startProgram(t, "obedient")
 	p.WaitOutput(t, "ready", long)
@@ -183,4 +192,6 @@ func TestOutputKeepsTheEnd(t *testing.T) {
 	assert.True(t, strings.HasPrefix(text, line), "begins with a whole line")
 	assert.True(t, strings.HasSuffix(text, "the last\n"))
 	assert.Equal(t, "...\nthe last", out.tail(1))
+	_, _ = out.Write([]byte(`info	Ready	{"resource": {"service.name": "x"}, "error": "e"}`))
+	assert.Equal(t, "...\n"+`info	Ready	{"error": "e"}`, out.tail(1))
 }
