@@ -90,8 +90,7 @@ func (p *Parser) quoted(line string, open int) (text string, next int, decoded b
 			if i == len(line) {
 				continue
 			}
-			c = line[i]
-			p.high |= uint64(c)
+			c = line[i] // beyond ASCII, it is an invalid escape
 		}
 		if c < ' ' && c != '\t' {
 			p.fail(i, ControlCharacter)

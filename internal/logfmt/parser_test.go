@@ -212,10 +212,14 @@ func TestDuplicates(t *testing.T) {
 		List:  {"int a=1", "int a=3", "int a=4", "bare a", "int b=2", "string b=", "bare c"},
 	} {
 		before := []Pair{StringPair("a", "of another line")}
-		pairs, err := NewParser(Options{Duplicates: policy}).AppendPairs(before, line)
+		p := NewParser(Options{Duplicates: policy})
+		pairs, err := p.AppendPairs(before, line)
 		require.NoError(t, err)
 		assert.Equal(t, "of another line", pairs[0].Value)
 		assert.Equal(t, want, show(pairs[1:]))
+		for _, left := range p.seen.pairs[:cap(p.seen.pairs)] {
+			assert.Equal(t, Pair{}, left, "the parser keeps no line alive")
+		}
 	}
 }
 
@@ -242,6 +246,20 @@ func TestRandomLines(t *testing.T) {
 		}
 		k := r.IntN(len(allOptions))
 		checkParse(t, parsers[k], allOptions[k], b.String())
+	}
+}
+
+// A byte that is no UTF-8, a control character, and one that means something, at
+// each place of each line: nothing is looked at in one kind of text only.
+func TestEachPlace(t *testing.T) {
+	p := NewParser(Options{})
+	for _, l := range lines() {
+		for i := range len(l.line) {
+			for _, c := range []string{"\xff", "\x01", "=", `"`, " ", `\`, "\t", "!"} {
+				line := l.line[:i] + c + l.line[i:]
+				checkParse(t, p, Options{}, line)
+			}
+		}
 	}
 }
 
@@ -419,9 +437,10 @@ func TestLineNumberStartsAgain(t *testing.T) {
 	}
 	p.seen.line = 1<<24 - 3
 	for range 6 {
-		pairs, err := p.AppendPairs(nil, "a=1 b=2 a=3")
+		// Other places than before: what is left of the first lines would mislead.
+		pairs, err := p.AppendPairs(nil, "b=1 b=2 a=3")
 		require.NoError(t, err)
-		require.Equal(t, []string{"int a=3", "int b=2"}, show(pairs))
+		require.Equal(t, []string{"int b=2", "int a=3"}, show(pairs))
 	}
 	assert.Less(t, p.seen.line, uint32(10))
 }
@@ -438,6 +457,12 @@ func TestEncode(t *testing.T) {
 		{StringPair("k", `say "hi" \o/`), `k="say \"hi\" \\o/"`},
 		{StringPair("k", `C:\new`), `k=C:\new`},
 		{StringPair("k", "a\nb\rc\td\x00\x1b\x7f\u009b\u2028\u2029\u0085"), `k="a\nb\rc\td\u0000\u001b\u007f\u009b\u2028\u2029\u0085"`},
+		{StringPair("k", "\x7f"), `k="\u007f"`},
+		{StringPair("k", "\x01"), `k="\u0001"`},
+		{StringPair("k", "\u009b"), `k="\u009b"`},
+		{StringPair("k", "\u2028"), `k="\u2028"`},
+		{StringPair("k", "\u2029"), `k="\u2029"`},
+		{StringPair("k", "\u00a0\ufeff\ufffd"), "k=\u00a0\ufeff\ufffd"},
 		{StringPair("k", "don't"), `k=don't`},
 		{StringPair("k", "ключ 😀"), `k="ключ 😀"`},
 		{StringPair("k", "ключ😀"), `k=ключ😀`},
