@@ -436,11 +436,16 @@ func TestLineNumberStartsAgain(t *testing.T) {
 		require.NoError(t, err)
 	}
 	p.seen.line = 1<<24 - 3
-	for range 6 {
-		// Other places than before: what is left of the first lines would mislead.
-		pairs, err := p.AppendPairs(nil, "b=1 b=2 a=3")
+	for i := range 6 {
+		// First other keys, then the same at other places: what was left from the
+		// first lines, with the same numbers, would mislead.
+		line, want := "c=1", []string{"int c=1"}
+		if i >= 2 {
+			line, want = "b=1 b=2 a=3", []string{"int b=2", "int a=3"}
+		}
+		pairs, err := p.AppendPairs(nil, line)
 		require.NoError(t, err)
-		require.Equal(t, []string{"int b=2", "int a=3"}, show(pairs))
+		require.Equal(t, want, show(pairs))
 	}
 	assert.Less(t, p.seen.line, uint32(10))
 }
