@@ -79,10 +79,11 @@ func infer(v string) (Kind, uint64) {
 	if digits[i-1] == '0' || i == point+1 {
 		return String, 0
 	}
-	// Up to 15 digits are exact in a float64, and so is the power of ten, so that
-	// their quotient is the nearest float64; and a text of up to 15 digits is the
-	// shortest for it.
-	if i > 16 {
+	// Below 2^52 the digits are exact as a float64, and so is the power of ten, so
+	// that their quotient is the float64 nearest to the text. And its neighbours
+	// are nearer than one in the text's last digit: no other text of as many
+	// digits, or fewer, gives it.
+	if i > 20 || n >= 1<<52 {
 		return inferFloat(v)
 	}
 	f := float64(n) / powersOfTen[i-point-1]
@@ -95,7 +96,7 @@ func infer(v string) (Kind, uint64) {
 	return Float, math.Float64bits(f)
 }
 
-var powersOfTen = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+var powersOfTen = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
 
 // maxFloatLen is the length of the longest text that FormatFloat gives: sign,
 // "0.00000" and 17 digits.

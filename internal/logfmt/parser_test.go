@@ -125,7 +125,13 @@ func TestInferAgainstLibrary(t *testing.T) {
 		n := r.Uint64() >> r.IntN(64)
 		check(strconv.FormatInt(int64(n), 10))
 		check(strconv.FormatUint(n, 10))
-		f := float64(int64(n)) / powersOfTen[r.IntN(16)]
+		f := float64(int64(n)) / powersOfTen[r.IntN(len(powersOfTen))]
+		// As many digits as are just exact, or just not.
+		m := strconv.FormatUint(1<<51+n>>r.IntN(13), 10)
+		for _, places := range []int{1, 3, 6, 9, 15} {
+			check(m[:len(m)-places] + "." + m[len(m)-places:])
+			check("0." + strings.Repeat("0", places) + m)
+		}
 		check(FormatFloat(f))
 		check(strconv.FormatFloat(f, 'f', r.IntN(18), 64))
 		check(strconv.FormatFloat(f, 'e', -1, 64))
