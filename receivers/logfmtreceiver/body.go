@@ -126,6 +126,14 @@ func watchBodies(next http.Handler) http.Handler {
 		body := &watchedBody{ReadCloser: r.Body}
 		r = r.WithContext(context.WithValue(r.Context(), watchedBodyKey{}, body))
 		r.Body = body
+		if coding := r.Header.Get("Content-Encoding"); coding != "" {
+			// RFC 9110 section 8.4.1: codings know no case, and x-gzip is gzip.
+			coding = strings.ToLower(strings.TrimSpace(coding))
+			if coding == "x-gzip" {
+				coding = "gzip"
+			}
+			r.Header.Set("Content-Encoding", coding)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -158,6 +166,7 @@ type decoder = func(io.ReadCloser) (io.ReadCloser, error)
 func newDecoders(maxBody int64) map[string]decoder {
 	var gzips, zstds sync.Pool
 	return map[string]decoder{
+		"identity": func(io.ReadCloser) (io.ReadCloser, error) { return nil, nil }, //nolint:nilnil // the Collector's way to say that the body stays as it is
 		"gzip": func(body io.ReadCloser) (io.ReadCloser, error) {
 			d, ok := gzips.Get().(*gzip.Reader)
 			if !ok {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ type Config struct {
 }
 
 type batchConfig struct {
-	// MaxRecords in one call. Default 4096.
+	// MaxRecords in one call. Default 1024.
 	MaxRecords int `mapstructure:"max_records"`
 	// MaxSize of the lines in one call. Default 1MiB.
 	MaxSize bytesize.Size `mapstructure:"max_size"`
@@ -133,6 +134,9 @@ type httpConfig struct {
 	FrameIDs frameIDConfig `mapstructure:"frame_ids"`
 }
 
+// knownCodings are those that the Collector has decoders for, and identity.
+var knownCodings = []string{"", "identity", "gzip", "zstd", "zlib", "deflate", "snappy", "x-snappy-framed", "lz4"}
+
 type frameIDConfig struct {
 	// MaxEntries that are remembered. Default 65536.
 	MaxEntries int `mapstructure:"max_entries"`
@@ -163,6 +167,8 @@ func createDefaultConfig() component.Config {
 	web.ReadTimeout = 30 * time.Second
 	web.WriteTimeout = 30 * time.Second
 	web.IdleTimeout = time.Minute
+	// What logs are sent with. Each further decoder is one more thing to attack.
+	web.CompressionAlgorithms = []string{"", "identity", "gzip", "zstd"}
 
 	return &Config{
 		TCP: configoptional.Default(tcp),
@@ -184,7 +190,7 @@ func createDefaultConfig() component.Config {
 		MaxLineSize:     bytesize.MiB,
 		MaxBufferSize:   128 * bytesize.MiB,
 		AcceptTimeout:   5 * time.Second,
-		Batch:           batchConfig{MaxRecords: 4096, MaxSize: bytesize.MiB},
+		Batch:           batchConfig{MaxRecords: 1024, MaxSize: bytesize.MiB},
 	}
 }
 
@@ -234,7 +240,7 @@ func (c *Config) Validate() error {
 func (c *batchConfig) Validate() error {
 	var errs []error
 	if c.MaxRecords < 1 {
-		errs = append(errs, fmt.Errorf("max_records is %d, but must be at least 1; the default is 4096", c.MaxRecords))
+		errs = append(errs, fmt.Errorf("max_records is %d, but must be at least 1; the default is 1024", c.MaxRecords))
 	}
 	errs = append(errs, atLeast("max_size", c.MaxSize, bytesize.KiB))
 	if c.Linger < 0 || c.Linger > time.Minute {
@@ -306,6 +312,11 @@ func (c *httpConfig) Validate() error {
 	}
 	if c.Path != "" && !strings.HasPrefix(c.Path, "/") {
 		errs = append(errs, fmt.Errorf("path is %q, but must begin with a slash, such as /logs, or be empty to serve any path", c.Path))
+	}
+	for _, name := range c.CompressionAlgorithms {
+		if !slices.Contains(knownCodings, name) {
+			errs = append(errs, fmt.Errorf("compression_algorithms holds %q, but may hold only %q", name, knownCodings))
+		}
 	}
 	if c.MaxRequestBodySize < int64(bytesize.KiB) {
 		errs = append(errs, fmt.Errorf("max_request_body_size is %s, but must be at least 1KiB; the default is 10MiB", bytesize.Size(c.MaxRequestBodySize)))

@@ -36,7 +36,7 @@ func TestConfigShapes(t *testing.T) {
 			assert.False(t, c.UDP.HasValue() || c.Unix.HasValue() || c.HTTP.HasValue())
 			assert.Equal(t, bytesize.MiB, c.MaxLineSize)
 			assert.Equal(t, 5*time.Second, c.AcceptTimeout)
-			assert.Equal(t, batchConfig{MaxRecords: 4096, MaxSize: bytesize.MiB}, c.Batch)
+			assert.Equal(t, batchConfig{MaxRecords: 1024, MaxSize: bytesize.MiB}, c.Batch)
 		},
 		"udp.yaml": func(t *testing.T, c *Config) {
 			t.Helper()
@@ -119,6 +119,7 @@ func TestConfigErrors(t *testing.T) {
 		"http: {max_request_body_size: lots}":                   `max_request_body_size: size "lots" has the unknown unit "lots"`,
 		"http: {max_request_body_size: 1GiB}":                   `http::max_request_body_size is 1GiB, more than max_buffer_size (128MiB)`,
 		"http: {max_connections: 0}":                            `http: max_connections is 0, but must be at least 1`,
+		"http: {compression_algorithms: [gzip, br]}":            `http: compression_algorithms holds "br", but may hold only ["" "identity" "gzip" "zstd"`,
 		"http: {frame_ids: {max_entries: 0}}":                   `http: frame_ids: max_entries is 0, but must be at least 1; the default is 65536`,
 		"http: {frame_ids: {ttl: 0s}}":                          `http: frame_ids: ttl is 0s, but must be more than 0; the default is 1h`,
 		"http: {write_timeout: 3s}":                             `http::write_timeout is 3s, but must be longer than accept_timeout (5s), or 0 for no limit`,
@@ -131,7 +132,7 @@ func TestConfigErrors(t *testing.T) {
 		"{tcp: , max_line_size: 10Mb/s}":                        `size "10Mb/s"`,
 		"{tcp: , max_buffer_size: 1KiB}":                        `max_buffer_size is 1KiB, but must be at least 1MiB`,
 		"{tcp: , accept_timeout: 0s}":                           `accept_timeout is 0s, but must be more than 0; the default is 5s`,
-		"{tcp: , batch: {max_records: 0}}":                      `batch: max_records is 0, but must be at least 1; the default is 4096`,
+		"{tcp: , batch: {max_records: 0}}":                      `batch: max_records is 0, but must be at least 1; the default is 1024`,
 		"{tcp: , batch: {max_size: 1}}":                         `batch: max_size is 1B, but must be at least 1KiB`,
 		"{tcp: , batch: {linger: 2m}}":                          `batch: linger is 2m0s, but must be between 0s (hand over at once) and 1m`,
 		"{tcp: , max_lines: 3}":                                 `max_lines`,

@@ -52,7 +52,7 @@ func newHTTPServer(r *logfmtReceiver, cfg *httpConfig) (server, error) {
 func (s *httpServer) start(ctx context.Context, host component.Host) error {
 	options := []confighttp.ToServerOption{confighttp.WithErrorHandler(answerError)}
 	for name, decode := range newDecoders(s.cfg.MaxRequestBodySize) {
-		if s.cfg.CompressionAlgorithms == nil || slices.Contains(s.cfg.CompressionAlgorithms, name) {
+		if slices.Contains(s.cfg.CompressionAlgorithms, name) {
 			options = append(options, confighttp.WithDecoder(name, decode))
 		}
 	}
@@ -79,7 +79,7 @@ func (s *httpServer) start(ctx context.Context, host component.Host) error {
 	}
 	s.address = listener.Addr().String()
 	s.in.logListening("http", s.address, zap.Bool("tls", secure != nil))
-	listener = limitConnections(listener, s.in, s.cfg.MaxConnections, secure == nil)
+	listener = limitConnections(listener, s.in, &s.work, s.cfg.MaxConnections, secure == nil)
 	if secure != nil {
 		listener = tls.NewListener(listener, secure)
 	}
@@ -283,7 +283,7 @@ func (s *httpServer) assembly() *assembly {
 
 func (s *httpServer) release(a *assembly) {
 	a.forget()
-	a.lines, a.uid, a.resource = 0, nil, nil
+	a.lines, a.uid, a.resource, a.blank = 0, nil, nil, false
 	a.header.Dialect = syslogheader.RFC5424
 	s.assemblies.Put(a)
 }

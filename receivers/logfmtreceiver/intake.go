@@ -56,7 +56,7 @@ func newIntake(r *logfmtReceiver, transport string) (*intake, error) {
 	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID:             r.set.ID,
 		Transport:              transport,
-		LongLivedCtx:           true,
+		LongLivedCtx:           transport != "http",
 		ReceiverCreateSettings: r.set,
 	})
 	if err != nil {

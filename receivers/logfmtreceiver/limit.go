@@ -3,6 +3,7 @@ package logfmtreceiver
 import (
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type limitedListener struct {
 	net.Listener
 	in       *intake
+	work     *sync.WaitGroup
 	max      int64
 	speaks   bool
 	open     atomic.Int64
@@ -38,8 +40,8 @@ const (
 	partingSize = 64 << 10
 )
 
-func limitConnections(l net.Listener, in *intake, maxOpen int, speaks bool) net.Listener {
-	return &limitedListener{Listener: l, in: in, max: int64(maxOpen), speaks: speaks}
+func limitConnections(l net.Listener, in *intake, work *sync.WaitGroup, maxOpen int, speaks bool) net.Listener {
+	return &limitedListener{Listener: l, in: in, work: work, max: int64(maxOpen), speaks: speaks}
 }
 
 func (l *limitedListener) Accept() (net.Conn, error) {
@@ -71,7 +73,7 @@ func (l *limitedListener) refuse(conn net.Conn) {
 		refuse(conn)
 		return
 	}
-	go func() {
+	l.work.Go(func() {
 		defer l.partings.Add(-1)
 		defer func() { _ = conn.Close() }()
 		_ = conn.SetDeadline(time.Now().Add(partingTime))
@@ -82,7 +84,7 @@ func (l *limitedListener) refuse(conn net.Conn) {
 		if _, err := io.WriteString(conn, busyAnswer); err == nil && tcp.CloseWrite() == nil {
 			_, _ = io.CopyN(io.Discard, conn, partingSize)
 		}
-	}()
+	})
 }
 
 // limitedConn frees its place once.

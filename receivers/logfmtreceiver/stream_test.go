@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -361,19 +362,92 @@ func TestIdleConnection(t *testing.T) {
 	})
 }
 
+// pipe runs a connection of a tcp server within a synctest bubble, where time is
+// the test's own.
+func pipe(t *testing.T, s *sink, config string) (client net.Conn, ended <-chan struct{}) {
+	t.Helper()
+	r, err := newReceiver(nopSettings(), parseConfig(t, config), s)
+	require.NoError(t, err)
+	server, err := newTCPServer(r, r.cfg.TCP.Get())
+	require.NoError(t, err)
+	client, conn := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		server.(*tcpServer).handle(&streamConn{Conn: conn})
+		_ = conn.Close()
+	}()
+	return client, done
+}
+
 func TestLinger(t *testing.T) {
-	s := newSink()
-	g := start(t, s, "tcp: {endpoint: 'localhost:0'}\nbatch: {linger: 200ms}")
-	conn := g.dial(t, "tcp")
-	begin := time.Now()
-	send(t, conn, "msg=one\n")
-	time.Sleep(20 * time.Millisecond) // two writes that the kernel must not join
-	send(t, conn, "msg=two\n")
-	s.wait(t, 2)
-	assert.GreaterOrEqual(t, time.Since(begin), 200*time.Millisecond)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	assert.Equal(t, 1, s.calls, "both came in one batch")
+	synctest.Test(t, func(t *testing.T) {
+		s := newSink()
+		var at []time.Duration
+		begin := time.Now()
+		s.before = func(context.Context, int, plog.Logs) error {
+			at = append(at, time.Since(begin))
+			return nil
+		}
+		conn, ended := pipe(t, s, "tcp:\nbatch: {linger: 200ms}")
+		for range 5 {
+			send(t, conn, "a=1\n")
+			time.Sleep(90 * time.Millisecond)
+		}
+		require.NoError(t, conn.Close())
+		<-ended
+		assert.Equal(t, []time.Duration{200 * time.Millisecond, 450 * time.Millisecond}, at)
+		assert.Len(t, s.records, 5)
+	})
+}
+
+// The pause between retries doubles, to two seconds at most.
+func TestRetriesSlowDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSink()
+		var at []time.Time
+		s.before = func(_ context.Context, call int, _ plog.Logs) error {
+			at = append(at, time.Now())
+			if call <= 12 {
+				return errRefused
+			}
+			return nil
+		}
+		conn, ended := pipe(t, s, "tcp:")
+		send(t, conn, "a=1\n")
+		require.NoError(t, conn.Close())
+		<-ended
+		want := firstPause
+		for i := 1; i < len(at); i++ {
+			pause := at[i].Sub(at[i-1])
+			assert.GreaterOrEqual(t, pause, want/2)
+			assert.LessOrEqual(t, pause, want)
+			want = min(2*want, lastPause)
+		}
+		assert.Equal(t, lastPause, want)
+		assert.Len(t, s.records, 1)
+	})
+}
+
+// A consumer that does not come back is called off after accept_timeout.
+func TestAcceptTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSink()
+		s.before = func(ctx context.Context, call int, _ plog.Logs) error {
+			if call > 1 {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		begin := time.Now()
+		conn, ended := pipe(t, s, "tcp:\naccept_timeout: 7s")
+		send(t, conn, "a=1\n")
+		require.NoError(t, conn.Close())
+		<-ended
+		assert.Len(t, s.records, 1)
+		assert.InDelta(t, 7*time.Second, time.Since(begin), float64(firstPause))
+	})
 }
 
 func TestBatchLimits(t *testing.T) {
