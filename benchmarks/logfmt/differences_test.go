@@ -103,6 +103,7 @@ func readGoLogfmt(_ *testing.T, line string) string {
 }
 
 func readUpstream(t *testing.T, line string) string {
+	t.Helper()
 	op, err := keyvalue.NewConfig().Build(componenttest.NewNopTelemetrySettings())
 	require.NoError(t, err)
 	e := entry.Entry{Body: line}

@@ -17,18 +17,31 @@ import (
 	"github.com/heartwood-otel/heartwood/internal/logfmt"
 )
 
-func eachInput(b *testing.B, f func(b *testing.B, in input)) {
-	b.Helper()
-	for _, in := range inputs() {
-		b.Run("input="+in.name, func(b *testing.B) {
-			n := 0
-			for _, l := range in.lines {
-				n += len(l)
-			}
-			b.SetBytes(int64(n / len(in.lines)))
-			b.ReportAllocs()
-			f(b, in)
-		})
+// BenchmarkParse names its parts so that benchstat can put the parsers side by
+// side: benchstat -col /parser.
+func BenchmarkParse(b *testing.B) {
+	for _, p := range []struct {
+		name string
+		run  func(b *testing.B, in input)
+	}{
+		{"heartwood_strings", heartwood(logfmt.Strings)},
+		{"heartwood_infer", heartwood(logfmt.Infer)},
+		{"kr", kr},
+		{"go-logfmt", goLogfmt},
+		{"key_value_parser", keyValueParser},
+		{"ParseKeyValue", parseKeyValue},
+	} {
+		for _, in := range inputs() {
+			b.Run("parser="+p.name+"/input="+in.name, func(b *testing.B) {
+				n := 0
+				for _, l := range in.lines {
+					n += len(l)
+				}
+				b.SetBytes(int64(n / len(in.lines)))
+				b.ReportAllocs()
+				p.run(b, in)
+			})
+		}
 	}
 }
 
@@ -45,14 +58,17 @@ func expect(b *testing.B, in input, got, perRound int) {
 	}
 }
 
-func BenchmarkHeartwoodStrings(b *testing.B) { heartwood(b, logfmt.Strings) }
-func BenchmarkHeartwoodInfer(b *testing.B)   { heartwood(b, logfmt.Infer) }
-
-func heartwood(b *testing.B, types logfmt.Types) {
-	eachInput(b, func(b *testing.B, in input) {
+func heartwood(types logfmt.Types) func(b *testing.B, in input) {
+	return func(b *testing.B, in input) {
+		b.Helper()
 		p := logfmt.NewParser(logfmt.Options{Types: types, Duplicates: logfmt.Last})
 		var pairs []logfmt.Pair
 		var err error
+		for _, line := range in.lines { // grows pairs
+			if pairs, err = p.AppendPairs(pairs[:0], line); err != nil {
+				b.Fatal(err)
+			}
+		}
 		i, count := 0, 0
 		for b.Loop() {
 			pairs, err = p.AppendPairs(pairs[:0], in.lines[i])
@@ -65,92 +81,88 @@ func heartwood(b *testing.B, types logfmt.Types) {
 			}
 		}
 		expect(b, in, count, in.pairs)
-	})
+	}
 }
 
-func BenchmarkKr(b *testing.B) {
-	eachInput(b, func(b *testing.B, in input) {
-		var lines [][]byte
-		for _, l := range in.lines {
-			lines = append(lines, []byte(l))
-		}
-		i, count := 0, 0
-		h := krlog.HandlerFunc(func(key, _ []byte) error {
-			count++
-			return nil
-		})
-		for b.Loop() {
-			if err := krlog.Unmarshal(lines[i], h); err != nil {
-				b.Fatal(err)
-			}
-			if i++; i == len(in.lines) {
-				i = 0
-			}
-		}
-		expect(b, in, count, in.all)
+func kr(b *testing.B, in input) {
+	b.Helper()
+	var lines [][]byte
+	for _, l := range in.lines {
+		lines = append(lines, []byte(l))
+	}
+	i, count := 0, 0
+	h := krlog.HandlerFunc(func(_, _ []byte) error {
+		count++
+		return nil
 	})
+	for b.Loop() {
+		if err := krlog.Unmarshal(lines[i], h); err != nil {
+			b.Fatal(err)
+		}
+		if i++; i == len(in.lines) {
+			i = 0
+		}
+	}
+	expect(b, in, count, in.all)
 }
 
-func BenchmarkGoLogfmt(b *testing.B) {
-	eachInput(b, func(b *testing.B, in input) {
-		var data []byte
-		for _, l := range in.lines {
-			data = append(data, l...)
-			data = append(data, '\n')
-		}
-		d := golog.NewDecoderSize(&endless{data: data}, 1<<16)
-		count := 0
-		for b.Loop() {
-			if !d.ScanRecord() {
-				b.Fatal(d.Err())
-			}
-			for d.ScanKeyval() {
-				count++
-			}
-		}
-		if d.Err() != nil {
+func goLogfmt(b *testing.B, in input) {
+	b.Helper()
+	var data []byte
+	for _, l := range in.lines {
+		data = append(data, l...)
+		data = append(data, '\n')
+	}
+	d := golog.NewDecoderSize(&endless{data: data}, 1<<16)
+	count := 0
+	for b.Loop() {
+		if !d.ScanRecord() {
 			b.Fatal(d.Err())
 		}
-		expect(b, in, count, in.all)
-	})
+		for d.ScanKeyval() {
+			count++
+		}
+	}
+	if d.Err() != nil {
+		b.Fatal(d.Err())
+	}
+	expect(b, in, count, in.all)
 }
 
 // The operator of file_log, syslog and their kin. Its result is a map of strings
 // on the entry.
-func BenchmarkKeyValueParser(b *testing.B) {
-	eachInput(b, func(b *testing.B, in input) {
-		op, err := keyvalue.NewConfig().Build(componenttest.NewNopTelemetrySettings())
-		if err != nil {
-			b.Fatal(err)
-		}
-		p := op.(*keyvalue.Parser)
-		process := func(line string) (int, error) {
-			e := entry.Entry{Body: line}
-			err := p.Process(b.Context(), &e)
-			return len(e.Attributes), err
-		}
-		upstream(b, in, process)
-	})
+func keyValueParser(b *testing.B, in input) {
+	b.Helper()
+	op, err := keyvalue.NewConfig().Build(componenttest.NewNopTelemetrySettings())
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := op.(*keyvalue.Parser)
+	process := func(line string) (int, error) {
+		e := entry.Entry{Body: line}
+		err := p.Process(b.Context(), &e)
+		return len(e.Attributes), err
+	}
+	upstream(b, in, process)
 }
 
 // The function of the transform processor. Its result is a pcommon.Map.
-func BenchmarkParseKeyValue(b *testing.B) {
-	eachInput(b, func(b *testing.B, in input) {
-		f, err := ottlfuncs.NewParseKeyValueFactory[string]().CreateFunction(ottl.FunctionContext{}, &ottlfuncs.ParseKeyValueArguments[string]{
-			Target: ottl.StandardStringGetter[string]{Getter: func(_ context.Context, line string) (any, error) { return line, nil }},
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-		process := func(line string) (int, error) {
-			m, err := f(b.Context(), line)
-			if err != nil {
-				return 0, err
-			}
-			return m.(pcommon.Map).Len(), nil
-		}
-		upstream(b, in, process)
+func parseKeyValue(b *testing.B, in input) {
+	b.Helper()
+	f, err := ottlfuncs.NewParseKeyValueFactory[string]().CreateFunction(ottl.FunctionContext{}, &ottlfuncs.ParseKeyValueArguments[string]{
+		Target: ottl.StandardStringGetter[string]{Getter: func(_ context.Context, line string) (any, error) { return line, nil }},
 	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	process := func(line string) (int, error) {
+		m, err := f(b.Context(), line)
+		if err != nil {
+			return 0, err
+		}
+		return m.(pcommon.Map).Len(), nil
+	}
+	upstream(b, in, process)
 }
 
 func upstream(b *testing.B, in input, process func(line string) (int, error)) {
