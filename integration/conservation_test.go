@@ -84,7 +84,7 @@ func TestConservationOverStreams(t *testing.T) {
 				})
 			}
 			writing.Wait()
-			sink.WaitLogCount(t, writers*lines)
+			ledger.Await(sink)
 
 			require.Equal(t, writers*lines, ledger.Confirmed())
 			ledger.RequireExactlyOnce(t, sink.Logs())
@@ -204,7 +204,7 @@ func TestConservationThroughAQueueOnDisk(t *testing.T) {
 		})
 	}
 	writing.Wait()
-	sink.WaitLogCount(t, writers*lines)
+	ledger.Await(sink)
 	ledger.RequireExactlyOnce(t, sink.Logs())
 	assert.Positive(t, sink.Refused(), "the sink was to be difficult")
 	requireBalance(t, col, "tcp", writers*lines)

@@ -44,7 +44,9 @@ func TestEndToEnd(t *testing.T) {
 	sink.WaitLog(t, harness.Service("ordering"), harness.Body("order declined"))
 	sink.WaitLog(t, harness.Service("purchasing"), harness.HasAttr("exception.stacktrace"))
 	sink.WaitLog(t, harness.Service("purchasing"), harness.Body("request"))
-	page := harness.FetchMetrics(t, "http://"+col.Addr(t, "page")+"/metrics")
+	page := harness.WaitMetrics(t, "http://"+col.Addr(t, "page")+"/metrics", "all four to be on the page", func(page harness.Metrics) bool {
+		return page.Sum("up") == 4
+	})
 	shop.Stop(t)
 
 	t.Run("logfmt lines", func(t *testing.T) { checkInventory(t, sink, stdout.String(), begin) })
@@ -90,6 +92,8 @@ func startQuickstart(t *testing.T, sink *harness.Sink) *harness.Collector {
 	))
 }
 
+var shopSources = []string{"examples/shop", "internal/rotatingfile"}
+
 // startShop starts the shop with its standard output, inventory's logfmt, on a
 // connection to the collector and, to be compared, in a buffer that is to be
 // read when the shop has ended.
@@ -101,7 +105,7 @@ func startShop(t *testing.T, col *harness.Collector) (shop *harness.Process, std
 	conn := dial(t, "tcp", col.Addr(t, "logfmt tcp"))
 	shop = harness.StartProcess(t, harness.Command{
 		Name: "shop",
-		Path: harness.Program(t, "shop", "examples/shop", "internal/rotatingfile"),
+		Path: harness.Program(t, "shop", shopSources...),
 		Args: []string{
 			"all", "--seed=7", "--rate=40", "--fault=all=0.1", "--confirm-min=50ms", "--confirm-max=500ms",
 			"--inventory-listen=" + col.Addr(t, "inventory"), "--inventory-url=http://" + col.Addr(t, "inventory"),

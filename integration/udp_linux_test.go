@@ -43,7 +43,7 @@ func TestConservationOverUDP(t *testing.T) {
 		}
 		col.WaitMetrics(t, "what was sent to be read", func(harness.Metrics) bool { return receiveQueue(t, col) == 0 })
 	}
-	sink.WaitLogCount(t, lines)
+	ledger.Await(sink)
 	ledger.RequireExactlyOnce(t, sink.Logs())
 	requireInOrder(t, sink.Logs())
 	assert.Positive(t, sink.Refused(), "the sink was to be difficult")

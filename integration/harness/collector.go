@@ -376,21 +376,7 @@ func (c *Collector) Metrics(tb testing.TB) Metrics {
 // what puts in words, and gives them.
 func (c *Collector) WaitMetrics(tb testing.TB, what string, condition func(Metrics) bool) Metrics {
 	tb.Helper()
-	deadline := time.Now().Add(waitTimeout)
-	for {
-		metrics := c.Metrics(tb)
-		if condition(metrics) {
-			return metrics
-		}
-		if time.Now().After(deadline) {
-			tb.Fatalf("waited %v for %s; the metrics are\n%v", waitTimeout, what, metrics)
-		}
-		select {
-		case <-c.Done():
-			tb.Fatalf("%s ended while waiting for %s", c.name, what)
-		case <-time.After(pollInterval):
-		}
-	}
+	return WaitMetrics(tb, "http://"+c.Addr(tb, metricsName)+"/metrics", what, condition)
 }
 
 // fetch reads a page over a connection of its own, so that nothing of it is

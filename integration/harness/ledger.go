@@ -173,6 +173,14 @@ func line(writer string, n int) string {
 	return fmt.Sprintf("%s/%08d", writer, n)
 }
 
+// Await waits until the sink has as many log records as lines are confirmed. If
+// that doesn't come to pass in a minute, the test goes on all the same: one of
+// the following then says which are missing.
+func (l *Ledger) Await(sink *Sink) {
+	want := l.Confirmed()
+	sink.wait(waitTimeout, func() bool { return sink.LogCount() >= want })
+}
+
 // RequireExactlyOnce ends the test unless every confirmed line is found once,
 // no line twice, nothing else is there, and every record has a uid of its own.
 func (l *Ledger) RequireExactlyOnce(tb testing.TB, records []LogRecord) {

@@ -186,23 +186,12 @@ func startProgram(tb testing.TB, name string, args ...string) *Process {
 	})
 }
 
-// alive says whether a process with this number exists and isn't just waiting
-// to be reaped.
-func alive(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, after, _ := strings.Cut(string(text), ") ")
-	return !strings.HasPrefix(after, "Z")
-}
-
 // requireGone waits for the end of a process that has been killed: it is a
 // matter of the kernel's, over in no time.
 func requireGone(t *testing.T, pid int) {
 	t.Helper()
 	require.Positive(t, pid)
-	require.Eventually(t, func() bool { return !alive(pid) }, 10*time.Second, time.Millisecond, "process %d is still there", pid)
+	require.Eventually(t, func() bool { return !Alive(pid) }, 10*time.Second, time.Millisecond, "process %d is still there", pid)
 }
 
 // recorder is a testing.TB that keeps what is said to it, so that the

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Sample is one line of a page in Prometheus's text format.
@@ -98,6 +99,27 @@ func FetchMetrics(tb testing.TB, url string) Metrics {
 		tb.Fatalf("read %s: %v", url, err)
 	}
 	return metrics
+}
+
+// WaitMetrics reads a page of metrics until they satisfy a condition, which
+// what puts in words, and gives them.
+func WaitMetrics(tb testing.TB, url, what string, condition func(Metrics) bool) Metrics {
+	tb.Helper()
+	deadline := time.Now().Add(waitTimeout)
+	for {
+		metrics := FetchMetrics(tb, url)
+		if condition(metrics) {
+			return metrics
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("waited %v for %s; the metrics are\n%v", waitTimeout, what, metrics)
+		}
+		select {
+		case <-tb.Context().Done():
+			tb.Fatalf("the test ended while waiting for %s", what)
+		case <-time.After(pollInterval):
+		}
+	}
 }
 
 // ParseMetrics reads Prometheus's text format, version 0.0.4

@@ -154,3 +154,47 @@ func (p *Process) Memory(tb testing.TB) (now, peak int64) {
 	}
 	return read("VmRSS"), read("VmHWM")
 }
+
+// Descendants are the processes that this one has started, and that those have
+// started, by their numbers.
+func (p *Process) Descendants(tb testing.TB) []int {
+	tb.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	children := make(map[int][]int)
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if _, parent, ok := readStat(pid); ok {
+			children[parent] = append(children[parent], pid)
+		}
+	}
+	found := children[p.pid]
+	for i := 0; i < len(found); i++ {
+		found = append(found, children[found[i]]...)
+	}
+	return found
+}
+
+// Alive says whether there's a process of this number that hasn't ended. One
+// that has ended and whose parent hasn't asked for its status yet counts as
+// gone.
+func Alive(pid int) bool {
+	state, _, ok := readStat(pid)
+	return ok && state != "Z" && state != "X"
+}
+
+// readStat reads /proc/<pid>/stat (man proc_pid_stat).
+func readStat(pid int) (state string, parent int, ok bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0, false
+	}
+	// The name, in parentheses, may hold anything, parentheses included.
+	_, err = fmt.Sscan(string(text[strings.LastIndexByte(string(text), ')')+1:]), &state, &parent)
+	return state, parent, err == nil
+}

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -92,15 +91,15 @@ func TestPausedProcessIsCleanedUp(t *testing.T) {
 
 func state(t *testing.T, pid int) string {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	require.NoError(t, err)
-	_, after, _ := strings.Cut(string(text), ") ")
-	return after[:1]
+	state, _, ok := readStat(pid)
+	require.True(t, ok)
+	return state
 }
 
 func TestKillTakesTheChildrenToo(t *testing.T) {
 	p := startProgram(t, "parent")
 	child := childOf(t, p)
+	assert.Equal(t, []int{child}, p.Descendants(t))
 	p.Kill()
 	requireGone(t, p.PID())
 	requireGone(t, child)
@@ -119,7 +118,7 @@ func childOf(t *testing.T, p *Process) int {
 	p.WaitOutput(t, "\n", long)
 	child, err := strconv.Atoi(strings.TrimPrefix(strings.TrimSpace(p.Output()), "child "))
 	require.NoError(t, err)
-	require.True(t, alive(child))
+	require.True(t, Alive(child))
 	return child
 }
 
@@ -168,7 +167,7 @@ func TestNothingOutlivesTheTestProcess(t *testing.T) {
 				child, err := strconv.Atoi(strings.TrimPrefix(first, "child "))
 				require.NoError(t, err)
 				if end == "hang" {
-					assert.True(t, alive(child))
+					assert.True(t, Alive(child))
 					tester.Signal(tb, syscall.SIGKILL)
 				}
 				assert.NotZero(t, tester.Wait(tb, long))

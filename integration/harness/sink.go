@@ -355,6 +355,12 @@ func (s *Sink) WaitRequests(tb testing.TB, n int) {
 // it in words. It is looked at again whenever a request comes or is decided.
 func (s *Sink) WaitFor(tb testing.TB, what string, timeout time.Duration, condition func() bool) {
 	tb.Helper()
+	if !s.wait(timeout, condition) {
+		tb.Fatalf("waited %v for %s.\n%s", timeout, what, s.Summary())
+	}
+}
+
+func (s *Sink) wait(timeout time.Duration, condition func() bool) bool {
 	deadline := time.NewTimer(timeout)
 	defer deadline.Stop()
 	for {
@@ -362,12 +368,12 @@ func (s *Sink) WaitFor(tb testing.TB, what string, timeout time.Duration, condit
 		changed := s.changed
 		s.mu.Unlock()
 		if condition() {
-			return
+			return true
 		}
 		select {
 		case <-changed:
 		case <-deadline.C:
-			tb.Fatalf("waited %v for %s.\n%s", timeout, what, s.Summary())
+			return false
 		}
 	}
 }
@@ -388,14 +394,13 @@ func (s *Sink) Summary() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "The sink has seen %d requests, refused or not answered %d of them, and has %d log records, %d data points, %d spans.",
 		s.Requests(), s.Refused(), len(logs), len(points), len(spans))
-	showLast(&out, "log records", logs)
-	showLast(&out, "data points", points)
-	showLast(&out, "spans", spans)
+	showLast(&out, "log records", logs, 10)
+	showLast(&out, "data points", points, 3)
+	showLast(&out, "spans", spans, 3)
 	return out.String()
 }
 
-func showLast[T fmt.Stringer](out *strings.Builder, kind string, items []T) {
-	const shown = 10
+func showLast[T fmt.Stringer](out *strings.Builder, kind string, items []T, shown int) {
 	if len(items) == 0 {
 		return
 	}
