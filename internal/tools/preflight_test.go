@@ -79,6 +79,9 @@ func TestPreflight(t *testing.T) {
 		"told to be off": {programs: map[string]string{"go": "echo hello"}, environment: []string{"HEARTWOOD_PREFLIGHT=off"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if _, err := os.Stat("/usr/bin/go"); err == nil && test.programs == nil {
+				t.Skip("this system has a go where it cannot be hidden")
+			}
 			status, said := preflight(t, test.programs, test.environment...)
 			if status != test.status {
 				t.Errorf("status %d, want %d: %s", status, test.status, said)

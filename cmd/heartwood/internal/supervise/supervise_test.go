@@ -61,7 +61,7 @@ func TestMain(m *testing.M) {
 }
 
 func spec(role string) Spec {
-	s := Spec{Name: role, Path: os.Args[0], Env: []string{"SUPERVISE_TEST_ROLE=" + role}, Grace: 10 * time.Second}
+	s := Spec{Name: role, Path: os.Args[0], Env: []string{"SUPERVISE_TEST_ROLE=" + role, "GORACE=atexit_sleep_ms=0"}, Grace: 10 * time.Second}
 	if role == "shell" {
 		s.Path, s.Args = "/bin/sh", []string{"-c", "echo ready; sleep 1000 & wait"}
 	}
