@@ -171,6 +171,45 @@ func TestRepeatsOfAStreamAreKnownByTheirUID(t *testing.T) {
 	col.Stop(t)
 }
 
+// Of a Logplex drain, too: there, the frame's id makes the uid, so that even
+// what the sender sends again is known.
+func TestRepeatsOfADrainAreKnownByTheirUID(t *testing.T) {
+	t.Parallel()
+	const writers, requests, lines = 3, 25, 20
+	sink, ledger := harness.NewSink(t), harness.NewLedger()
+	sink.Behave(harness.All(
+		harness.RefuseShare(0.2, 4, harness.Refusal{AfterStoring: true}),
+		harness.RefuseShare(0.1, 5, harness.Refusal{Reason: harness.Exhausted}),
+	))
+	col := harness.Start(t, `receivers: {logfmt: {http: {endpoint: {{addr "in"}}}}}`+outdent(overGRPC), harness.With("sink", sink))
+	poster := newPoster(t, col.Addr(t, "in"))
+	poster.request = poster.logplex
+	var writing sync.WaitGroup
+	for w := range writers {
+		writing.Go(func() {
+			for range requests {
+				batch := ledger.Make(fmt.Sprintf("w%d", w), lines)
+				if !assert.NoError(t, poster.post(t.Context(), batch)) {
+					return
+				}
+				// The answer was lost, the sender thinks: it is answered 200
+				// again, and nothing is handed over a second time.
+				if !assert.NoError(t, poster.post(t.Context(), batch)) {
+					return
+				}
+			}
+		})
+	}
+	writing.Wait()
+	ledger.RequireOncePerUID(t, sink.Logs())
+	assert.Positive(t, ledger.Account(sink.Logs()).Again, "the sink was to keep what it refused")
+	assert.Len(t, sink.Logs(harness.Resource("heroku.drain.token", "d.5ca1ab1e")), len(sink.Logs()))
+	m := col.Metrics(t)
+	assert.InDelta(t, writers*requests*lines, m.Sum("otelcol_receiver_logfmt_records_accepted"), 0)
+	assert.InDelta(t, writers*requests*lines, m.Sum("otelcol_receiver_logfmt_records_repeated"), 0)
+	col.Stop(t)
+}
+
 // The exporters' queue of our configurations: on disk, blocking when it's full,
 // trying again for ever.
 func TestConservationThroughAQueueOnDisk(t *testing.T) {

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -48,6 +49,7 @@ func writeLines(conn net.Conn, ledger *harness.Ledger, writer string, lines, atO
 type poster struct {
 	client    *http.Client
 	url       string
+	request   func(ctx context.Context, batch harness.Lines) (*http.Request, error)
 	postponed atomic.Int64 // answers 429 and 503
 }
 
@@ -55,10 +57,41 @@ func newPoster(t *testing.T, addr string) *poster {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &poster{
+	p := &poster{
 		client: &http.Client{Transport: transport, Timeout: time.Minute},
 		url:    "http://" + addr + "/",
 	}
+	p.request = p.plain
+	return p
+}
+
+// plain is a request with lines.
+func (p *poster) plain(ctx context.Context, batch harness.Lines) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(batch.Text()))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "text/plain")
+	return request, nil
+}
+
+// logplex is a request as Heroku's Logplex makes it: the same lines have the
+// same Logplex-Frame-Id, however often they're sent.
+func (p *poster) logplex(ctx context.Context, batch harness.Lines) (*http.Request, error) {
+	var body strings.Builder
+	for line := range strings.Lines(batch.Text()) {
+		frame := "<190>1 2026-11-21T08:00:00.123456+00:00 host app web.1 - " + line
+		fmt.Fprintf(&body, "%d %s", len(frame), frame)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(body.String()))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/logplex-1")
+	request.Header.Set("Logplex-Msg-Count", strconv.Itoa(batch.Count()))
+	request.Header.Set("Logplex-Frame-Id", fmt.Sprintf("%x", sha256.Sum256([]byte(batch.Text()))))
+	request.Header.Set("Logplex-Drain-Token", "d.5ca1ab1e")
+	return request, nil
 }
 
 // maxPause is how long the poster waits at most before it sends again; a real
@@ -69,7 +102,7 @@ const maxPause = 200 * time.Millisecond
 // 429 and 503: no answer, above all.
 func (p *poster) post(ctx context.Context, batch harness.Lines) error {
 	for {
-		status, after, body, err := p.try(ctx, batch.Text())
+		status, after, body, err := p.try(ctx, batch)
 		if err != nil {
 			return err
 		}
@@ -97,12 +130,11 @@ func (p *poster) post(ctx context.Context, batch harness.Lines) error {
 	}
 }
 
-func (p *poster) try(ctx context.Context, text string) (status int, after time.Duration, body []byte, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(text))
+func (p *poster) try(ctx context.Context, batch harness.Lines) (status int, after time.Duration, body []byte, err error) {
+	request, err := p.request(ctx, batch)
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	request.Header.Set("Content-Type", "text/plain")
 	response, err := p.client.Do(request)
 	if err != nil {
 		return 0, 0, nil, err

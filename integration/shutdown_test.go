@@ -17,9 +17,10 @@ import (
 
 // What was answered 200 is in the sink, whatever becomes of the collector in
 // the middle of it. What wasn't answered is sent again by its client; of that,
-// lines may come twice, with different uids. A stream has no answers: of it,
-// what came before the end is there, without a gap; and a line of which only
-// the beginning came must not pass for a whole one.
+// lines may come twice, with different uids when they are plain lines, with the
+// same one when they come from a drain. A stream has no answers: of it, what
+// came before the end is there, without a gap; and a line of which only the
+// beginning came must not pass for a whole one.
 
 const shutdownReceiver = `
 	receivers:
@@ -32,26 +33,33 @@ const shutdownReceiver = `
 
 // traffic is writers that post and write until the collector goes away.
 type traffic struct {
-	posted     *harness.Ledger
-	unanswered []harness.Lines
-	streamed   *harness.Ledger
-	writing    sync.WaitGroup
-	mu         sync.Mutex // guards unanswered
+	posted, drained, streamed *harness.Ledger
+
+	writing sync.WaitGroup
+	mu      sync.Mutex     // guards resend
+	resend  []func() error // what wasn't answered
+}
+
+func newTraffic() *traffic {
+	return &traffic{posted: harness.NewLedger(), drained: harness.NewLedger(), streamed: harness.NewLedger()}
 }
 
 // start starts the writers of one round. Their names are those of the round.
 func (tr *traffic) start(t *testing.T, col *harness.Collector, round int) {
 	t.Helper()
-	poster := newPoster(t, col.Addr(t, "http"))
 	for w := range 4 {
-		writer := fmt.Sprintf("http-%d-%d", round, w)
+		poster, ledger, kind := newPoster(t, col.Addr(t, "http")), tr.posted, "http"
+		if w%2 == 1 {
+			poster.request, ledger, kind = poster.logplex, tr.drained, "drain"
+		}
+		writer := fmt.Sprintf("%s-%d-%d", kind, round, w)
 		tr.writing.Go(func() {
 			for {
-				batch := tr.posted.Make(writer, 20)
+				batch := ledger.Make(writer, 20)
 				if err := poster.post(context.Background(), batch); err != nil {
 					tr.mu.Lock()
 					defer tr.mu.Unlock()
-					tr.unanswered = append(tr.unanswered, batch)
+					tr.resend = append(tr.resend, func() error { return poster.post(context.Background(), batch) })
 					return
 				}
 			}
@@ -73,10 +81,11 @@ func (tr *traffic) check(t *testing.T, sink *harness.Sink) {
 	t.Helper()
 	tr.writing.Wait()
 	require.NotZero(t, tr.posted.Confirmed())
-	posted := sink.Logs(writtenBy("http"))
-	tr.posted.RequireNothingLost(t, posted)
+	require.NotZero(t, tr.drained.Confirmed())
+	tr.posted.RequireNothingLost(t, sink.Logs(writtenBy("http")))
+	tr.drained.RequireOncePerUID(t, sink.Logs(writtenBy("drain")))
 	cutOff := harness.HasAttr("heartwood.parse_error")
-	streamed := sink.Logs(harness.Not(writtenBy("http")), harness.Not(cutOff))
+	streamed := sink.Logs(harness.Not(writtenBy("http")), harness.Not(writtenBy("drain")), harness.Not(cutOff))
 	require.NotEmpty(t, streamed)
 	a := tr.streamed.Account(streamed)
 	require.Empty(t, a.Unknown)
@@ -118,7 +127,7 @@ func TestTerminateInTheMiddle(t *testing.T) {
 	sink := harness.NewSink(t)
 	sink.Behave(someDelay())
 	col := harness.Start(t, outdent(shutdownReceiver)+outdent(overGRPC), harness.With("sink", sink))
-	tr := &traffic{posted: harness.NewLedger(), streamed: harness.NewLedger()}
+	tr := newTraffic()
 	tr.start(t, col, 0)
 	sink.WaitLogCount(t, 4000)
 	begin := time.Now()
@@ -137,7 +146,7 @@ func TestKillInTheMiddle(t *testing.T) {
 	sink := harness.NewSink(t)
 	sink.Behave(someDelay())
 	col := harness.New(t, outdent(shutdownReceiver)+outdent(overGRPC), harness.With("sink", sink))
-	tr := &traffic{posted: harness.NewLedger(), streamed: harness.NewLedger()}
+	tr := newTraffic()
 	for round := range 4 {
 		col.Start(t) // over the socket file that the round before left behind
 		tr.start(t, col, round)
@@ -148,12 +157,12 @@ func TestKillInTheMiddle(t *testing.T) {
 
 	// Clients that had no answer send again, and then nothing is missing at all.
 	col.Start(t)
-	poster := newPoster(t, col.Addr(t, "http"))
-	require.NotEmpty(t, tr.unanswered)
-	for _, batch := range tr.unanswered {
-		require.NoError(t, poster.post(t.Context(), batch))
+	require.NotEmpty(t, tr.resend)
+	for _, resend := range tr.resend {
+		require.NoError(t, resend())
 	}
 	require.Equal(t, tr.posted.Made(), tr.posted.Confirmed())
-	tr.posted.RequireNothingLost(t, sink.Logs(writtenBy("http")))
+	require.Equal(t, tr.drained.Made(), tr.drained.Confirmed())
+	tr.check(t, sink)
 	col.Stop(t)
 }
