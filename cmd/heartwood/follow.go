@@ -68,7 +68,7 @@ func (w *watch) close() {
 
 // follow shows records until ctx ends or a process does.
 func (q *quickstart) follow(ctx context.Context) error {
-	w := newWatch(q.stdout, recordtext.Style{Color: colored(q.stdout, q.getenv), Full: q.full}, filepath.Join(q.runDir, "records"))
+	w := newWatch(q.stdout, recordtext.Style{Color: coloured(q.stdout, q.getenv), Full: q.full}, filepath.Join(q.runDir, "records"))
 	defer w.close()
 	tick := time.NewTicker(followInterval)
 	defer tick.Stop()
@@ -87,7 +87,7 @@ func (q *quickstart) follow(ctx context.Context) error {
 		case <-tick.C:
 			err = w.read()
 		case <-summary.C:
-			err = w.summarize()
+			err = w.summarise()
 		}
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (w *watch) read() error {
 		logs, err := unmarshaler.UnmarshalLogs(line)
 		if err != nil {
 			w.since.unread++
-			return nil
+			return nil //nolint:nilerr // it is counted, and told with the summary
 		}
 		w.count(logs)
 		if shown >= followMaxShown {
@@ -123,7 +123,7 @@ func (w *watch) read() error {
 		traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
 		if err != nil {
 			w.since.unread++
-			return nil
+			return nil //nolint:nilerr // it is counted, and told with the summary
 		}
 		w.since.spans += traces.SpanCount()
 		return nil
@@ -135,7 +135,7 @@ func (w *watch) read() error {
 		metrics, err := (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics(line)
 		if err != nil {
 			w.since.unread++
-			return nil
+			return nil //nolint:nilerr // it is counted, and told with the summary
 		}
 		w.since.datapoints += metrics.DataPointCount()
 		return nil
@@ -183,8 +183,8 @@ func (w *watch) count(logs plog.Logs) {
 	}
 }
 
-// summarize tells what came since the last time, on a line.
-func (w *watch) summarize() error {
+// summarise tells what came since the last time, on a line.
+func (w *watch) summarise() error {
 	total := 0
 	services := make([]string, 0, len(w.since.records))
 	for _, name := range slices.Sorted(maps.Keys(w.since.records)) {
@@ -207,10 +207,10 @@ func (w *watch) summarize() error {
 	return err
 }
 
-// colored tells whether out is a terminal that wants color (no-color.org).
-func colored(out io.Writer, getenv func(string) string) bool {
+// coloured tells whether out is a terminal that wants colour (no-color.org).
+func coloured(out io.Writer, getenv func(string) string) bool {
 	file, ok := out.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" //nolint:gosec // a descriptor is small
+	return ok && term.IsTerminal(int(file.Fd())) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }
 
 func printable(r rune) rune {

@@ -39,11 +39,11 @@ func TestWatchShowsLogsAndCountsTheRest(t *testing.T) {
 	assert.Equal(t, "08:41:39.783 INFO  ordering   one\n08:41:39.783 ERROR ordering   two\n08:41:39.783 FATAL web\\x1b[2J three\n", out.String())
 
 	out.Reset()
-	require.NoError(t, w.summarize())
+	require.NoError(t, w.summarise())
 	assert.Equal(t, "── last 10s: 3 records (ordering 2, web·[2J 1), 2 of them errors; 2 spans; 3 metric points ──\n"+
 		"── 1 lines in "+dir+" could not be read as OTLP in JSON ──\n", out.String())
 	out.Reset()
-	require.NoError(t, w.summarize())
+	require.NoError(t, w.summarise())
 	assert.Equal(t, "── last 10s: 0 records, 0 of them errors; 0 spans; 0 metric points ──\n", out.String(), "counted once")
 }
 
@@ -59,7 +59,7 @@ func TestWatchDoesNotDrownItsReader(t *testing.T) {
 	defer w.close()
 	require.NoError(t, w.read())
 	assert.Equal(t, followMaxShown, strings.Count(out.String(), "\n"))
-	require.NoError(t, w.summarize())
+	require.NoError(t, w.summarise())
 	assert.Contains(t, out.String(), "last 10s: 500 records (others 480, ")
 	assert.Contains(t, out.String(), "── 300 records came too fast to be shown; they are in "+dir+" ──\n")
 }
@@ -74,15 +74,15 @@ func TestWatchEndsWithItsReader(t *testing.T) {
 	w := newWatch(shut{}, recordtext.Style{}, dir)
 	defer w.close()
 	require.ErrorContains(t, w.read(), "show the records: shut")
-	require.ErrorContains(t, w.summarize(), "shut")
+	require.ErrorContains(t, w.summarise(), "shut")
 }
 
 func TestColors(t *testing.T) {
-	assert.False(t, colored(new(bytes.Buffer), noEnvironment))
+	assert.False(t, coloured(new(bytes.Buffer), noEnvironment))
 	file, err := os.Create(filepath.Join(t.TempDir(), "f"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, file.Close()) }()
-	assert.False(t, colored(file, noEnvironment))
+	assert.False(t, coloured(file, noEnvironment))
 }
 
 func TestShellQuote(t *testing.T) {

@@ -108,9 +108,9 @@ func (p *program) run(ctx context.Context, c command, args []string) int {
 		return exitOK
 	case errors.Is(err, flag.ErrHelp):
 		_, _ = fmt.Fprintf(p.stdout, "Usage: heartwood %s %s\n", c.name, c.usage)
-		any := false
-		flags.VisitAll(func(*flag.Flag) { any = true })
-		if any {
+		has := false
+		flags.VisitAll(func(*flag.Flag) { has = true })
+		if has {
 			_, _ = io.WriteString(p.stdout, "\nFlags:\n")
 			flags.SetOutput(p.stdout)
 			flags.PrintDefaults()

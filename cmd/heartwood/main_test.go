@@ -109,8 +109,8 @@ func TestFlagsStandAnywhere(t *testing.T) {
 		x := flags.String("x", "", "")
 		rest, err := parse(flags, strings.Fields(line))
 		if err != nil {
-			assert.ErrorContains(t, err, want, line)
-			assert.ErrorAs(t, err, new(usageError))
+			require.ErrorContains(t, err, want, line)
+			require.ErrorAs(t, err, new(usageError))
 			continue
 		}
 		assert.Equal(t, want, strings.Join(rest, " ")+" "+*x, line)

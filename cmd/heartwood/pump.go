@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -53,8 +54,8 @@ func (p *pump) Write(b []byte) (int, error) {
 	if end == 0 {
 		end = len(b)
 	}
-	lines := append(p.held, b[:end]...)
-	p.held = append([]byte(nil), b[end:]...)
+	lines := slices.Concat(p.held, b[:end])
+	p.held = append(p.held[:0], b[end:]...)
 	if err := p.deliverLocked(lines); err != nil {
 		return 0, err
 	}

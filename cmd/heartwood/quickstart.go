@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -28,6 +29,8 @@ const (
 	shopGrace      = 7 * time.Second
 	healthInterval = 50 * time.Millisecond
 	parentInterval = 500 * time.Millisecond
+	// shownLines of a process's last output are enough to see what ended it.
+	shownLines = 15
 )
 
 var quickstartCommand = command{
@@ -41,7 +44,7 @@ everything on Ctrl-C. It is what ` + "`make run`" + ` executes.
 
 Everything it writes lies in the run directory: the records, the logs of the
 processes. They stay there when it ends and are removed when it starts anew; all
-together they stay below 170 MB.
+together they stay below 180 MB.
 
 A port that is taken is replaced by another. To ask for one, set for example
 HEARTWOOD_OTLP_HTTP_PORT; configs/quickstart.yaml shows the names.`,
@@ -117,8 +120,8 @@ func homeDir() string {
 	if err != nil {
 		return "."
 	}
-	if real, err := filepath.EvalSymlinks(executable); err == nil {
-		executable = real
+	if target, err := filepath.EvalSymlinks(executable); err == nil {
+		executable = target
 	}
 	return filepath.Dir(filepath.Dir(executable))
 }
@@ -277,7 +280,7 @@ func (q *quickstart) awaitHealth(ctx context.Context, process *supervise.Process
 			return q.ended(process)
 		case <-timeout.C:
 			return fmt.Errorf("the collector was not ready within %v (%w). Its last output:\n%s\nThe whole of it: %s",
-				q.timeout, last, indent(process.Recent()), q.logPath(process.Name))
+				q.timeout, last, indent(lastOf(process.Recent())), q.logPath(process.Name))
 		case <-tick.C:
 			if last = healthy(ctx, client, url); last == nil {
 				return nil
@@ -374,17 +377,23 @@ func (q *quickstart) ended(process *supervise.Process) error {
 	if i := slices.IndexFunc(recent, func(line string) bool { return strings.HasPrefix(line, "Error: ") }); i >= 0 {
 		recent = recent[i:]
 	}
+	recent = lastOf(recent)
 	if len(recent) == 0 {
 		return fmt.Errorf("%s ended (%s) and said nothing", process.Name, how)
 	}
 	return fmt.Errorf("%s ended (%s). Its last output:\n%s\nThe whole of it: %s", process.Name, how, indent(recent), q.logPath(process.Name))
 }
 
+func lastOf(lines []string) []string { return lines[max(0, len(lines)-shownLines):] }
+
+// sameOnEachLine is what a collector says of itself on every line of its log.
+var sameOnEachLine = regexp.MustCompile(`"resource": \{[^{}]*\}(, )?`)
+
 func indent(lines []string) string {
 	var b strings.Builder
 	for _, line := range lines {
 		b.WriteString("  | ")
-		b.WriteString(strings.Map(printable, line))
+		b.WriteString(strings.Map(printable, sameOnEachLine.ReplaceAllString(line, "")))
 		b.WriteByte('\n')
 	}
 	return strings.TrimRight(b.String(), "\n")

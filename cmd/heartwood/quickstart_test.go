@@ -69,7 +69,7 @@ func newHome(t *testing.T, config string) string {
 		if err := os.Link(self, filepath.Join(home, "bin", name)); err != nil {
 			content, err := os.ReadFile(self)
 			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(home, "bin", name), content, 0o700)) //nolint:gosec // a program
+			require.NoError(t, os.WriteFile(filepath.Join(home, "bin", name), content, 0o700))
 		}
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(home, "configs", "quickstart.yaml"), []byte(config+"\n"), 0o600))
@@ -79,7 +79,7 @@ func newHome(t *testing.T, config string) string {
 func startQuickstart(t *testing.T, home string, environment []string, args ...string) *quickstartRun {
 	t.Helper()
 	r := &quickstartRun{t: t, home: home, ended: make(chan error, 1)}
-	r.command = exec.Command(filepath.Join(home, "bin", "heartwood"), append([]string{"quickstart"}, args...)...) //nolint:noctx,gosec // ended in the ways under test
+	r.command = exec.Command(filepath.Join(home, "bin", "heartwood"), append([]string{"quickstart"}, args...)...)
 	r.command.Dir = home
 	r.command.Env = append(os.Environ(), pidsVariable+"="+filepath.Join(home, "pids"), "MAKELEVEL=", hurried)
 	r.command.Env = append(r.command.Env, r.freePorts()...)
@@ -118,8 +118,7 @@ func (r *quickstartRun) end() int {
 	r.t.Helper()
 	select {
 	case err := <-r.ended:
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			return exit.ExitCode()
 		}
 		require.NoError(r.t, err)
@@ -182,7 +181,7 @@ func TestQuickstartShowsRecordsAndStops(t *testing.T) {
 			require.NoError(t, r.command.Process.Signal(s))
 			assert.Equal(t, 0, r.end(), r.out.String())
 			assert.Contains(t, r.out.String(), "\nStopping.\n")
-			assert.NotContains(t, r.out.String(), "\x1b", "no colors where there is no terminal")
+			assert.NotContains(t, r.out.String(), "\x1b", "no colours where there is no terminal")
 			r.nobodyLeft()
 			records, err := os.ReadFile(filepath.Join(r.home, ".run", "records", "logs.jsonl"))
 			require.NoError(t, err)
@@ -200,7 +199,7 @@ func TestQuickstartsExamplesWorkWhenPasted(t *testing.T) {
 	commands := regexp.MustCompile(`(?m)^  ((?:bin/heartwood|curl) .*)$`).FindAllStringSubmatch(r.out.String(), -1)
 	require.Len(t, commands, 3, r.out.String())
 	for i, shows := range []string{"web        level=info msg=hi\n", `web        level=warn app=me msg="hello from curl"`, `otlp       {"resourceLogs":`} {
-		shell := exec.CommandContext(t.Context(), "/bin/sh", "-c", commands[i][1]) //nolint:gosec // that is the point
+		shell := exec.CommandContext(t.Context(), "/bin/sh", "-c", commands[i][1])
 		shell.Dir = r.home
 		out, err := shell.CombinedOutput()
 		require.NoError(t, err, "%s: %s", commands[i][1], out)
@@ -304,7 +303,7 @@ func TestReaderWhoGoesAway(t *testing.T) {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	r := &quickstartRun{t: t, home: newHome(t, "fine"), ended: make(chan error, 1)}
-	r.command = exec.Command(filepath.Join(r.home, "bin", "heartwood"), "quickstart") //nolint:noctx,gosec // ends by itself
+	r.command = exec.Command(filepath.Join(r.home, "bin", "heartwood"), "quickstart")
 	r.command.Env = append(append(os.Environ(), pidsVariable+"="+filepath.Join(r.home, "pids"), "MAKELEVEL=", hurried), r.freePorts()...)
 	r.command.Stdout, r.command.Stderr = write, &r.out
 	require.NoError(t, r.command.Start())

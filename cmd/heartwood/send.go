@@ -78,7 +78,7 @@ func runSend(ctx context.Context, p *program, flags *flag.FlagSet, args []string
 		}
 		return errors.Join(s.send(ctx, []byte(line+"\n")), s.finish(ctx))
 	}
-	if file, ok := p.stdin.(*os.File); ok && term.IsTerminal(int(file.Fd())) { //nolint:gosec // a descriptor is small
+	if file, ok := p.stdin.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		_, _ = fmt.Fprintln(p.stderr, "heartwood send: reading lines; Ctrl-D ends")
 	}
 	return errors.Join(sendLines(ctx, p.stdin, p.stderr, s), s.finish(ctx))
@@ -355,7 +355,7 @@ func (s *streamSender) finish(context.Context) error {
 		return nil
 	}
 	if err := half.CloseWrite(); err != nil {
-		return fmt.Errorf("close the connection to %s: %w", s, err)
+		return fmt.Errorf("the connection to %s broke, some lines may not have arrived: %w", s, err)
 	}
 	if err := s.connection.SetReadDeadline(time.Now().Add(sendTimeout)); err != nil {
 		return err

@@ -24,7 +24,7 @@ func preflight(t *testing.T, programs map[string]string, environment ...string) 
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(content), 0o700); err != nil { //nolint:gosec // programs
+		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -32,7 +32,7 @@ func preflight(t *testing.T, programs map[string]string, environment ...string) 
 	for name, content := range programs {
 		write("path/"+name, "#!/bin/sh\n"+content+"\n")
 	}
-	command := exec.CommandContext(t.Context(), "/bin/sh", filepath.Join(root, "tree/internal/tools/preflight.sh"), "run") //nolint:gosec // the script under test
+	command := exec.CommandContext(t.Context(), "/bin/sh", filepath.Join(root, "tree/internal/tools/preflight.sh"), "run")
 	command.Env = append([]string{"PATH=" + filepath.Join(root, "path") + ":/usr/bin:/bin", "FAKE=" + root}, environment...)
 	out, err := command.CombinedOutput()
 	var exit *exec.ExitError
@@ -63,19 +63,26 @@ func TestPreflight(t *testing.T) {
 		"an own Go":    {programs: map[string]string{"go": golang("devel"), "df": roomy, "awk": plenty}},
 		"df is silent": {programs: map[string]string{"go": golang("go1.26.8"), "df": "exit 1", "awk": plenty}},
 		"no Go": {status: 1, says: []string{
-			"preflight: there is no go on the PATH; Go 1.26 or newer is needed", "https://go.dev/dl/"}},
+			"preflight: there is no go on the PATH; Go 1.26 or newer is needed", "https://go.dev/dl/",
+		}},
 		"old Go that can fetch": {programs: map[string]string{"go": golang("go1.24.1"), "df": roomy, "awk": plenty}, says: []string{
-			"note: go1.24.1 is older than Go 1.26; it will fetch a newer toolchain"}},
+			"note: go1.24.1 is older than Go 1.26; it will fetch a newer toolchain",
+		}},
 		"old Go that may not": {programs: map[string]string{"go": golang("go1.24.1"), "df": roomy}, environment: []string{"GOTOOLCHAIN=local"}, status: 1, says: []string{
-			"is go1.24.1; Go 1.26 or newer is needed", "unset GOTOOLCHAIN"}},
+			"is go1.24.1; Go 1.26 or newer is needed", "unset GOTOOLCHAIN",
+		}},
 		"old Go that cannot": {programs: map[string]string{"go": golang("go1.20.14"), "df": roomy}, status: 1, says: []string{
-			"is go1.20.14; Go 1.26 or newer is needed"}},
+			"is go1.20.14; Go 1.26 or newer is needed",
+		}},
 		"no Go at all behind the name": {programs: map[string]string{"go": "echo hello"}, status: 1, says: []string{
-			`says "hello", which is no version of Go`}},
+			`says "hello", which is no version of Go`,
+		}},
 		"little disk": {programs: map[string]string{"go": golang("go1.26.8"), "df": tight, "awk": plenty}, status: 1, says: []string{
-			"1024 MB are free on the disk of", "the build needs about 5050 MB there (modules, build cache, bin/)"}},
+			"1024 MB are free on the disk of", "the build needs about 5050 MB there (modules, build cache, bin/)",
+		}},
 		"little memory": {programs: map[string]string{"go": golang("go1.26.8"), "df": roomy, "awk": scarce}, says: []string{
-			"note: 900 MB of memory are available and the linker needs about 2500 MB"}},
+			"note: 900 MB of memory are available and the linker needs about 2500 MB",
+		}},
 		"told to be off": {programs: map[string]string{"go": "echo hello"}, environment: []string{"HEARTWOOD_PREFLIGHT=off"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,13 +12,14 @@ import (
 )
 
 func TestParseBuild(t *testing.T) {
-	for line, want := range map[string]string{
-		"go build":                                    "build -v",
-		"go build -o bin/x ./cmd/x":                   "build -v -o bin/x ./cmd/x",
-		"/usr/bin/go build -tags a,b -trimpath .":     "build -v -tags a,b -trimpath .",
-		"go build -v -modfile=x/go.mod --o=y -race .": "build -v -modfile=x/go.mod -race -o y .",
-		"go build -ldflags -s -p 2 a b":               "build -v -ldflags -s -p 2 a b",
+	for _, test := range [][2]string{
+		{"go build", "build -v"},
+		{"go build -o bin/x ./cmd/x", "build -v -o bin/x ./cmd/x"},
+		{"/usr/bin/go build -tags a,b -trimpath .", "build -v -tags a,b -trimpath ."},
+		{"go build -v -modfile=x/go.mod --o=y -race .", "build -v -modfile=x/go.mod -race -o y ."},
+		{"go build -ldflags -s -p 2 a b", "build -v -ldflags -s -p 2 a b"},
 	} {
+		line, want := test[0], test[1]
 		b, ok := parseBuild(strings.Fields(line))
 		if !ok {
 			t.Fatalf("%q: not understood", line)

@@ -51,9 +51,9 @@ func isTerminal(file *os.File) bool {
 func run(command []string, stdout, stderr io.Writer, terminal bool) int {
 	build, ok := parseBuild(command)
 	if !ok {
-		return start(exec.Command(command[0], command[1:]...), stdout, stderr, nil) //nolint:noctx,gosec // runs what it is told, until it ends
+		return start(exec.Command(command[0], command[1:]...), stdout, stderr, nil)
 	}
-	return start(exec.Command(command[0], build.verbose()...), stdout, stderr, newDisplay(build, stderr, terminal)) //nolint:noctx,gosec // see above
+	return start(exec.Command(command[0], build.verbose()...), stdout, stderr, newDisplay(build, stderr, terminal))
 }
 
 func start(command *exec.Cmd, stdout, stderr io.Writer, d *display) int {
@@ -111,7 +111,7 @@ func status(err error) int {
 	case !errors.As(err, &exit):
 		return 1
 	}
-	if wait, ok := exit.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
+	if wait, ok := exit.Sys().(syscall.WaitStatus); ok && wait.Signaled() { //nolint:misspell // the name in syscall
 		return 128 + int(wait.Signal())
 	}
 	return exit.ExitCode()

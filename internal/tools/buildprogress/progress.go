@@ -19,8 +19,8 @@ const (
 // anything else, which is for a person.
 func classify(line string) (kind, string) {
 	line = strings.TrimRight(line, "\r\n")
-	if strings.HasPrefix(line, "go: downloading ") {
-		return fetched, strings.TrimPrefix(line, "go: downloading ")
+	if module, ok := strings.CutPrefix(line, "go: downloading "); ok {
+		return fetched, module
 	}
 	if line == "" || strings.ContainsAny(line, " \t:#\"'()") {
 		return other, ""

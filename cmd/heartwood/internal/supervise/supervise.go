@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -188,8 +189,8 @@ func (g *Group) Stop(now <-chan struct{}) {
 	g.stopped = true
 	processes := g.processes
 	g.mu.Unlock()
-	for i := len(processes) - 1; i >= 0; i-- {
-		stop(processes[i], now)
+	for _, p := range slices.Backward(processes) {
+		stop(p, now)
 	}
 	if !already {
 		close(g.starts)

@@ -188,7 +188,7 @@ func childrenOf(t *testing.T, pid int) []int {
 			t.Skip("this system does not list the children of a process")
 		}
 		pids = nil
-		for _, field := range strings.Fields(string(text)) {
+		for field := range strings.FieldsSeq(string(text)) {
 			child, _ := strconv.Atoi(field)
 			pids = append(pids, child)
 		}

@@ -51,7 +51,7 @@ func (f *Follower) Close() error {
 // calls are not seen.
 func (f *Follower) Next() ([]byte, error) {
 	for {
-		line, err, done := f.take()
+		line, done, err := f.take()
 		if done {
 			return line, err
 		}
@@ -89,20 +89,20 @@ func (f *Follower) Next() ([]byte, error) {
 }
 
 // take gives a line out of pending.
-func (f *Follower) take() (line []byte, err error, done bool) {
+func (f *Follower) take() (line []byte, done bool, err error) {
 	end := bytes.IndexByte(f.pending, '\n')
 	switch {
 	case end >= 0 && (f.skipped > 0 || end > f.limit):
 		f.pending, f.skipped = f.pending[end+1:], 0
-		return nil, ErrTooLong, true
+		return nil, true, ErrTooLong
 	case end >= 0:
 		line, f.pending = f.pending[:end], f.pending[end+1:]
-		return line, nil, true
+		return line, true, nil
 	case f.skipped > 0 || len(f.pending) > f.limit:
 		f.skipped += int64(len(f.pending))
 		f.pending = nil
 	}
-	return nil, nil, false
+	return nil, false, nil
 }
 
 func (f *Follower) read() (grown bool, err error) {

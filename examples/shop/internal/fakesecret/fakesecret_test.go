@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/mail"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -20,10 +19,9 @@ func TestTokensHaveTheFormOfRealOnes(t *testing.T) {
 		`^[0-9a-f]{40}$`:                 HexToken("a"),
 		`^eyJ[\w-]+\.[\w-]+\.[\w-]{43}$`: JWT("c0001"),
 	} {
-		assert.Regexp(t, regexp.MustCompile(form), token)
+		assert.Regexp(t, form, token)
 	}
 	assert.NotEqual(t, GitHubToken("a"), GitHubToken("b"))
-	assert.Equal(t, GitHubToken("a"), GitHubToken("a"))
 
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(JWT("c0001"), ".")[1])
 	require.NoError(t, err)

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -89,7 +89,7 @@ func TestReservationsConserveTheStock(t *testing.T) {
 	var buyers sync.WaitGroup
 	for i := range 60 {
 		buyers.Go(func() {
-			id, cents, err := b.service.put(Reservation{OrderID: fmt.Sprint(i), SKU: "walnut-veneer", Quantity: 5})
+			id, cents, err := b.service.put(Reservation{OrderID: strconv.Itoa(i), SKU: "walnut-veneer", Quantity: 5})
 			if err == nil {
 				assert.Equal(t, 5*3350, cents)
 				ids.Store(id, true)

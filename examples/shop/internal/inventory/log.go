@@ -40,7 +40,8 @@ func elapsed(d time.Duration) pair {
 func (l *logger) print(ctx context.Context, at, fn string, pairs ...pair) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := append(l.line[:0], "ts="...)
+	b := l.line[:0]
+	b = append(b, "ts="...)
 	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
 	b = appendPair(b, str("app", "inventory"))
 	b = appendPair(b, str("at", at))
@@ -57,7 +58,8 @@ func (l *logger) print(ctx context.Context, at, fn string, pairs ...pair) {
 		b = appendPair(b, str("trace_id", span.TraceID().String()))
 		b = appendPair(b, str("span_id", span.SpanID().String()))
 	}
-	l.line = append(b, '\n')
+	b = append(b, '\n')
+	l.line = b
 	_, _ = l.out.Write(l.line) // a program that cannot write to its stdout has nowhere to say so
 }
 

@@ -129,7 +129,7 @@ func (l *Load) Run(ctx context.Context) error {
 	var buyers sync.WaitGroup
 	defer func() {
 		buyers.Wait()
-		l.summarize()
+		l.summarise()
 	}()
 	summary := time.NewTicker(l.set.Summary)
 	defer summary.Stop()
@@ -144,7 +144,7 @@ func (l *Load) Run(ctx context.Context) error {
 				next.Stop()
 				return nil
 			case <-summary.C:
-				l.summarize()
+				l.summarise()
 			case <-next.C:
 				break waiting
 			}
@@ -243,7 +243,7 @@ func (l *Load) Counts() map[string]int {
 	return maps.Clone(l.counts)
 }
 
-func (l *Load) summarize() {
+func (l *Load) summarise() {
 	counts := l.Counts()
 	parts := make([]string, 0, len(counts))
 	for _, what := range slices.Sorted(maps.Keys(counts)) {

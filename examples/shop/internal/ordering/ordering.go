@@ -225,10 +225,11 @@ func (s *Service) queue(ctx context.Context, order Order) error {
 	s.pending[order.ID] = time.Now()
 	s.waiting.Inc()
 
-	later := trace.ContextWithSpanContext(web.WithRequestID(context.Background(), web.RequestID(ctx)),
-		s.childSpan(trace.SpanContextFromContext(ctx)))
-	span := s.set.ConfirmMax - s.set.ConfirmMin
-	wait := s.set.ConfirmMin + time.Duration(float64(span)*s.set.Faults.Fraction("ordering.delay", order.ID))
+	// The request's identity without the request's end.
+	later := context.WithoutCancel(ctx)
+	span := trace.SpanContextFromContext(ctx)
+	later = trace.ContextWithSpanContext(later, span.WithSpanID(s.set.IDs.NewSpanID(later, span.TraceID())))
+	wait := s.set.ConfirmMin + time.Duration(float64(s.set.ConfirmMax-s.set.ConfirmMin)*s.set.Faults.Fraction("ordering.delay", order.ID))
 	s.confirming.Go(func() {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
@@ -243,10 +244,6 @@ func (s *Service) queue(ctx context.Context, order Order) error {
 		s.waiting.Dec()
 	})
 	return nil
-}
-
-func (s *Service) childSpan(parent trace.SpanContext) trace.SpanContext {
-	return parent.WithSpanID(s.set.IDs.NewSpanID(context.Background(), parent.TraceID()))
 }
 
 func (s *Service) confirm(ctx context.Context, order Order) {

@@ -151,8 +151,7 @@ func (s *Service) done(x web.Exchange) {
 func (s *Service) fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	ctx := r.Context()
 	status, level := http.StatusBadGateway, slog.LevelError
-	var answered *web.StatusError
-	if errors.As(err, &answered) {
+	if answered, ok := errors.AsType[*web.StatusError](err); ok {
 		switch answered.Status {
 		case http.StatusConflict, http.StatusNotFound, http.StatusBadRequest:
 			status, level = answered.Status, slog.LevelWarn

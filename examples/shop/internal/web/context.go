@@ -102,9 +102,8 @@ func (g *IDs) NewSpanID(context.Context, trace.TraceID) trace.SpanID {
 // identify finds out who a request is: it takes X-Request-ID and traceparent (W3C
 // Trace Context) where they came along, and makes what is missing. Where the
 // OpenTelemetry SDK has already begun a span, that one is kept.
-func identify(r *http.Request, ids *IDs) context.Context {
-	ctx := r.Context()
-	id := r.Header.Get(RequestIDHeader)
+func identify(ctx context.Context, header http.Header, ids *IDs) context.Context {
+	id := header.Get(RequestIDHeader)
 	if !usableRequestID(id) {
 		id = ids.RequestID()
 	}
@@ -113,7 +112,7 @@ func identify(r *http.Request, ids *IDs) context.Context {
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() && !span.IsRemote() {
 		return ctx
 	}
-	span := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header)))
+	span := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header)))
 	if !span.IsValid() {
 		traceID, spanID := ids.NewIDs(ctx)
 		span = trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: spanID, TraceFlags: trace.FlagsSampled})
@@ -131,10 +130,11 @@ type Transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	if id := RequestID(r.Context()); id != "" {
+	ctx := r.Context()
+	r = r.Clone(ctx)
+	if id := RequestID(ctx); id != "" {
 		r.Header.Set(RequestIDHeader, id)
 	}
-	propagation.TraceContext{}.Inject(r.Context(), propagation.HeaderCarrier(r.Header))
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(r.Header))
 	return t.Base.RoundTrip(r)
 }

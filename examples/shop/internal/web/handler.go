@@ -57,14 +57,14 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-func (m *Metrics) observe(x Exchange) {
+func (m *Metrics) observe(ctx context.Context, x Exchange) {
 	route := x.Route
 	if route == "" {
 		route = "none" // one value for all paths nobody serves, whatever strangers ask for
 	}
 	m.requests.WithLabelValues(route, strconv.Itoa(x.Status)).Inc()
 	seconds := m.seconds.WithLabelValues(route)
-	span := trace.SpanContextFromContext(x.Request.Context())
+	span := trace.SpanContextFromContext(ctx)
 	if exemplars, ok := seconds.(prometheus.ExemplarObserver); ok && span.IsSampled() {
 		exemplars.ObserveWithExemplar(x.Elapsed.Seconds(), prometheus.Labels{"trace_id": span.TraceID().String()})
 		return
@@ -98,8 +98,9 @@ func Handler(mux *http.ServeMux, ids *IDs, m *Metrics, done func(Exchange)) http
 		defer m.inFlight.Dec()
 
 		outer := r
-		r = r.WithContext(identify(r, ids))
-		w.Header().Set(RequestIDHeader, RequestID(r.Context()))
+		ctx := identify(r.Context(), r.Header, ids)
+		r = r.WithContext(ctx)
+		w.Header().Set(RequestIDHeader, RequestID(ctx))
 		answer := &answerRecorder{ResponseWriter: w}
 		x := Exchange{Request: r}
 		x.Panic, x.Stack = serve(mux, answer, r)
@@ -112,7 +113,7 @@ func Handler(mux *http.ServeMux, ids *IDs, m *Metrics, done func(Exchange)) http
 			x.Status = http.StatusOK
 		}
 		x.Elapsed = time.Since(start)
-		m.observe(x)
+		m.observe(ctx, x)
 		done(x)
 	})
 }

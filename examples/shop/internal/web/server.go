@@ -47,6 +47,8 @@ func Serve(ctx context.Context, address string, h http.Handler, errorLog *log.Lo
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.Join(fmt.Errorf("requests were still under way after %v", shutdownGrace), server.Close())
 	}
-	<-served
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return err
 }

@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -176,6 +175,6 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	require.NoError(t, <-ended)
 	err = web.Call(t.Context(), http.DefaultClient, http.MethodGet, "http://"+at, nil, nil)
 	require.Error(t, err)
-	require.False(t, errors.As(err, new(*web.StatusError)))
+	require.NotErrorAs(t, err, new(*web.StatusError))
 	http.DefaultClient.CloseIdleConnections()
 }

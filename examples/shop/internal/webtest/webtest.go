@@ -3,6 +3,7 @@
 package webtest
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -45,7 +46,7 @@ func (n *Network) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("dial %s: connection refused", r.URL.Host)
 	}
 	// What the caller has in its context does not travel.
-	arrived := httptest.NewRequest(r.Method, r.URL.String(), r.Body)
+	arrived := httptest.NewRequestWithContext(context.Background(), r.Method, r.URL.String(), r.Body) //nolint:contextcheck // that is what it says
 	arrived.Header = r.Header.Clone()
 	recorder := httptest.NewRecorder()
 	h.ServeHTTP(recorder, arrived)
