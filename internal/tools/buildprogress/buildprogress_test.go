@@ -113,10 +113,13 @@ func TestRequired(t *testing.T) {
 func newModule(t *testing.T, body string) string {
 	t.Helper()
 	dir := t.TempDir()
+	// In what is compiled, not in a comment: with -trimpath, equal code is not
+	// compiled twice.
+	unique := dir + time.Now().String()
 	for name, content := range map[string]string{
 		"go.mod":  "module example.test/x\n\ngo 1.26\n",
-		"main.go": "package main\n\nimport \"example.test/x/y\"\n\nfunc main() { println(y.Y) }\n",
-		"y/y.go":  "package y\n\n// " + dir + time.Now().String() + "\nconst Y = " + body + "\n",
+		"main.go": "package main\n\nimport \"example.test/x/y\"\n\nfunc main() { println(y.Y, y.Unique) }\n",
+		"y/y.go":  "package y\n\nconst Unique = \"" + unique + "\"\n\nconst Y = " + body + "\n",
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -183,6 +186,26 @@ func TestPlanKnowsWhatIsStale(t *testing.T) {
 	}
 	if missing := missingModules(t.Context(), b); missing != 0 {
 		t.Errorf("%d modules missing, want none", missing)
+	}
+}
+
+func TestPlanKnowsThatEmbeddedFilesAreNotStale(t *testing.T) {
+	dir := newModule(t, `"embedding"`)
+	for name, content := range map[string]string{
+		"y/text.txt": "text",
+		"y/embed.go": "package y\n\nimport _ \"embed\"\n\n//go:embed text.txt\nvar Text string\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"go", "build", "-o", "x", "."}, &stdout, &stderr, false); code != 0 {
+		t.Fatal(stderr.String())
+	}
+	b, _ := parseBuild([]string{"go", "build", "-o", "x", "."})
+	if p := makePlan(t.Context(), b); len(p.weights) != 0 {
+		t.Errorf("stale after it was built: %v", p.weights)
 	}
 }
 

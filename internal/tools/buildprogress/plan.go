@@ -13,10 +13,16 @@ import (
 	"unicode"
 )
 
+// notInstalled is what go list says of a main package that has been compiled and
+// is only to be linked.
+const notInstalled = "not installed but available in build cache"
+
 // makePlan asks go list what is to be compiled. A plan that could not be made is
 // empty: progress is then counted without an end.
 func makePlan(ctx context.Context, b buildCommand) plan {
-	arguments := append([]string{"list", "-deps", "-e", "-json=ImportPath,Dir,GoFiles,Stale"}, b.flags...)
+	// Where EmbedFiles is not asked for, go list leaves embedded files out of its
+	// reckoning and takes each package that has some for stale, and all above it.
+	arguments := append([]string{"list", "-deps", "-e", "-json=ImportPath,Dir,GoFiles,EmbedFiles,Stale,StaleReason"}, b.flags...)
 	command := exec.CommandContext(ctx, b.program, append(arguments, b.rest...)...)
 	out, err := command.Output()
 	p := plan{weights: make(map[string]int64)}
@@ -29,6 +35,7 @@ func makePlan(ctx context.Context, b buildCommand) plan {
 			ImportPath, Dir string
 			GoFiles         []string
 			Stale           bool
+			StaleReason     string
 		}
 		if err := decoder.Decode(&listed); err != nil {
 			if !errors.Is(err, io.EOF) {
@@ -43,7 +50,7 @@ func makePlan(ctx context.Context, b buildCommand) plan {
 			}
 		}
 		p.all += weight
-		if listed.Stale {
+		if listed.Stale && listed.StaleReason != notInstalled {
 			p.weights[listed.ImportPath] = weight
 		}
 	}
