@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -31,6 +32,8 @@ func Serve(ctx context.Context, address string, h http.Handler, errorLog *log.Lo
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 	}
+	var silent silentConnections
+	server.ConnState = silent.follow
 	listening(listener.Addr())
 
 	served := make(chan error, 1)
@@ -43,6 +46,7 @@ func Serve(ctx context.Context, address string, h http.Handler, errorLog *log.Lo
 	// ctx has ended, and those who are being served get their grace all the same.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
+	silent.close()
 	err = server.Shutdown(grace)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.Join(fmt.Errorf("requests were still under way after %v", shutdownGrace), server.Close())
@@ -51,4 +55,33 @@ func Serve(ctx context.Context, address string, h http.Handler, errorLog *log.Lo
 		err = errors.Join(err, ended)
 	}
 	return err
+}
+
+// silentConnections are those over which nothing has come yet. A client's
+// transport opens some in reserve, and Shutdown would wait five seconds for each.
+type silentConnections struct {
+	mu sync.Mutex
+	// mu guards the following.
+	open map[net.Conn]struct{}
+}
+
+func (s *silentConnections) follow(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state != http.StateNew {
+		delete(s.open, c)
+		return
+	}
+	if s.open == nil {
+		s.open = make(map[net.Conn]struct{})
+	}
+	s.open[c] = struct{}{}
+}
+
+func (s *silentConnections) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.open {
+		_ = c.Close()
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -155,6 +156,28 @@ func TestCallTellsWhyItWasRefused(t *testing.T) {
 	require.ErrorAs(t, err, &status)
 	assert.Equal(t, "http://shut/: 409 Conflict: sold out", err.Error())
 	require.ErrorContains(t, web.Call(t.Context(), client, http.MethodGet, "http://vast/", nil, nil), "larger than 65536 bytes")
+}
+
+// TestServeDoesNotWaitForTheSilent: a connection opened in reserve is no request
+// under way.
+func TestServeDoesNotWaitForTheSilent(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	address := make(chan net.Addr, 1)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- web.Serve(ctx, "127.0.0.1:0", http.NotFoundHandler(), nil, func(a net.Addr) { address <- a })
+	}()
+	at := (<-address).String()
+	silent, err := new(net.Dialer).DialContext(t.Context(), "tcp", at)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, silent.Close()) }()
+	// A connection that was made later and is served proves that the first is known.
+	require.ErrorContains(t, web.Call(t.Context(), http.DefaultClient, http.MethodGet, "http://"+at, nil, nil), "404")
+	http.DefaultClient.CloseIdleConnections()
+	begun := time.Now()
+	cancel()
+	require.NoError(t, <-ended)
+	assert.Less(t, time.Since(begun), 3*time.Second)
 }
 
 func TestServeEndsWithItsContext(t *testing.T) {
