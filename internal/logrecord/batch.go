@@ -9,7 +9,6 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/xpdata"
 
 	"github.com/heartwood-otel/heartwood/internal/logfmt"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
@@ -44,7 +43,7 @@ type Batch struct {
 	hits  []hit
 	best  []choice
 	rec   record
-	attrs xpdata.MapBuilder
+	out   builder
 	// extras are the names of attributes that are set by the collector itself;
 	// bit n of extraLens is set when one of them has n bytes, modulo 64.
 	extras    []string
@@ -111,7 +110,7 @@ func (b *Batch) Add(line []byte, o *Origin) {
 
 	parsed, problem := b.read(text, o)
 	b.finish(o)
-	r := b.groupOf(o).records.AppendEmpty()
+	r := b.out.newRecord(b.groupOf(o).records, len(line))
 	r.SetObservedTimestamp(pcommon.NewTimestampFromTime(now))
 	b.setFields(r)
 	if parsed {
@@ -266,6 +265,7 @@ func (b *Batch) readHead(line string, column int) {
 func (b *Batch) tidy() {
 	clear(b.pairs[:cap(b.pairs)])
 	clear(b.extras[:cap(b.extras)])
+	b.out.forget()
 	b.rec = record{}
 }
 

@@ -24,7 +24,7 @@ func (b *Batch) finish(o *Origin) {
 		}
 	}
 	if !rec.hasSeverity {
-		rec.severity, rec.sevText = o.Severity, o.SeverityText
+		rec.severity, rec.sevText = o.Severity, strings.ToValidUTF8(o.SeverityText, "\uFFFD")
 	}
 	if !rec.hasTime {
 		if nanos, ok := unixNano(o.Time); ok {
@@ -90,7 +90,7 @@ func (b *Batch) setFields(r plog.LogRecord) {
 		r.SetSeverityNumber(plog.SeverityNumber(rec.severity))
 	}
 	if rec.sevText != "" {
-		r.SetSeverityText(strings.ToValidUTF8(rec.sevText, "\uFFFD"))
+		r.SetSeverityText(rec.sevText)
 	}
 	if !rec.traceID.IsEmpty() {
 		r.SetTraceID(rec.traceID)
@@ -105,33 +105,33 @@ func (b *Batch) setFields(r plog.LogRecord) {
 
 // setText makes the line the body.
 func (b *Batch) setText(r plog.LogRecord, o *Origin, line, problem string) {
-	putText(r.Body(), line)
-	b.attrs.EnsureCapacity(len(b.extras) + 4)
+	b.putText(r.Body(), line)
+	b.out.expect(len(b.extras) + 5)
 	if c := b.best[b.m.uid]; c.made() {
 		p := &b.pairs[c.pair-1]
-		b.attrs.AppendEmpty(attrUID).SetStr(keep(p, p.Value))
+		b.out.appendString(attrUID, keep(p, p.Value))
 	}
 	if problem != "" {
-		b.attrs.AppendEmpty(attrParseError).SetStr(problem)
+		b.out.appendString(attrParseError, problem)
 	}
 	if o.Piece.ID != "" {
-		putText(b.attrs.AppendEmpty(attrPieceID), o.Piece.ID)
-		b.attrs.AppendEmpty(attrPieceIndex).SetInt(int64(o.Piece.Index))
-		b.attrs.AppendEmpty(attrPieceLast).SetBool(o.Piece.Last)
+		b.putText(b.out.appendEmpty(attrPieceID), o.Piece.ID)
+		b.out.appendInt(attrPieceIndex, int64(o.Piece.Index))
+		b.out.appendBool(attrPieceLast, o.Piece.Last)
 	}
 	b.putExtras(o, line)
-	b.attrs.UnsafeIntoMap(r.Attributes())
+	b.out.finish(r)
 }
 
 // setPairs sets the body and attributes of a line that was parsed.
 func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 	if b.rec.hasBody {
-		r.Body().SetStr(b.rec.body)
+		b.out.setString(r.Body(), b.rec.body)
 	}
 	if b.rec.event != "" {
 		r.SetEventName(b.rec.event)
 	}
-	b.attrs.EnsureCapacity(b.attributes())
+	b.out.expect(b.attributes())
 	hits := b.hits
 	lists := b.m.set.Duplicates == logfmt.List
 	for i := 0; i < len(b.pairs); i++ {
@@ -149,21 +149,22 @@ func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 			i = b.putList(i) - 1
 			continue
 		}
-		putValue(b.put(keep(p, p.Key)), p)
+		b.putPair(keep(p, p.Key), p)
 	}
 	b.putExtras(o, line)
-	b.attrs.UnsafeIntoMap(r.Attributes())
+	b.out.finish(r)
 }
 
 // attributes counts what setPairs will set, or a few more where there are lists: an
 // exact fit keeps the record's memory small.
 func (b *Batch) attributes() int {
 	n := len(b.pairs) + len(b.extras)
-	for i, c := range b.best {
-		if !c.made() {
+	for _, h := range b.hits {
+		to := b.m.keys.uses[h.use].target
+		if b.best[to].pair != h.pair+1 {
 			continue
 		}
-		switch k := b.m.targets[i].kind; {
+		switch k := b.m.targets[to].kind; {
 		case k == kindLocation && b.rec.location.column != 0:
 			n += 2
 		case k == kindLocation:
@@ -181,21 +182,21 @@ func (b *Batch) putChosen(t *target, p *logfmt.Pair) {
 	switch t.kind {
 	case kindTimestamp:
 		if b.rec.time.Inexact {
-			putValue(b.put(keep(p, p.Key)), p)
+			b.putPair(keep(p, p.Key), p)
 		}
 	case kindLocation:
-		b.put(attrFilePath).SetStr(b.rec.location.path)
-		b.put(attrLineNumber).SetInt(b.rec.location.line)
+		b.out.appendString(b.own(attrFilePath), b.rec.location.path)
+		b.out.appendInt(b.own(attrLineNumber), b.rec.location.line)
 		if b.rec.location.column != 0 {
-			b.put(attrColumnNumber).SetInt(b.rec.location.column)
+			b.out.appendInt(b.own(attrColumnNumber), b.rec.location.column)
 		}
 	case kindException, kindUID, kindText:
-		b.put(t.name).SetStr(keep(p, p.Value))
+		b.out.appendString(b.own(t.name), keep(p, p.Value))
 	case kindPID:
 		pid, _ := parsePID(p.Value)
-		b.put(t.name).SetInt(pid)
+		b.out.appendInt(b.own(t.name), pid)
 	case kindRename:
-		putValue(b.put(t.name), p)
+		b.putPair(t.name, p)
 	}
 }
 
@@ -207,22 +208,22 @@ func (b *Batch) putList(i int) int {
 	for end < len(b.pairs) && b.pairs[end].Key == key {
 		end++
 	}
-	list := b.put(keep(&b.pairs[i], key)).SetEmptySlice()
+	list := b.out.appendEmpty(b.own(keep(&b.pairs[i], key))).SetEmptySlice()
 	list.EnsureCapacity(end - i)
 	for ; i < end; i++ {
-		putValue(list.AppendEmpty(), &b.pairs[i])
+		setValue(list.AppendEmpty(), &b.pairs[i])
 	}
 	return end
 }
 
-// put begins an attribute that comes from the line. A key that is the collector's
-// own is displaced, and so is the empty one, which OpenTelemetry doesn't allow: the
-// line's value is kept under "line." and the key.
-func (b *Batch) put(key string) pcommon.Value {
+// own is the name of an attribute that comes from the line. A key that is the
+// collector's own is displaced, and so is the empty one, which OpenTelemetry
+// doesn't allow: the line's value is kept under "line." and the key.
+func (b *Batch) own(key string) string {
 	if b.extraLens&(1<<(len(key)&63)) != 0 || key == "" || key[0] == reservedPrefix[0] {
-		key = b.displace(key)
+		return b.displace(key)
 	}
-	return b.attrs.AppendEmpty(key)
+	return key
 }
 
 func (b *Batch) displace(key string) string {
@@ -251,42 +252,68 @@ func (b *Batch) putExtras(o *Origin, line string) {
 		switch {
 		case i >= len(b.extras)-len(o.Attributes):
 			a := &o.Attributes[i-len(b.extras)+len(o.Attributes)]
-			v := b.attrs.AppendEmpty(strings.ToValidUTF8(a.Key, "\uFFFD"))
+			key := strings.ToValidUTF8(a.Key, "\uFFFD")
 			if a.IsInt {
-				v.SetInt(a.Int)
+				b.out.appendInt(key, a.Int)
 			} else {
-				putText(v, a.Value)
+				b.putText(b.out.appendEmpty(key), a.Value)
 			}
 		case name == attrUID:
-			putText(b.attrs.AppendEmpty(name), b.rec.uid)
+			b.putText(b.out.appendEmpty(name), b.rec.uid)
 		case name == attrTimeGuess:
-			b.attrs.AppendEmpty(name).SetBool(true)
+			b.out.appendBool(name, true)
 		case name == attrOriginal:
 			if o.Original != "" {
 				line = o.Original
 			}
-			putText(b.attrs.AppendEmpty(name), line)
+			b.putText(b.out.appendEmpty(name), line)
 		case name == attrSyslogApp:
-			putText(b.attrs.AppendEmpty(name), o.App)
+			b.putText(b.out.appendEmpty(name), o.App)
 		case name == attrSyslogProcID:
-			putText(b.attrs.AppendEmpty(name), o.ProcID)
+			b.putText(b.out.appendEmpty(name), o.ProcID)
 		case name == attrSyslogMsgID:
-			putText(b.attrs.AppendEmpty(name), o.MsgID)
+			b.putText(b.out.appendEmpty(name), o.MsgID)
 		}
 	}
 }
 
-// putText makes s the value: a string, or bytes where s is not valid UTF-8, which
-// protobuf's strings must be.
-func putText(v pcommon.Value, s string) {
+// putText makes s the value, which is empty.
+func (b *Batch) putText(v pcommon.Value, s string) {
 	if utf8.ValidString(s) {
-		v.SetStr(s)
-		return
+		b.out.setString(v, s)
+	} else {
+		setBytes(v, s)
 	}
-	v.SetEmptyBytes().FromRaw([]byte(s))
 }
 
-func putValue(v pcommon.Value, p *logfmt.Pair) {
+// setText is putText for values outside of records.
+func setText(v pcommon.Value, s string) {
+	if utf8.ValidString(s) {
+		v.SetStr(s)
+	} else {
+		setBytes(v, s)
+	}
+}
+
+// setBytes keeps a text that is not valid UTF-8, as protobuf's strings must be.
+func setBytes(v pcommon.Value, s string) { v.SetEmptyBytes().FromRaw([]byte(s)) }
+
+// putPair sets an attribute of the line's.
+func (b *Batch) putPair(key string, p *logfmt.Pair) {
+	key = b.own(key)
+	switch p.Kind {
+	case logfmt.Int:
+		b.out.appendInt(key, p.Int())
+	case logfmt.Float:
+		b.out.appendDouble(key, p.Float())
+	case logfmt.Bool:
+		b.out.appendBool(key, p.Bool())
+	default:
+		b.out.appendString(key, keep(p, p.Value))
+	}
+}
+
+func setValue(v pcommon.Value, p *logfmt.Pair) {
 	switch p.Kind {
 	case logfmt.Int:
 		v.SetInt(p.Int())

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/heartwood-otel/heartwood/internal/logfmt"
+	"github.com/heartwood-otel/heartwood/internal/recorduid"
 	"github.com/heartwood-otel/heartwood/internal/severity"
 	"github.com/heartwood-otel/heartwood/internal/timestamp"
 )
@@ -47,6 +48,7 @@ func FuzzAdd(f *testing.F) {
 		}
 		got := mapOne(t, set, line, o)
 		assertWhole(t, got)
+		assertSame(t, got, mapOneWith(t, set, line, o, false))
 		if body := bodyText(got.record.Body()); body == line && isLine(got.record) {
 			return
 		}
@@ -94,6 +96,24 @@ func assertWhole(t *testing.T, got one) {
 	text, err := (&plog.JSONMarshaler{}).MarshalLogs(asLogs(got))
 	require.NoError(t, err)
 	require.True(t, strings.ToValidUTF8(string(text), "") == string(text), "%q", text)
+}
+
+// assertSame holds that slabs make no difference.
+func assertSame(t *testing.T, a, b one) {
+	t.Helper()
+	var texts [2]string
+	for i, x := range []one{a, b} {
+		x.record.SetObservedTimestamp(1)
+		logs := asLogs(x)
+		r := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+		if uid, ok := r.Attributes().Get(attrUID); ok && len(uid.Str()) == recorduid.TextLen {
+			uid.SetStr("")
+		}
+		text, err := (&plog.JSONMarshaler{}).MarshalLogs(logs)
+		require.NoError(t, err)
+		texts[i] = string(text)
+	}
+	require.Equal(t, texts[0], texts[1])
 }
 
 func asLogs(got one) plog.Logs {

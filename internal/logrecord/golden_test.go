@@ -125,9 +125,15 @@ type one struct {
 
 func mapOne(t testing.TB, set Settings, line string, o *Origin) one {
 	t.Helper()
+	return mapOneWith(t, set, line, o, true)
+}
+
+func mapOneWith(t testing.TB, set Settings, line string, o *Origin, withSlabs bool) one {
+	t.Helper()
 	m, err := NewMapper(set)
 	require.NoError(t, err)
 	b := m.NewBatch()
+	b.out.withSlabs = withSlabs
 	if o == nil {
 		o = &Origin{}
 	}

@@ -107,11 +107,11 @@ func (b *Batch) newGroup(id identity) *group {
 	// Copies, so that a resource does not hold on to the line it was first seen in.
 	id.service, id.host, id.pid = strings.Clone(id.service), strings.Clone(id.host), strings.Clone(id.pid)
 	if id.service != "" {
-		putText(attrs.PutEmpty(attrServiceName), id.service)
+		setText(attrs.PutEmpty(attrServiceName), id.service)
 	}
 	for _, i := range b.m.resources {
 		if c := b.best[i]; i != b.m.service && c.made() {
-			putText(attrs.PutEmpty(b.m.targets[i].name), strings.Clone(b.pairs[c.pair-1].Value))
+			setText(attrs.PutEmpty(b.m.targets[i].name), strings.Clone(b.pairs[c.pair-1].Value))
 		}
 	}
 	if id.host != "" {
@@ -130,6 +130,6 @@ func (b *Batch) newGroup(id identity) *group {
 
 func putAbsent(attrs pcommon.Map, name, value string) {
 	if v, present := attrs.GetOrPutEmpty(name); !present {
-		putText(v, value)
+		setText(v, value)
 	}
 }

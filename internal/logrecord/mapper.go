@@ -84,6 +84,7 @@ func (m *Mapper) NewBatch() *Batch {
 		uids:   recorduid.NewSource(),
 		best:   make([]choice, len(m.targets)),
 		groups: map[string]*group{},
+		out:    builder{withSlabs: useSlabs},
 	}
 	b.begin()
 	return b
@@ -95,6 +96,8 @@ type keyIndex struct {
 	uses  []keyUse
 	slots []uint32 // an index of uses, plus 1
 	shift uint
+	// lens[c] has bit n set when a key of n bytes, modulo 64, begins with c.
+	lens [256]uint64
 }
 
 func newKeyIndex(uses []keyUse) keyIndex {
@@ -104,6 +107,7 @@ func newKeyIndex(uses []keyUse) keyIndex {
 	}
 	ix := keyIndex{uses: uses, slots: make([]uint32, 1<<bits), shift: 32 - bits}
 	for i, use := range uses {
+		ix.lens[use.key[0]] |= 1 << (len(use.key) & 63)
 		at := ix.hash(use.key)
 		for ix.slots[at] != 0 {
 			at = (at + 1) & uint32(len(ix.slots)-1)
@@ -122,9 +126,13 @@ func (ix *keyIndex) hash(key string) uint32 {
 
 // find gives the index in uses of key, or -1.
 func (ix *keyIndex) find(key string) int {
-	if key == "" {
+	if key == "" || ix.lens[key[0]]&(1<<(len(key)&63)) == 0 {
 		return -1
 	}
+	return ix.lookup(key)
+}
+
+func (ix *keyIndex) lookup(key string) int {
 	for at := ix.hash(key); ; at = (at + 1) & uint32(len(ix.slots)-1) {
 		slot := ix.slots[at]
 		if slot == 0 {

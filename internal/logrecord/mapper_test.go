@@ -32,7 +32,13 @@ type expect struct {
 
 func check(t *testing.T, set Settings, line string, o *Origin, want expect) {
 	t.Helper()
-	got := mapOne(t, set, line, o)
+	for _, withSlabs := range []bool{true, false} {
+		checkOne(t, mapOneWith(t, set, line, o, withSlabs), line, want)
+	}
+}
+
+func checkOne(t *testing.T, got one, line string, want expect) {
+	t.Helper()
 	r := got.record
 	stamp := ""
 	if r.Timestamp() != 0 {

@@ -23,21 +23,33 @@ type UUID [16]byte
 
 // AppendText appends the TextLen bytes of u's text, in lower case, to dst.
 func (u UUID) AppendText(dst []byte) []byte {
-	const digits = "0123456789abcdef"
 	var text [TextLen]byte
-	at := 0
-	for i, b := range u {
-		switch i {
-		case 4, 6, 8, 10:
-			text[at] = '-'
-			at++
-		}
-		text[at] = digits[b>>4]
-		text[at+1] = digits[b&15]
-		at += 2
-	}
+	putHex(text[0:8], u[0:4])
+	text[8] = '-'
+	putHex(text[9:13], u[4:6])
+	text[13] = '-'
+	putHex(text[14:18], u[6:8])
+	text[18] = '-'
+	putHex(text[19:23], u[8:10])
+	text[23] = '-'
+	putHex(text[24:36], u[10:16])
 	return append(dst, text[:]...)
 }
+
+func putHex(dst, src []byte) {
+	for i, b := range src {
+		binary.LittleEndian.PutUint16(dst[2*i:], hexPairs[b])
+	}
+}
+
+// hexPairs holds the two digits of each byte, the first in the low half.
+var hexPairs = func() (pairs [256]uint16) {
+	const digits = "0123456789abcdef"
+	for i := range pairs {
+		pairs[i] = uint16(digits[i>>4]) | uint16(digits[i&15])<<8
+	}
+	return pairs
+}()
 
 // String is u's text.
 func (u UUID) String() string { return string(u.AppendText(make([]byte, 0, TextLen))) }

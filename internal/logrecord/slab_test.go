@@ -1,0 +1,266 @@
+package logrecord
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/featuregate"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/xpdata/pref"
+)
+
+// TestLayoutIsKnown fails when pdata has changed: records are right even then, but
+// cost more, until slab.go is looked at again.
+func TestLayoutIsKnown(t *testing.T) {
+	assert.True(t, useSlabs)
+	assert.True(t, layoutIsKnown())
+	for _, typ := range []uintptr{stringType, intType, doubleType, boolType} {
+		assert.NotZero(t, typ)
+	}
+}
+
+// TestHasLayout has types that differ from what is expected in one thing each.
+func TestHasLayout(t *testing.T) {
+	text, number := reflect.TypeFor[string](), reflect.TypeFor[int32]()
+	assert.True(t, hasLayout(reflect.TypeFor[struct {
+		a string
+		b int32
+	}](), 24, text))
+	for name, x := range map[string]reflect.Type{
+		"size": reflect.TypeFor[struct{ a string }](),
+		"type": reflect.TypeFor[struct{ a, b, c int64 }](),
+		"order": reflect.TypeFor[struct {
+			b int32
+			a string
+		}](),
+		"pointer": reflect.TypeFor[struct {
+			a string
+			b *int32
+		}](),
+		"interface": reflect.TypeFor[struct {
+			a any
+			b int64
+		}](),
+		"no struct": reflect.TypeFor[[3]int64](),
+		"string": reflect.TypeFor[struct {
+			a [8]byte
+			b string
+		}](),
+	} {
+		assert.False(t, hasLayout(x, 24, text), name)
+	}
+	assert.False(t, hasLayout(reflect.TypeFor[struct{ a string }](), 16, text, number))
+	assert.False(t, isWrapper(text))
+	assert.False(t, isWrapper(reflect.TypeFor[struct {
+		a *int
+		b uintptr
+	}]()))
+	assert.True(t, isWrapper(reflect.TypeFor[struct{ a, b *int }]()))
+}
+
+var slabLines = []string{
+	`level=info msg="hi" a=1 b=2.5 c=true d=text tag`,
+	`app=shop at=seed n=7 x=1.5 y=false z=z`,
+	"plain text",
+	`cut off="`,
+	`caller=main.go:7:3 log.record.uid=u error=e`,
+	strings.Repeat("k=v ", 5) + `long="` + strings.Repeat("x", 2*maxSharedLine) + `"`,
+}
+
+func slabBatch(t testing.TB, n int) plog.Logs {
+	t.Helper()
+	m, err := NewMapper(Settings{KeepOriginal: true})
+	require.NoError(t, err)
+	b := m.NewBatch()
+	require.True(t, b.out.withSlabs)
+	for i := range n {
+		b.Add(fmt.Appendf(nil, "%s i=%d", slabLines[i%len(slabLines)], i), &Origin{ProcID: "web.1"})
+	}
+	return b.Take()
+}
+
+func eachRecord(logs plog.Logs, f func(r plog.LogRecord)) {
+	for _, rl := range logs.ResourceLogs().All() {
+		for _, r := range rl.ScopeLogs().At(0).LogRecords().All() {
+			f(r)
+		}
+	}
+}
+
+func asText(t testing.TB, r plog.LogRecord) string {
+	t.Helper()
+	logs := plog.NewLogs()
+	r.CopyTo(logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty())
+	text, err := (&plog.JSONMarshaler{}).MarshalLogs(logs)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// change does to a record what a processor may.
+func change(r plog.LogRecord, i int) {
+	attributes := r.Attributes()
+	attributes.PutStr("added", "by a processor")
+	attributes.PutInt("added too", int64(i))
+	for _, v := range attributes.All() {
+		switch v.Type() {
+		case pcommon.ValueTypeStr:
+			v.SetStr("changed")
+		case pcommon.ValueTypeInt:
+			v.SetInt(-1)
+		case pcommon.ValueTypeDouble:
+			v.SetDouble(-1)
+		case pcommon.ValueTypeBool:
+			v.SetBool(!v.Bool())
+		}
+	}
+	attributes.Remove("a")
+	attributes.RemoveIf(func(key string, _ pcommon.Value) bool { return key == "d" })
+	attributes.PutEmptyMap("map").PutStr("k", "v")
+	r.Body().SetStr("changed")
+	r.SetEventName("changed")
+	r.Body().SetEmptySlice().AppendEmpty().SetInt(1)
+	attributes.EnsureCapacity(100)
+}
+
+// TestNeighboursAreLetAlone changes every other record in all ways, from two
+// goroutines, and looks at the others.
+func TestNeighboursAreLetAlone(t *testing.T) {
+	logs := slabBatch(t, 500)
+	var records []plog.LogRecord
+	var before []string
+	eachRecord(logs, func(r plog.LogRecord) {
+		records = append(records, r)
+		before = append(before, asText(t, r))
+	})
+	var running sync.WaitGroup
+	for first := range 2 {
+		running.Go(func() {
+			for i := 3*first + 1; i < len(records); i += 6 {
+				change(records[i], i)
+				moved := plog.NewLogRecord()
+				records[i].MoveTo(moved)
+				change(moved, i)
+			}
+		})
+	}
+	for i := 0; i < len(records); i += 3 {
+		assert.Equal(t, before[i], asText(t, records[i]))
+	}
+	running.Wait()
+	for i := 2; i < len(records); i += 3 {
+		assert.Equal(t, before[i], asText(t, records[i]))
+	}
+}
+
+// TestCollectorSeesSlabs lets the garbage collector run while records are made and
+// nothing but them holds on to their memory.
+func TestCollectorSeesSlabs(t *testing.T) {
+	var batches []plog.Logs
+	var texts [][]string
+	for range 20 {
+		logs := slabBatch(t, 100)
+		var text []string
+		eachRecord(logs, func(r plog.LogRecord) { text = append(text, asText(t, r)) })
+		batches, texts = append(batches, logs), append(texts, text)
+		runtime.GC()
+	}
+	for range 3 {
+		runtime.GC()
+		_ = slabBatch(t, 1000)
+	}
+	for i, logs := range batches {
+		var text []string
+		eachRecord(logs, func(r plog.LogRecord) { text = append(text, asText(t, r)) })
+		require.Equal(t, texts[i], text)
+	}
+}
+
+// TestSlabsAndPools has pdata put what it is done with into its pools, which it
+// does when its feature gate is open.
+func TestSlabsAndPools(t *testing.T) {
+	require.NoError(t, featuregate.GlobalRegistry().Set("pdata.useProtoPooling", true))
+	defer func() { require.NoError(t, featuregate.GlobalRegistry().Set("pdata.useProtoPooling", false)) }()
+	var kept []plog.Logs
+	for range 50 {
+		gone, stays := slabBatch(t, 60), slabBatch(t, 60)
+		kept = append(kept, stays)
+		pref.UnrefLogs(gone)
+		runtime.GC()
+		pooled := plog.NewLogs()
+		for i := range 60 {
+			r := pooled.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+			r.Body().SetStr("pooled")
+			r.Attributes().PutInt("n", int64(i))
+			r.Attributes().PutStr("s", "pooled")
+		}
+	}
+	for _, logs := range kept {
+		i := 0
+		eachRecord(logs, func(r plog.LogRecord) {
+			i++
+			if original, ok := r.Attributes().Get(attrOriginal); assert.True(t, ok) {
+				assert.NotContains(t, original.Str(), "pooled")
+			}
+			assert.NotEqual(t, "pooled", r.Body().AsString())
+		})
+		assert.Equal(t, 60, i)
+	}
+}
+
+// TestLargeLinesStandAlone holds that a large line's record has no memory in common
+// with others.
+func TestLargeLinesStandAlone(t *testing.T) {
+	var b builder
+	b.withSlabs = true
+	records := plog.NewLogRecordSlice()
+	add := func(line int) {
+		r := b.newRecord(records, line)
+		b.expect(2)
+		b.appendString("a", "b")
+		b.appendInt("c", 1)
+		b.finish(r)
+	}
+	add(10)
+	shared := b.shared
+	add(maxSharedLine + 1)
+	assert.Equal(t, shared, b.shared, "the large one took nothing of what is shared")
+	add(maxSharedLine)
+	assert.NotEqual(t, shared, b.shared)
+	require.Equal(t, 3, records.Len())
+	for i := range 3 {
+		assert.Equal(t, map[string]any{"a": "b", "c": int64(1)}, records.At(i).Attributes().AsRaw())
+	}
+	b.forget()
+	assert.Zero(t, b.shared)
+}
+
+// TestExpectTooFew appends more than was expected.
+func TestExpectTooFew(t *testing.T) {
+	for _, withSlabs := range []bool{true, false} {
+		b := builder{withSlabs: withSlabs}
+		records := plog.NewLogRecordSlice()
+		want := map[string]any{}
+		for range 3 {
+			r := b.newRecord(records, 10)
+			b.expect(1)
+			for i := range 20 {
+				key := fmt.Sprint("k", i)
+				b.appendInt(key, int64(i))
+				want[key] = int64(i)
+			}
+			b.appendEmpty("list").SetEmptySlice().AppendEmpty().SetStr("x")
+			b.finish(r)
+		}
+		want["list"] = []any{"x"}
+		for i := range 3 {
+			assert.Equal(t, want, records.At(i).Attributes().AsRaw())
+		}
+	}
+}
