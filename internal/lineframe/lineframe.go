@@ -59,6 +59,9 @@ type Frame struct {
 	// Missing is, for an octet-counted frame that the stream broke off, how many of
 	// the announced bytes never came.
 	Missing int
+	// Unended says that the stream ended before the line did: Rest took what came for
+	// a line. Whether it is one, only the reason of the end can tell.
+	Unended bool
 }
 
 // Settings of a Reader. Sizes are in bytes; zero means the default.
@@ -289,6 +292,7 @@ func (r *Reader) Rest(f *Frame) bool {
 		f.Data = trimEnd(data)
 	} else {
 		f.Data = trimCR(data)
+		f.Unended = true
 	}
 	r.line, r.octets, r.index = false, 0, 0
 	return len(f.Data) > 0 || f.Missing > 0 || f.Cut

@@ -227,3 +227,114 @@ func (c *choppy) Read(p []byte) (int, error) {
 	c.data = c.data[n:]
 	return n, nil
 }
+
+// A reader that gets nothing from the budget cuts its line early, and loses nothing.
+func TestBudget(t *testing.T) {
+	budget := lineframe.NewBudget(100)
+	set := lineframe.Settings{MaxLine: 1000, ReadSize: 64, Budget: budget}
+	long := strings.Repeat("é", 200)
+	used := int64(0)
+	r := lineframe.NewReader(iotest.HalfReader(strings.NewReader("a=1\n"+long+"\n380 <13>"+long+"\nb=2\n")), set)
+	var f lineframe.Frame
+	var got []string
+	text := map[lineframe.Framing]string{}
+	for {
+		_, err := r.Fill()
+		for r.Next(&f) || err != nil && r.Rest(&f) {
+			used = max(used, budget.Used())
+			got = append(got, show(f))
+			if f.Cut {
+				text[f.Framing] += string(f.Data)
+				require.True(t, utf8.Valid(f.Data))
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	assert.Equal(t, long, text[lineframe.Line])
+	assert.Equal(t, "<13>"+long[:376], text[lineframe.Octets], "its count is too small")
+	assert.Equal(t, "a=1", got[0])
+	assert.Equal(t, "b=2", got[len(got)-1])
+	assert.Greater(t, len(got), 5)
+	assert.Positive(t, used)
+	assert.LessOrEqual(t, used, int64(100))
+	r.Close()
+	assert.Zero(t, budget.Used())
+}
+
+// Once a long line is over, its memory is given back, even if the stream is never
+// found empty.
+func TestMemoryAfterALongLine(t *testing.T) {
+	budget := lineframe.NewBudget(1 << 20)
+	set := lineframe.Settings{MaxLine: 100_000, ReadSize: 1024, Budget: budget}
+	src := strings.NewReader(strings.Repeat("x", 90_000) + "\n" + strings.Repeat(strings.Repeat("y", 99)+"\n", 100))
+	r := lineframe.NewReader(src, set)
+	var f lineframe.Frame
+	grown := false
+	for {
+		_, err := r.Fill()
+		for r.Next(&f) {
+			continue
+		}
+		grown = grown || budget.Used() > 64_000
+		if err != nil {
+			break
+		}
+		if src.Len() < 5000 {
+			require.Zero(t, budget.Used())
+		}
+	}
+	assert.True(t, grown)
+}
+
+// Each byte is searched once, whatever ends the lines: a search for LF that began
+// anew after each NUL would take minutes here.
+func TestFarLineFeed(t *testing.T) {
+	const size = 16 << 20
+	for _, end := range []string{"", "\n"} {
+		in := append(bytes.Repeat([]byte("a\x00"), size/2), end...)
+		r := lineframe.NewBytesReader(in, lineframe.Settings{MaxLine: size})
+		var f lineframe.Frame
+		n := 0
+		for r.Next(&f) {
+			n++
+		}
+		assert.Equal(t, size/2, n)
+	}
+}
+
+type stuck struct{}
+
+func (stuck) Read([]byte) (int, error) { return 0, nil }
+
+func TestNoProgress(t *testing.T) {
+	_, err := lineframe.NewReader(stuck{}, lineframe.Settings{}).Fill()
+	require.ErrorIs(t, err, lineframe.ErrNoProgress)
+}
+
+func BenchmarkReader(b *testing.B) {
+	line := strings.Repeat("x", 294) + "\n"
+	const lines = 10_000
+	in := []byte(strings.Repeat(line, lines))
+	b.SetBytes(int64(len(in)))
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		r := lineframe.NewReader(bytes.NewReader(in), lineframe.Settings{})
+		var f lineframe.Frame
+		for {
+			_, err := r.Fill()
+			for r.Next(&f) {
+				n++
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+	if n != b.N*lines {
+		b.Fatalf("%d lines, want %d", n, b.N*lines)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/line")
+}

@@ -43,6 +43,10 @@ type assembly struct {
 	uid      func(line int) string
 	lines    int
 
+	// cutOff says that the stream did not end by its sender's will, so that what it
+	// ends with is no whole line.
+	cutOff bool
+
 	origin logrecord.Origin
 	// blank says that origin holds the resource and nothing else. Clearing it for
 	// each line costs 3 % of the way from socket to record.
@@ -142,9 +146,13 @@ func (a *assembly) record(f *lineframe.Frame, uid string, open *openLine) (notic
 		a.blank = false
 		o.Piece = logrecord.Piece{ID: open.id, Index: f.Index, Last: f.Last}
 	}
-	if f.Missing > 0 {
+	switch {
+	case f.Missing > 0:
 		a.blank = false
 		o.Problem = fmt.Sprintf("octet-counted frame broken off: %d bytes are missing", f.Missing)
+	case f.Unended && a.cutOff:
+		a.blank = false
+		o.Problem = "line broken off: the connection was cut before its end"
 	}
 	if !f.Cut {
 		if notice, isNotice = parseDropNotice(line); isNotice {

@@ -279,6 +279,21 @@ func TestHTTPSlowSenders(t *testing.T) {
 	s.wait(t, 1)
 }
 
+// The write timeout is the answer's, however long the body took.
+func TestHTTPSlowBodyIsAnswered(t *testing.T) {
+	s := newSink()
+	g := start(t, s, "http: {endpoint: 'localhost:0', write_timeout: 50ms}\naccept_timeout: 40ms")
+	conn := g.dial(t, "http")
+	begin := time.Now()
+	send(t, conn, "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 8\r\n\r\nmsg")
+	require.Eventually(t, func() bool { return time.Since(begin) > 150*time.Millisecond }, 5*time.Second, 10*time.Millisecond)
+	send(t, conn, "=slow")
+	answered, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	assert.Contains(t, string(answered), "200 OK")
+	s.wait(t, 1)
+}
+
 func TestHTTPBodiesShareABudget(t *testing.T) {
 	s := newSink()
 	g := start(t, s, "http: {endpoint: 'localhost:0', max_request_body_size: 1MiB}\nmax_buffer_size: 1MiB")

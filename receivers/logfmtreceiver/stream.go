@@ -3,6 +3,7 @@ package logfmtreceiver
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -161,6 +162,8 @@ func (s *streamServer) handle(c *streamConn) {
 	a := newAssembly(s.in, true)
 	err := s.read(c, frames, a)
 	var f lineframe.Frame
+	// Only a sender that closes its end has written its last line whole.
+	a.cutOff = !errors.Is(err, io.EOF)
 	for frames.Rest(&f) {
 		a.add(&f)
 		if a.full() {

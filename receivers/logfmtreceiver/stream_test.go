@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,6 +52,8 @@ func TestStreamFrames(t *testing.T) {
 		assert.NotEmpty(t, records[0].attr("log.record.uid"))
 		assert.NotZero(t, records[0].ObservedTimestamp())
 		assert.Equal(t, map[string]any{"host.name": "h", "service.name": "a"}, records[2].resource.AsRaw())
+		assert.Empty(t, records[3].resource.AsRaw(), "a header is that of its own line")
+		assert.Zero(t, records[3].SeverityNumber())
 		g.shutdown(t)
 		g.requireConserved(t, network)
 		assert.Equal(t, int64(4), g.metric(t, "records_accepted", "transport", network))
@@ -264,13 +267,19 @@ func TestPiecesAfterRefusal(t *testing.T) {
 		}
 		return nil
 	}
-	g := start(t, s, "tcp: {endpoint: 'localhost:0', read_buffer_size: 1KiB}\nmax_line_size: 256\nbatch: {max_records: 1}")
+	g := start(t, s, "tcp: {endpoint: 'localhost:0', read_buffer_size: 1KiB}\nmax_line_size: 256\nbatch: {max_records: 3}")
 	conn := g.dial(t, "tcp")
-	send(t, conn, "<14>1 - host app - - - "+strings.Repeat("x", 1000)+"\n")
+	send(t, conn, "<14>1 - host app - - - "+strings.Repeat("x", 1000)+"\nplain=1\nplain=2\n")
 	require.NoError(t, conn.Close())
 	ids := map[any]bool{}
 	size := 0
-	for i, r := range s.wait(t, 4) {
+	records := s.wait(t, 6)
+	slices.SortStableFunc(records, func(a, b record) int { return len(b.resource.AsRaw()) - len(a.resource.AsRaw()) })
+	for _, r := range records[4:] {
+		assert.NotNil(t, r.attr("plain"))
+		assert.Empty(t, r.resource.AsRaw())
+	}
+	for i, r := range records[:4] {
 		ids[r.attr("heartwood.line.id")] = true
 		size += len(r.Body().Str())
 		assert.Equal(t, int64(i), r.attr("heartwood.line.index"))
