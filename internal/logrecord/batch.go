@@ -147,8 +147,7 @@ func (b *Batch) read(line string, o *Origin) (parsed bool, problem string) {
 	pairs, err := b.parser.AppendPairs(b.pairs, line)
 	b.pairs = pairs
 	if err != nil {
-		var syntax *logfmt.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*logfmt.SyntaxError](err); ok {
 			b.readHead(line, syntax.Column)
 		}
 		return false, err.Error()

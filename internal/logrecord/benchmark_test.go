@@ -40,6 +40,7 @@ func BenchmarkAdd(b *testing.B) {
 }
 
 func benchmarkAdd(b *testing.B, m *Mapper, line []byte) {
+	b.Helper()
 	const batchSize = 1000
 	batch := m.NewBatch()
 	origin := &Origin{Host: "web-1.example.com"}

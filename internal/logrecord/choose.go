@@ -78,7 +78,7 @@ func (b *Batch) choose() {
 		if c.rank != 0 && c.rank <= int32(use.rank)+1 {
 			continue
 		}
-		if !(lists && b.inList(i)) && b.fits(t.kind, p) {
+		if (!lists || !b.inList(i)) && b.fits(t.kind, p) {
 			*c = choice{pair: int32(i) + 1, rank: int32(use.rank) + 1}
 		} else if use.key == t.name {
 			*c = blocked // the attribute's name is taken by this very pair
@@ -248,7 +248,7 @@ func parsePID(s string) (int64, bool) {
 		return 0, false // without the cost of strconv's error
 	}
 	pid, err := strconv.ParseUint(s, 10, 32)
-	return int64(pid), err == nil //nolint:gosec // 32 bits
+	return int64(pid), err == nil
 }
 
 func decodeHex(dst []byte, s string) bool {

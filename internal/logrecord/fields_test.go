@@ -90,8 +90,8 @@ func TestFieldsRefused(t *testing.T) {
 		require.Error(t, err, "%v", x.fields)
 		assert.Nil(t, m)
 		for _, part := range x.says {
-			assert.ErrorContains(t, err, part)
-			assert.ErrorContains(t, err, "fields: ")
+			require.ErrorContains(t, err, part)
+			require.ErrorContains(t, err, "fields: ")
 		}
 	}
 }

@@ -2,6 +2,7 @@ package logrecord
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -238,12 +239,7 @@ func (b *Batch) displace(key string) string {
 }
 
 func (b *Batch) isExtra(key string) bool {
-	for _, extra := range b.extras {
-		if extra == key {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(b.extras, key)
 }
 
 // putExtras sets the attributes that the collector adds of itself.

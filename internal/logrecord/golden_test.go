@@ -123,15 +123,15 @@ type one struct {
 	resource pcommon.Map
 }
 
-func mapOne(t testing.TB, set Settings, line string, o *Origin) one {
-	t.Helper()
-	return mapOneWith(t, set, line, o, true)
+func mapOne(tb testing.TB, set Settings, line string, o *Origin) one {
+	tb.Helper()
+	return mapOneWith(tb, set, line, o, true)
 }
 
-func mapOneWith(t testing.TB, set Settings, line string, o *Origin, withSlabs bool) one {
-	t.Helper()
+func mapOneWith(tb testing.TB, set Settings, line string, o *Origin, withSlabs bool) one {
+	tb.Helper()
 	m, err := NewMapper(set)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	b := m.NewBatch()
 	b.out.withSlabs = withSlabs
 	if o == nil {
@@ -139,7 +139,7 @@ func mapOneWith(t testing.TB, set Settings, line string, o *Origin, withSlabs bo
 	}
 	b.Add([]byte(line), o)
 	logs := b.Take()
-	require.Equal(t, 1, logs.LogRecordCount())
+	require.Equal(tb, 1, logs.LogRecordCount())
 	rl := logs.ResourceLogs().At(0)
 	return one{record: rl.ScopeLogs().At(0).LogRecords().At(0), resource: rl.Resource().Attributes()}
 }

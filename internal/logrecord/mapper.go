@@ -112,7 +112,7 @@ func newKeyIndex(uses []keyUse) keyIndex {
 		for ix.slots[at] != 0 {
 			at = (at + 1) & uint32(len(ix.slots)-1)
 		}
-		ix.slots[at] = uint32(i + 1) //nolint:gosec // an index
+		ix.slots[at] = uint32(i + 1)
 	}
 	return ix
 }

@@ -2,6 +2,7 @@ package logrecord
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -419,13 +420,8 @@ func TestOriginFillsGaps(t *testing.T) {
 	}
 	host := attrs{"host.name": "web-1", "process.pid": int64(4711), "heroku.drain": "d.1", "b": "2"}
 	with := func(m attrs, more attrs) attrs {
-		all := attrs{}
-		for k, v := range m {
-			all[k] = v
-		}
-		for k, v := range more {
-			all[k] = v
-		}
+		all := maps.Clone(m)
+		maps.Copy(all, more)
 		return all
 	}
 	check(t, Settings{}, "a=1", o, expect{
@@ -494,12 +490,12 @@ func TestGroups(t *testing.T) {
 	assert.Zero(t, b.Size())
 	var groups []string
 	for _, rl := range logs.ResourceLogs().All() {
-		group := fmt.Sprint(rl.Resource().Attributes().AsRaw())
+		group := []string{fmt.Sprint(rl.Resource().Attributes().AsRaw())}
 		for _, r := range rl.ScopeLogs().At(0).LogRecords().All() {
 			n, _ := r.Attributes().Get("n")
-			group += " " + n.AsString()
+			group = append(group, n.AsString())
 		}
-		groups = append(groups, group)
+		groups = append(groups, strings.Join(group, " "))
 	}
 	assert.Equal(t, []string{
 		"map[heroku.drain:d.1 service.name:a] 0 2 4 6 9",

@@ -272,7 +272,7 @@ func (b *builder) appendInt(key string, v int64) {
 		b.safe.AppendEmpty(key).SetInt(v)
 		return
 	}
-	b.pairs = append(b.pairs, keyValue{typ: intType, data: b.newWord(uint64(v)), key: key}) //nolint:gosec // kept as bits
+	b.pairs = append(b.pairs, keyValue{typ: intType, data: b.newWord(uint64(v)), key: key})
 }
 
 func (b *builder) appendDouble(key string, v float64) {

@@ -74,12 +74,12 @@ var slabLines = []string{
 	strings.Repeat("k=v ", 5) + `long="` + strings.Repeat("x", 2*maxSharedLine) + `"`,
 }
 
-func slabBatch(t testing.TB, n int) plog.Logs {
-	t.Helper()
+func slabBatch(tb testing.TB, n int) plog.Logs {
+	tb.Helper()
 	m, err := NewMapper(Settings{KeepOriginal: true})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	b := m.NewBatch()
-	require.True(t, b.out.withSlabs)
+	require.True(tb, b.out.withSlabs)
 	for i := range n {
 		b.Add(fmt.Appendf(nil, "%s i=%d", slabLines[i%len(slabLines)], i), &Origin{ProcID: "web.1"})
 	}
@@ -94,12 +94,12 @@ func eachRecord(logs plog.Logs, f func(r plog.LogRecord)) {
 	}
 }
 
-func asText(t testing.TB, r plog.LogRecord) string {
-	t.Helper()
+func asText(tb testing.TB, r plog.LogRecord) string {
+	tb.Helper()
 	logs := plog.NewLogs()
 	r.CopyTo(logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty())
 	text, err := (&plog.JSONMarshaler{}).MarshalLogs(logs)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return string(text)
 }
 

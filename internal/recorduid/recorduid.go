@@ -89,12 +89,12 @@ func (s *Source) Next(now time.Time) UUID {
 	bits := s.random.Uint64()
 	if millis > s.last || s.counter == maxCounter {
 		s.last = max(millis, s.last+1)
-		s.counter = uint32(s.random.Uint64() >> (64 - counterBits + 1)) //nolint:gosec // 29 bits
+		s.counter = uint32(s.random.Uint64() >> (64 - counterBits + 1))
 	} else {
 		s.counter++
 	}
 	var u UUID
-	binary.BigEndian.PutUint64(u[:], uint64(s.last)<<16|0x7000|uint64(s.counter>>18)) //nolint:gosec // last is positive
+	binary.BigEndian.PutUint64(u[:], uint64(s.last)<<16|0x7000|uint64(s.counter>>18))
 	binary.BigEndian.PutUint64(u[8:], 0b10<<62|uint64(s.counter&(1<<18-1))<<randomBits|bits>>(64-randomBits))
 	return u
 }

@@ -107,8 +107,21 @@ func TestLogplex(t *testing.T) {
 		drain, frame string
 		line         int
 	}{
-		{"d.fc6b856b", frame, 3}, {"d.fc6b856b", frame, 4}, {"d.fc6b856b", frame, 0}, {"d.fc6b856b", frame, 31}, {"", frame, 3}, {"d.other", frame, 3},
-		{"d.fc6b856b", "", 3}, {"ab", "c", 1}, {"a", "bc", 1}, {"", "abc", 1}, {"abc", "", 1}, {"abc", "1", 1}, {"abc", "", 11}, {"1", "1", 1}, {"", "1 1", 1},
+		{"d.fc6b856b", frame, 3},
+		{"d.fc6b856b", frame, 4},
+		{"d.fc6b856b", frame, 0},
+		{"d.fc6b856b", frame, 31},
+		{"", frame, 3},
+		{"d.other", frame, 3},
+		{"d.fc6b856b", "", 3},
+		{"ab", "c", 1},
+		{"a", "bc", 1},
+		{"", "abc", 1},
+		{"abc", "", 1},
+		{"abc", "1", 1},
+		{"abc", "", 11},
+		{"1", "1", 1},
+		{"", "1 1", 1},
 		{strings.Repeat("x", 1000), "y", 0},
 	} {
 		seen[Logplex(x.drain, x.frame, x.line)] = true

@@ -79,7 +79,7 @@ func ParseScheme(name string) (Scheme, error) {
 	}
 	for i, known := range schemeNames {
 		if name == known {
-			return Scheme(i), nil //nolint:gosec // an index of schemeNames
+			return Scheme(i), nil
 		}
 	}
 	return Auto, fmt.Errorf("%q names no scheme of severity numbers: use one of %s", name, strings.Join(schemeNames[:], ", "))
@@ -101,7 +101,7 @@ func FromNumber(n int64, s Scheme) (number Number, ok bool) {
 		if n < 0 || n > int64(Fatal4) {
 			return Unspecified, false
 		}
-		return Number(n), true //nolint:gosec // between 0 and 24
+		return Number(n), true
 	case Syslog:
 		return fromList(syslogNumbers[:], n)
 	case Python:

@@ -162,5 +162,5 @@ func fromSlog(s string) (Number, bool) {
 }
 
 func clamp(n int64) Number {
-	return Number(min(max(n, int64(Trace)), int64(Fatal4))) //nolint:gosec // between 1 and 24
+	return Number(min(max(n, int64(Trace)), int64(Fatal4)))
 }

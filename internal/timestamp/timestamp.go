@@ -61,7 +61,7 @@ func FromUnix(n int64) (t Time, ok bool) {
 			break
 		}
 		if n < maxPlausible*perSecond {
-			return Time{UnixNano: uint64(n * unit)}, true //nolint:gosec // positive
+			return Time{UnixNano: uint64(n * unit)}, true
 		}
 	}
 	return Time{}, false
@@ -85,12 +85,12 @@ func parseUnix(s string) (Time, bool) {
 	if !ok || i == len(s) {
 		return t, ok
 	}
-	unit := t.UnixNano / uint64(n)                    //nolint:gosec // FromUnix takes positive numbers only
-	nanos, next, exact := fraction(s, i, int64(unit)) //nolint:gosec // at most a second
+	unit := t.UnixNano / uint64(n)
+	nanos, next, exact := fraction(s, i, int64(unit))
 	if next != len(s) {
 		return Time{}, false
 	}
-	t.UnixNano += uint64(nanos) //nolint:gosec // less than a second
+	t.UnixNano += uint64(nanos)
 	t.Inexact = !exact
 	return t, true
 }
@@ -125,7 +125,7 @@ func parseDate(s string, loc *time.Location) (t Time, ok bool) {
 	day, ok4 := digits2(s, 8)
 	hour, ok5 := digits2(s, 11)
 	minute, ok6 := digits2(s, 14)
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) || s[7] != s[4] || s[13] != ':' {
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || s[7] != s[4] || s[13] != ':' {
 		return Time{}, false
 	}
 	switch s[10] {
@@ -172,7 +172,7 @@ func parseDate(s string, loc *time.Location) (t Time, ok bool) {
 	if seconds < 0 || seconds >= maxUnixSeconds || seconds|nanos == 0 {
 		return Time{}, false
 	}
-	t.UnixNano = uint64(seconds*nanosPerSecond + nanos) //nolint:gosec // checked above
+	t.UnixNano = uint64(seconds*nanosPerSecond + nanos)
 	return t, true
 }
 
