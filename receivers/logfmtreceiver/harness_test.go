@@ -279,3 +279,5 @@ func (g *rig) requireConserved(tb testing.TB, transport string) {
 var nopHost = componenttest.NewNopHost()
 
 func nopSettings() receiver.Settings { return receivertest.NewNopSettings(metadata.Type) }
+
+func dialTCP(addr string) (net.Conn, error) { return net.Dial("tcp", addr) }

@@ -367,7 +367,7 @@ func TestIdleConnection(t *testing.T) {
 		send(t, conn, "msg=one\nmsg=rest")
 		_, err := conn.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF, "the receiver closes it")
-		assert.Equal(t, []string{"one", "rest"}, texts(s.wait(t, 2)), "what had come is delivered")
+		assert.Equal(t, []string{"one", "msg=rest"}, texts(s.wait(t, 2)), "what had come is delivered")
 	})
 }
 
@@ -491,7 +491,9 @@ func TestShutdownDelivers(t *testing.T) {
 		s.waitCalls(t, 1)
 		send(t, conn, "msg=two\nmsg=three")
 		g.shutdown(t)
-		assert.Equal(t, []string{"one", "two", "three"}, texts(s.wait(t, 3)))
+		records := s.wait(t, 3)
+		assert.Equal(t, []string{"one", "two", "msg=three"}, texts(records), "a line that was cut off is no whole one")
+		assert.Equal(t, "line broken off: the connection was cut before its end", records[2].attr("heartwood.parse_error"))
 		g.requireConserved(t, network)
 		_, err := net.Dial(network, conn.RemoteAddr().String())
 		require.Error(t, err, "nobody listens any more")
