@@ -218,7 +218,7 @@ func keep(p *logfmt.Pair, s string) string {
 // isNil knows how loggers write that there was no error.
 func isNil(s string) bool {
 	switch s {
-	case "", "null", "nil", "<nil>", "None", "undefined":
+	case "", "''", "null", "nil", "<nil>", "None", "undefined":
 		return true
 	}
 	return false

@@ -2,7 +2,9 @@ package logrecord
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -95,5 +97,31 @@ func TestAllocations(t *testing.T) {
 			b.Take()
 		})
 		assert.LessOrEqual(t, got/100, limit, line)
+	}
+}
+
+// TestMemoryOfHostileLines holds that a line costs memory in proportion to its
+// length, whatever is in it.
+func TestMemoryOfHostileLines(t *testing.T) {
+	m, err := NewMapper(Settings{})
+	require.NoError(t, err)
+	for name, line := range map[string]string{
+		"keys":            strings.Repeat("a ", 1<<19) + "b=1",
+		"pairs":           strings.Repeat("a= ", 1<<18),
+		"quotes":          strings.Repeat(`""`, 1<<19) + "=",
+		"quoted":          `a="` + strings.Repeat(`\" `, 1<<18) + `"`,
+		"equal signs":     strings.Repeat("=", 1<<20),
+		"noise":           strings.Repeat("\x00\xff=\"", 1<<18),
+		"own names":       strings.Repeat("heartwood.parse_error=x ", 1<<15),
+		"below the limit": strings.Repeat("k ", maxScannedTokens-1) + "b=1",
+	} {
+		b := m.NewBatch()
+		b.Add([]byte("warm=up"), &Origin{})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		b.Add([]byte(line), &Origin{})
+		runtime.ReadMemStats(&after)
+		assert.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, uint64(3*len(line)+6<<20), name)
+		assert.Equal(t, 2, b.Take().LogRecordCount())
 	}
 }
