@@ -2,6 +2,7 @@ package logrecord
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,8 +142,12 @@ func (b *Batch) read(line string, o *Origin) (parsed bool, problem string) {
 	if strings.IndexByte(line, '=') < 0 {
 		return false, utf8Problem(line)
 	}
-	if len(line) > 2*maxScannedTokens && tokens(line) > maxScannedTokens {
-		return false, tooMany
+	if len(line) > 2*maxPairs {
+		n := tokens(line)
+		if n > maxPairs {
+			return false, tooMany
+		}
+		b.pairs = slices.Grow(b.pairs, n)
 	}
 	pairs, err := b.parser.AppendPairs(b.pairs, line)
 	b.pairs = pairs
@@ -163,6 +168,16 @@ func (b *Batch) read(line string, o *Origin) (parsed bool, problem string) {
 	return true, ""
 }
 
+// A record has at most maxAttributes of its line's pairs. Lines with more than
+// maxPairs, duplicates counted, are not parsed at all; and scratch for more than
+// maxKeptPairs is not kept, for a batch may belong to one of thousands of
+// connections.
+const (
+	maxAttributes = 1000
+	maxPairs      = 4 * maxAttributes
+	maxKeptPairs  = 1024
+)
+
 var tooMany = "logfmt: more than " + strconv.Itoa(maxAttributes) + " pairs"
 
 func utf8Problem(line string) string {
@@ -181,11 +196,11 @@ func utf8Problem(line string) string {
 }
 
 // tokens counts the pairs that the parser would find, up to one more than
-// maxScannedTokens: what is in a line's quotes may be long, but a line of nothing
+// maxPairs: what is in a line's quotes may be long, but a line of nothing
 // but keys would make the parser use 50 bytes for each of its own.
 func tokens(line string) int {
 	count := 0
-	for i := 0; i < len(line) && count <= maxScannedTokens; {
+	for i := 0; i < len(line) && count <= maxPairs; {
 		if line[i] == ' ' || line[i] == '\t' {
 			i++
 			continue

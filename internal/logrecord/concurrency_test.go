@@ -113,7 +113,7 @@ func TestMemoryOfHostileLines(t *testing.T) {
 		"equal signs":     strings.Repeat("=", 1<<20),
 		"noise":           strings.Repeat("\x00\xff=\"", 1<<18),
 		"own names":       strings.Repeat("heartwood.parse_error=x ", 1<<15),
-		"below the limit": strings.Repeat("k ", maxScannedTokens-1) + "b=1",
+		"below the limit": strings.Repeat("k ", maxPairs-1) + "b=1",
 	} {
 		b := m.NewBatch()
 		b.Add([]byte("warm=up"), &Origin{})

@@ -51,9 +51,6 @@ const (
 	atKey            = "at"
 	maxNameLen       = 256 // of a target or key in Settings.Fields, in bytes
 	maxUIDLen        = 256 // of a log.record.uid that a line brings, in bytes
-	maxAttributes    = 1000
-	maxScannedTokens = 16 * maxAttributes
-	maxKeptPairs     = 4096
 )
 
 // DefaultFields is what Settings.Fields is without settings: for each target the
