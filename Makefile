@@ -47,7 +47,7 @@ heartwood: $(PROGRESS) ## build bin/heartwood, the command for people
 
 .PHONY: shop
 shop: $(PROGRESS) ## build bin/shop, the example services
-	@$(PROGRESS) go build -ldflags '-s -w' -o $(BIN)/shop ./examples/shop
+	@$(PROGRESS) go build -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/shop ./examples/shop
 
 # API clients without the operations that nobody calls; see docs/performance.md.
 $(SHAKEN): $(TOOLMOD)/treeshake/main.go $(TOOLMOD)/treeshake/packages.txt distribution/go.mod builder-config.yaml
