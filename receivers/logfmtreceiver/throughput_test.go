@@ -15,9 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/receiver/receivertest"
-
-	"github.com/heartwood-otel/heartwood/receivers/logfmtreceiver/internal/metadata"
 )
 
 // routerLine is 295 bytes and 14 pairs, as Heroku's router writes them.
@@ -27,12 +24,15 @@ const routerLine = `at=info method=GET path="/api/v1/articles/8601b555/comments?
 
 // counter is a next consumer that does nothing but count.
 type counter struct {
-	want int
-	have int
-	done chan struct{}
+	mutates bool
+	want    int
+	have    int
+	done    chan struct{}
 }
 
-func (*counter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+func (c *counter) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: c.mutates}
+}
 
 func (c *counter) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 	c.have += logs.LogRecordCount()
@@ -44,52 +44,55 @@ func (c *counter) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 
 const senderEnv = "LOGFMT_TEST_SENDER"
 
-// TestSender is no test: BenchmarkSocketToRecords runs it in another process.
+// TestSender tests nothing: BenchmarkSocketToRecords runs it in another process,
+// with senderEnv set.
 func TestSender(t *testing.T) {
-	if os.Getenv(senderEnv) == "" {
-		t.Skip("only for BenchmarkSocketToRecords")
+	addr := os.Getenv(senderEnv)
+	if addr == "" {
+		return
 	}
-	sendLines()
-}
-
-func sendLines() {
-	lines, _ := strconv.Atoi(os.Getenv("LOGFMT_TEST_LINES"))
-	conn, err := net.Dial("tcp", os.Getenv(senderEnv))
-	if err != nil {
-		panic(err)
-	}
+	lines, err := strconv.Atoi(os.Getenv(senderEnv + "_LINES"))
+	require.NoError(t, err)
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
 	chunk := bytes.Repeat([]byte(routerLine+"\n"), 500)
 	for ; lines >= 500; lines -= 500 {
-		if _, err := conn.Write(chunk); err != nil {
-			panic(err)
-		}
+		_, err := conn.Write(chunk)
+		require.NoError(t, err)
 	}
-	_ = conn.Close()
+	require.NoError(t, conn.Close())
 }
 
 // BenchmarkSocketToRecords measures the whole way of a line: from the socket,
 // framed, parsed, typed, to the next consumer. The sender is a process of its own;
 // the CPU time is this process's alone, with the garbage collector.
 func BenchmarkSocketToRecords(b *testing.B) {
+	for _, mutates := range []bool{false, true} {
+		b.Run(fmt.Sprintf("mutates=%t", mutates), func(b *testing.B) { benchmarkSocketToRecords(b, mutates) })
+	}
+}
+
+func benchmarkSocketToRecords(b *testing.B, mutates bool) {
 	const lines = 1_000_000
+	var cpu, wall time.Duration
 	for b.Loop() {
-		c := &counter{want: lines, done: make(chan struct{})}
+		c := &counter{mutates: mutates, want: lines, done: make(chan struct{})}
 		cfg := parseConfig(b, "{tcp: {endpoint: 'localhost:0'}}")
-		set := receivertest.NewNopSettings(metadata.Type)
-		r, err := newReceiver(set, cfg, c)
+		r, err := newReceiver(nopSettings(), cfg, c)
 		require.NoError(b, err)
-		require.NoError(b, r.Start(context.Background(), nil))
-		cmd := exec.Command(os.Args[0], "-test.run=^TestSender$")
-		cmd.Env = append(os.Environ(), senderEnv+"="+r.servers[0].(*tcpServer).listener.Addr().String(), fmt.Sprint("LOGFMT_TEST_LINES=", lines))
+		require.NoError(b, r.Start(b.Context(), nopHost))
+		cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestSender$")
+		cmd.Env = append(os.Environ(), senderEnv+"="+r.servers[0].(*tcpServer).listener.Addr().String(), fmt.Sprint(senderEnv, "_LINES=", lines))
 		before, begin := cpuTime(b), time.Now()
 		require.NoError(b, cmd.Start())
 		<-c.done
-		cpu, wall := cpuTime(b)-before, time.Since(begin)
+		cpu += cpuTime(b) - before
+		wall += time.Since(begin)
 		require.NoError(b, cmd.Wait())
-		require.NoError(b, r.Shutdown(context.Background()))
-		b.ReportMetric(lines/cpu.Seconds(), "lines/cpu-s")
-		b.ReportMetric(lines/wall.Seconds(), "lines/s")
+		require.NoError(b, r.Shutdown(b.Context()))
 	}
+	b.ReportMetric(float64(b.N)*lines/cpu.Seconds(), "lines/cpu-s")
+	b.ReportMetric(float64(b.N)*lines/wall.Seconds(), "lines/s")
 }
 
 func cpuTime(tb testing.TB) time.Duration {
