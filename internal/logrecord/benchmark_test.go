@@ -33,16 +33,29 @@ func BenchmarkAdd(b *testing.B) {
 			b.Run(fmt.Sprintf("line=%s/types=%s", x.name, map[logfmt.Types]string{logfmt.Infer: "infer", logfmt.Strings: "string"}[types]), func(b *testing.B) {
 				m, err := NewMapper(Settings{Types: types})
 				require.NoError(b, err)
-				benchmarkAdd(b, m, []byte(x.line))
+				benchmarkAdd(b, m, []byte(x.line), true)
 			})
 		}
 	}
 }
 
-func benchmarkAdd(b *testing.B, m *Mapper, line []byte) {
+// BenchmarkSlabs measures what slab.go brings: the same records from slabs, and by
+// pdata's own functions.
+func BenchmarkSlabs(b *testing.B) {
+	for _, withSlabs := range []bool{true, false} {
+		b.Run(fmt.Sprintf("slabs=%v", withSlabs), func(b *testing.B) {
+			m, err := NewMapper(Settings{})
+			require.NoError(b, err)
+			benchmarkAdd(b, m, []byte(benchmarkLines[0].line), withSlabs)
+		})
+	}
+}
+
+func benchmarkAdd(b *testing.B, m *Mapper, line []byte, withSlabs bool) {
 	b.Helper()
 	const batchSize = 1000
 	batch := m.NewBatch()
+	batch.out.withSlabs = withSlabs
 	origin := &Origin{Host: "web-1.example.com"}
 	added, taken := 0, 0
 	b.SetBytes(int64(len(line)))

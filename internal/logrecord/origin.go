@@ -44,7 +44,8 @@ type Origin struct {
 	// parsed.
 	Piece Piece
 
-	// Attributes are further attributes of the record, such as log.iostream.
+	// Attributes are further attributes of the record, such as log.iostream. Their
+	// names are distinct, and none of those that a batch sets by itself.
 	Attributes []Attribute
 
 	// Original is the line as it came, where that is more than the line that is
