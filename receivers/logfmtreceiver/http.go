@@ -29,6 +29,7 @@ type httpServer struct {
 	frames *frameTable
 	guard  *http.CrossOriginProtection
 	server *http.Server
+	limit  *limitedListener
 	// address that is listened on
 	address string
 	work    sync.WaitGroup
@@ -79,7 +80,8 @@ func (s *httpServer) start(ctx context.Context, host component.Host) error {
 	}
 	s.address = listener.Addr().String()
 	s.in.logListening("http", s.address, zap.Bool("tls", secure != nil))
-	listener = limitConnections(listener, s.in, &s.work, s.cfg.MaxConnections, secure == nil)
+	s.limit = limitConnections(listener, s.in, &s.work, s.cfg.MaxConnections, secure == nil)
+	listener = s.limit
 	if secure != nil {
 		listener = tls.NewListener(listener, secure)
 	}
@@ -95,9 +97,11 @@ func (s *httpServer) start(ctx context.Context, host component.Host) error {
 // shutdown waits for the requests under way until ctx ends, then cuts them off:
 // their senders have no answer and send again.
 func (s *httpServer) shutdown(ctx context.Context) error {
+	s.limit.closeSilent()
 	err := s.server.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, s.server.Close())
+	if ctx.Err() != nil {
+		s.in.set.Logger.Warn("Cut off requests that were still under way; their senders have no answer", zap.Error(err))
+		err = s.server.Close()
 	}
 	s.work.Wait()
 	return err

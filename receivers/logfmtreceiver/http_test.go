@@ -350,6 +350,34 @@ func TestHTTPShutdownAnswers(t *testing.T) {
 	s.wait(t, 1)
 }
 
+// Shutdown waits neither for connections that say nothing nor for ever for those
+// that say it slowly.
+func TestHTTPShutdownIsNotHeldUp(t *testing.T) {
+	s := newSink()
+	g := start(t, s, "http: {endpoint: 'localhost:0', read_header_timeout: 1m, read_timeout: 1m}\naccept_timeout: 100ms")
+	silent := g.dial(t, "http")
+	assert.Equal(t, 200, post(t, g, "msg=one").status, "so that the server knows of the silent one")
+	begin := time.Now()
+	slow := g.dial(t, "http")
+	send(t, slow, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\na=")
+	require.Eventually(t, func() bool { return g.budget.Used() > 0 }, 5*time.Second, time.Millisecond)
+	g.shutdown(t)
+	assert.Less(t, time.Since(begin), 3*time.Second)
+	_, err := silent.Read(make([]byte, 1))
+	require.Error(t, err)
+	s.wait(t, 1)
+}
+
+// A silent connection alone costs no time at all.
+func TestHTTPShutdownBesideTheSilent(t *testing.T) {
+	g := start(t, newSink(), httpOnly)
+	g.dial(t, "http")
+	require.Eventually(t, func() bool { return g.metric(t, "connections", "transport", "http") == 1 }, 5*time.Second, time.Millisecond)
+	begin := time.Now()
+	g.shutdown(t)
+	assert.Less(t, time.Since(begin), 3*time.Second)
+}
+
 // Logplex
 
 const (

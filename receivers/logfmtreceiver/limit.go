@@ -16,10 +16,12 @@ type limitedListener struct {
 	net.Listener
 	in       *intake
 	work     *sync.WaitGroup
-	max      int64
+	max      int
 	speaks   bool
-	open     atomic.Int64
 	partings atomic.Int64
+
+	mu   sync.Mutex // guards the following
+	open map[*limitedConn]struct{}
 }
 
 // busyAnswer is written after the first bytes of the request, whatever it says.
@@ -40,8 +42,8 @@ const (
 	partingSize = 64 << 10
 )
 
-func limitConnections(l net.Listener, in *intake, work *sync.WaitGroup, maxOpen int, speaks bool) net.Listener {
-	return &limitedListener{Listener: l, in: in, work: work, max: int64(maxOpen), speaks: speaks}
+func limitConnections(l net.Listener, in *intake, work *sync.WaitGroup, maxOpen int, speaks bool) *limitedListener {
+	return &limitedListener{Listener: l, in: in, work: work, max: maxOpen, speaks: speaks, open: map[*limitedConn]struct{}{}}
 }
 
 func (l *limitedListener) Accept() (net.Conn, error) {
@@ -50,13 +52,40 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.open.Add(1) <= l.max {
+		if c := l.admit(conn); c != nil {
 			l.count(l.in.tel.ReceiverLogfmtConnections, 1)
-			return &limitedConn{Conn: conn, l: l}, nil
+			return c, nil
 		}
-		l.open.Add(-1)
 		l.in.tel.ReceiverLogfmtConnectionsRefused.Add(l.in.work, 1, l.in.attrs)
 		l.refuse(conn)
+	}
+}
+
+// admit takes a place for conn, or returns nil when there is none.
+func (l *limitedListener) admit(conn net.Conn) *limitedConn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.open) >= l.max {
+		return nil
+	}
+	c := &limitedConn{Conn: conn, l: l}
+	l.open[c] = struct{}{}
+	return c
+}
+
+// closeSilent closes the connections over which nothing has come: http.Server's
+// Shutdown would wait five seconds for them.
+func (l *limitedListener) closeSilent() {
+	l.mu.Lock()
+	var silent []*limitedConn
+	for c := range l.open {
+		if !c.spoke.Load() {
+			silent = append(silent, c)
+		}
+	}
+	l.mu.Unlock()
+	for _, c := range silent {
+		_ = c.Close()
 	}
 }
 
@@ -87,16 +116,27 @@ func (l *limitedListener) refuse(conn net.Conn) {
 	})
 }
 
-// limitedConn frees its place once.
+// limitedConn frees its place once, and knows whether anything has come over it.
 type limitedConn struct {
 	net.Conn
-	l    *limitedListener
-	gone atomic.Bool
+	l     *limitedListener
+	spoke atomic.Bool
+}
+
+func (c *limitedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.spoke.Load() {
+		c.spoke.Store(true)
+	}
+	return n, err
 }
 
 func (c *limitedConn) Close() error {
-	if !c.gone.Swap(true) {
-		c.l.open.Add(-1)
+	c.l.mu.Lock()
+	_, open := c.l.open[c]
+	delete(c.l.open, c)
+	c.l.mu.Unlock()
+	if open {
 		c.l.count(c.l.in.tel.ReceiverLogfmtConnections, -1)
 	}
 	return c.Conn.Close()

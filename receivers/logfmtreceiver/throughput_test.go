@@ -1,3 +1,5 @@
+//go:build unix
+
 package logfmtreceiver
 
 import (
@@ -73,6 +75,7 @@ func BenchmarkSocketToRecords(b *testing.B) {
 }
 
 func benchmarkSocketToRecords(b *testing.B, mutates bool) {
+	b.Helper()
 	const lines = 1_000_000
 	var cpu, wall time.Duration
 	for b.Loop() {
