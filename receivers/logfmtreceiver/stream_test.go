@@ -410,6 +410,21 @@ func TestLinger(t *testing.T) {
 	})
 }
 
+// A read that fills its buffer to the last byte promises more; when nothing comes,
+// what there is must not wait for it.
+func TestFullReadAndThenNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSink()
+		conn, ended := pipe(t, s, "tcp: {read_buffer_size: 1KiB}")
+		send(t, conn, strings.Repeat("n=1 xyz\n", 128))
+		time.Sleep(settle)
+		synctest.Wait()
+		assert.Equal(t, 128, s.count())
+		require.NoError(t, conn.Close())
+		<-ended
+	})
+}
+
 // The pause between retries doubles, to two seconds at most.
 func TestRetriesSlowDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
