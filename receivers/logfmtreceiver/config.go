@@ -52,7 +52,7 @@ type Config struct {
 	// of preference. A target that is not named keeps its default keys; an empty list
 	// turns it off.
 	Fields map[string][]string `mapstructure:"fields"`
-	// Types is "infer" (default) or "strings".
+	// Types is "infer" (default) or "string".
 	Types string `mapstructure:"types"`
 	// Duplicates is "last" (default), "first" or "list".
 	Duplicates string `mapstructure:"duplicates"`

@@ -18,10 +18,10 @@ func (c *Config) mapperSettings() (logrecord.Settings, error) {
 	switch c.Types {
 	case "infer", "":
 		set.Types = logfmt.Infer
-	case "strings":
+	case "string":
 		set.Types = logfmt.Strings
 	default:
-		errs = append(errs, fmt.Errorf("types is %q, but must be infer (numbers and booleans become typed) or strings", c.Types))
+		errs = append(errs, fmt.Errorf("types is %q, but must be infer (numbers and booleans become typed) or string", c.Types))
 	}
 	switch c.Duplicates {
 	case "last", "":
