@@ -43,9 +43,9 @@ type assembly struct {
 	uid      func(line int) string
 	lines    int
 
-	// cutOff says that the stream did not end by its sender's will, so that what it
-	// ends with is no whole line.
-	cutOff bool
+	// cutOff, if not "", says why the stream did not end by its sender's will, so
+	// that what it ends with is no whole line.
+	cutOff string
 
 	origin logrecord.Origin
 	// blank says that origin holds the resource and nothing else. Clearing it for
@@ -150,9 +150,9 @@ func (a *assembly) record(f *lineframe.Frame, uid string, open *openLine) (notic
 	case f.Missing > 0:
 		a.blank = false
 		o.Problem = fmt.Sprintf("octet-counted frame broken off: %d bytes are missing", f.Missing)
-	case f.Unended && a.cutOff:
+	case f.Unended && a.cutOff != "":
 		a.blank = false
-		o.Problem = "line broken off: the connection was cut before its end"
+		o.Problem = "line broken off: " + a.cutOff
 	}
 	if !f.Cut {
 		if notice, isNotice = parseDropNotice(line); isNotice {

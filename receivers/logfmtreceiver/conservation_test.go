@@ -125,6 +125,10 @@ func testConservation(t *testing.T, mutates bool) {
 		})
 	}
 	all.Wait()
+	// Shutdown has a deadline, which is not what is tested here.
+	for _, way := range []string{"tcp", "unix"} {
+		require.Eventually(t, func() bool { return g.metric(t, "connections", "transport", way) == 0 }, time.Minute, 10*time.Millisecond)
+	}
 	g.shutdown(t)
 
 	seen := map[string]int{}

@@ -3,6 +3,7 @@ package logfmtreceiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -161,9 +162,8 @@ func (s *streamServer) handle(c *streamConn) {
 	defer frames.Close()
 	a := newAssembly(s.in, true)
 	err := s.read(c, frames, a)
+	a.cutOff = s.whyCutOff(c, err)
 	var f lineframe.Frame
-	// Only a sender that closes its end has written its last line whole.
-	a.cutOff = !errors.Is(err, io.EOF)
 	for frames.Rest(&f) {
 		a.add(&f)
 		if a.full() {
@@ -174,10 +174,24 @@ func (s *streamServer) handle(c *streamConn) {
 	s.in.set.Logger.Debug("Connection ended", zap.Stringer("peer", c.RemoteAddr()), zap.Error(err))
 }
 
-// read delivers frames until the connection ends, which the error says how, is idle for too long, or has been
-// drained at shutdown. Records are handed over when a batch is full, and when the
-// socket has nothing more to give and linger is over: a steady stream makes large
-// batches, and a single line does not wait.
+// whyCutOff says why what is left of a stream is no whole line. It is one, without
+// its line end, where the sender has closed the stream.
+func (s *streamServer) whyCutOff(c *streamConn, err error) string {
+	switch {
+	case errors.Is(err, io.EOF):
+		return ""
+	case c.isDraining():
+		return "the collector shut down"
+	case isTimeout(err):
+		return fmt.Sprintf("nothing more came for %s", s.set.IdleTimeout)
+	}
+	return "the connection was lost"
+}
+
+// read delivers frames until the connection ends, is idle for too long, or has been
+// drained at shutdown; the error says which. Records are handed over when a batch is
+// full, and when the socket has nothing more to give and linger is over: a steady
+// stream makes large batches, and a single line does not wait.
 func (s *streamServer) read(c *streamConn, frames *lineframe.Reader, a *assembly) error {
 	linger := s.in.cfg.Batch.Linger
 	var since time.Time // when the batch got its first record

@@ -323,6 +323,27 @@ func TestClientGoesAwayMidFrame(t *testing.T) {
 	})
 }
 
+func TestConnectionIsLost(t *testing.T) {
+	s := newSink()
+	s.mutates = true
+	s.before = func(_ context.Context, call int, _ plog.Logs) error {
+		if call == 2 {
+			return errRefused // so that the record is made twice
+		}
+		return nil
+	}
+	g := start(t, s, "tcp: {endpoint: 'localhost:0'}")
+	conn := g.dial(t, "tcp")
+	send(t, conn, "n=1\n")
+	s.wait(t, 1)
+	send(t, conn, "bytes=13")
+	require.NoError(t, conn.(*net.TCPConn).SetLinger(0))
+	require.NoError(t, conn.Close())
+	broken := s.wait(t, 2)[1]
+	assert.Equal(t, "bytes=13", broken.Body().Str(), "who knows what the number was")
+	assert.Equal(t, "line broken off: the connection was lost", broken.attr("heartwood.parse_error"))
+}
+
 func TestTooManyConnections(t *testing.T) {
 	eachStream(t, "max_connections: 2", "", func(t *testing.T, network, config string) {
 		t.Helper()
@@ -367,7 +388,9 @@ func TestIdleConnection(t *testing.T) {
 		send(t, conn, "msg=one\nmsg=rest")
 		_, err := conn.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF, "the receiver closes it")
-		assert.Equal(t, []string{"one", "msg=rest"}, texts(s.wait(t, 2)), "what had come is delivered")
+		records := s.wait(t, 2)
+		assert.Equal(t, []string{"one", "msg=rest"}, texts(records), "what had come is delivered")
+		assert.Equal(t, "line broken off: nothing more came for 50ms", records[1].attr("heartwood.parse_error"))
 	})
 }
 
@@ -508,7 +531,7 @@ func TestShutdownDelivers(t *testing.T) {
 		g.shutdown(t)
 		records := s.wait(t, 3)
 		assert.Equal(t, []string{"one", "two", "msg=three"}, texts(records), "a line that was cut off is no whole one")
-		assert.Equal(t, "line broken off: the connection was cut before its end", records[2].attr("heartwood.parse_error"))
+		assert.Equal(t, "line broken off: the collector shut down", records[2].attr("heartwood.parse_error"))
 		g.requireConserved(t, network)
 		_, err := net.Dial(network, conn.RemoteAddr().String())
 		require.Error(t, err, "nobody listens any more")
