@@ -32,7 +32,7 @@ var programs = map[string]func(){
 	},
 	"sleep": func() {
 		fmt.Println("ready")
-		select {}
+		waitForTheEnd()
 	},
 	"obedient": func() {
 		signals := make(chan os.Signal, 1)
@@ -56,7 +56,7 @@ var programs = map[string]func(){
 			panic(err)
 		}
 		fmt.Println("child", child.Process.Pid)
-		select {}
+		waitForTheEnd()
 	},
 	"listener":  playListener,
 	"collector": playCollector,
@@ -81,7 +81,7 @@ func playListener() {
 	fmt.Println("tcp", strings.Replace(wide.Addr().String(), "[::]", "0.0.0.0", 1))
 	fmt.Println("udp", pc.LocalAddr())
 	fmt.Println("ready")
-	select {}
+	waitForTheEnd()
 }
 
 // playCollector is what the harness needs of a collector: it reads the
@@ -151,6 +151,14 @@ func playCollector() {
 	os.Exit(0)
 }
 
+// waitForTheEnd never returns. An empty select would, in a program without cgo, be
+// taken for a deadlock.
+func waitForTheEnd() {
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
 // playTester is a test process that starts a program with the harness and then
 // ends in the way its argument says, without cleaning up.
 func playTester() {
@@ -164,7 +172,7 @@ func playTester() {
 	case "exit":
 		os.Exit(1)
 	case "hang":
-		select {}
+		waitForTheEnd()
 	}
 }
 
