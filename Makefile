@@ -162,8 +162,8 @@ STABLE := $(shell sed -n 's/.*envprovider //p' builder-config.yaml)
 
 .PHONY: pin
 pin: ## bring all modules to the Collector release that builder-config.yaml names
-	@for module in $(MODULES); do (cd $$module && go list -m -f '{{if not .Main}}{{.Path}} {{.Version}}{{end}}' all \
-		| awk '/^(go.opentelemetry.io\/collector|github.com\/open-telemetry\/opentelemetry-collector-contrib)/ { print $$1 "@" ($$2 ~ /^v0/ ? "$(BETA)" : "$(STABLE)") }' \
+	@for module in $(MODULES); do (cd $$module && go mod edit -print \
+		| awk '$$1 ~ /^(go.opentelemetry.io\/collector|github.com\/open-telemetry\/opentelemetry-collector-contrib)/ && $$2 ~ /^v/ && (!/indirect/ || $$1 ~ /\/cmd\//) { print $$1 "@" ($$2 ~ /^v0/ ? "$(BETA)" : "$(STABLE)") }' \
 		| xargs -r go get); done
 
 .PHONY: clean
