@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heartwood-otel/heartwood/integration/harness"
+	"github.com/heartwood-otel/heartwood/internal/freeport"
 )
 
 const patience = time.Minute
@@ -35,7 +36,7 @@ func startHeartwood(t *testing.T) *quickstart {
 	for _, name := range []string{
 		"OTLP_GRPC", "OTLP_HTTP", "LOGFMT_TCP", "LOGFMT_HTTP", "PROMETHEUS", "TELEMETRY", "HEALTH", "PURCHASING", "INVENTORY", "ORDERING",
 	} {
-		q.env["HEARTWOOD_"+name+"_PORT"] = strconv.Itoa(harness.FreePort(t))
+		q.env["HEARTWOOD_"+name+"_PORT"] = strconv.Itoa(freeport.Take(t))
 	}
 	q.Process = harness.StartProcess(t, harness.Command{
 		Name: "heartwood",

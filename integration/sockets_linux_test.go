@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/heartwood-otel/heartwood/integration/harness"
+	"github.com/heartwood-otel/heartwood/internal/freeport"
 )
 
 // TestDefaultSocketsAreLocal is TestDefaultsListenOnLocalhostOnly for the sockets
@@ -28,7 +29,7 @@ func TestDefaultSocketsAreLocal(t *testing.T) {
 			}
 			at = at[key].(map[string]any) //nolint:forcetypeassert // made above
 		}
-		at[a.path[len(a.path)-1]] = net.JoinHostPort(a.host, strconv.Itoa(harness.FreePort(t)))
+		at[a.path[len(a.path)-1]] = net.JoinHostPort(a.host, strconv.Itoa(freeport.Take(t)))
 	}
 	overrides, err := yaml.Marshal(moved)
 	require.NoError(t, err)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/heartwood-otel/heartwood/internal/freeport"
 )
 
 func noEnvironment(string) string { return "" }
@@ -39,7 +41,7 @@ func TestTakenPortIsReplacedAndItsHolderNamed(t *testing.T) {
 }
 
 func TestEnvironmentWantsOtherPorts(t *testing.T) {
-	free := freePort0(t)
+	free := freeport.Take(t)
 	ports := []port{{"A", 1, "first"}}
 	var notes bytes.Buffer
 	getenv := func(name string) string { return map[string]string{"A": strconv.Itoa(free)}[name] }
@@ -53,13 +55,6 @@ func TestEnvironmentWantsOtherPorts(t *testing.T) {
 	}
 	err := choosePorts(t.Context(), []port{{"A", 1, ""}, {"B", 2, ""}}, func(string) string { return "7000" }, &notes)
 	require.ErrorContains(t, err, "A and B are both 7000")
-}
-
-func freePort0(t *testing.T) int {
-	t.Helper()
-	n, err := freePort(t.Context(), 65535, nil)
-	require.NoError(t, err)
-	return n
 }
 
 func TestUsualPortsDiffer(t *testing.T) {

@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/heartwood-otel/heartwood/internal/freeport"
 )
 
 // patience for things that take milliseconds on an idle machine.
@@ -102,7 +104,7 @@ func startQuickstart(t *testing.T, home string, environment []string, args ...st
 func (r *quickstartRun) freePorts() []string {
 	var environment []string
 	for _, p := range quickstartPorts() {
-		environment = append(environment, p.variable+"="+strconv.Itoa(freePort0(r.t)))
+		environment = append(environment, p.variable+"="+strconv.Itoa(freeport.Take(r.t)))
 	}
 	return environment
 }
@@ -146,7 +148,14 @@ func (r *quickstartRun) pids() map[string]int {
 // awaitPIDs waits until all processes of a healthy run are there.
 func (r *quickstartRun) awaitPIDs() {
 	r.t.Helper()
-	require.Eventually(r.t, func() bool { return len(r.pids()) == 5 }, patience, 5*time.Millisecond)
+	for begun := time.Now(); len(r.pids()) < 5; time.Sleep(5 * time.Millisecond) {
+		select {
+		case err := <-r.ended:
+			require.FailNow(r.t, "it has ended", "%v\n%s", err, r.out.String())
+		default:
+		}
+		require.Less(r.t, time.Since(begun), patience, "%v\n%s", r.pids(), r.out.String())
+	}
 }
 
 // nobodyLeft demands that every process that was started has ended.

@@ -161,11 +161,10 @@ func TestSeedDecidesTheDay(t *testing.T) {
 	}
 }
 
-// TestAllRunsOverSockets runs the program as it is run, on ports of the system's
-// choice being impossible here, on ports that were free a moment ago.
+// TestAllRunsOverSockets runs the program as it is run.
 func TestAllRunsOverSockets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ordering.jsonl")
-	ports := freePorts(t, 3)
+	ports := freeAddresses(t, 3)
 	var out, complaints bytes.Buffer
 	sink := newSink(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -189,7 +188,7 @@ func TestAllRunsOverSockets(t *testing.T) {
 }
 
 func TestPartThatFailsStopsTheOthers(t *testing.T) {
-	ports := freePorts(t, 2)
+	ports := freeAddresses(t, 2)
 	err := run(t.Context(), []string{
 		"all", "--seed", "5", "--otlp-endpoint", newSink(t).URL,
 		"--purchasing-listen", ports[0], "--inventory-listen", ports[1], "--ordering-listen", "300.0.0.1:1",

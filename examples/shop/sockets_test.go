@@ -5,21 +5,18 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync/atomic"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"github.com/heartwood-otel/heartwood/internal/freeport"
 )
 
-// freePorts gives addresses on which nobody listened a moment ago.
-func freePorts(t *testing.T, n int) []string {
+func freeAddresses(t *testing.T, n int) []string {
 	t.Helper()
 	addresses := make([]string, n)
 	for i := range addresses {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		addresses[i] = l.Addr().String()
-		defer func() { require.NoError(t, l.Close()) }()
+		addresses[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(freeport.Take(t)))
 	}
 	return addresses
 }

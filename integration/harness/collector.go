@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/heartwood-otel/heartwood/internal/freeport"
 )
 
 const (
@@ -166,7 +168,7 @@ func (c *Collector) Port(tb testing.TB, name string) int {
 	tb.Helper()
 	port, ok := c.ports[name]
 	if !ok {
-		port = FreePort(tb)
+		port = freeport.Take(tb)
 		c.ports[name] = port
 	}
 	return port

@@ -140,14 +140,3 @@ func TestDedent(t *testing.T) {
 		assert.Equal(t, want, dedent(text))
 	}
 }
-
-func TestFreePortsDiffer(t *testing.T) {
-	seen := make(map[int]bool)
-	for range 200 {
-		port := FreePort(t)
-		assert.False(t, seen[port])
-		assert.GreaterOrEqual(t, port, firstPort)
-		assert.LessOrEqual(t, port, lastPort)
-		seen[port] = true
-	}
-}

@@ -20,6 +20,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // what otlp_grpc compresses with by default
+
+	"github.com/heartwood-otel/heartwood/internal/freeport"
 )
 
 // waitTimeout is how long the Wait functions wait. Nothing that works needs as
@@ -51,8 +53,8 @@ type Sink struct {
 func NewSink(tb testing.TB) *Sink {
 	tb.Helper()
 	s := &Sink{
-		grpcAddr:  fmt.Sprintf("127.0.0.1:%d", FreePort(tb)),
-		httpAddr:  fmt.Sprintf("127.0.0.1:%d", FreePort(tb)),
+		grpcAddr:  fmt.Sprintf("127.0.0.1:%d", freeport.Take(tb)),
+		httpAddr:  fmt.Sprintf("127.0.0.1:%d", freeport.Take(tb)),
 		behaviour: Accept,
 		logs:      kept[plog.Logs, LogRecord]{flatten: appendLogRecords},
 		metrics:   kept[pmetric.Metrics, DataPoint]{flatten: appendDataPoints},
