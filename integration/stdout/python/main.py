@@ -1,0 +1,37 @@
+"""python main.py <library> <format>: logs the scenario of ../README.md to stdout.
+
+python main.py list names the libraries and formats.
+"""
+
+import sys
+
+import with_aiologger
+import with_logging
+import with_loguru
+import with_structlog
+
+PROGRAMS = {
+    ("logging", "basic"): with_logging.basic,
+    ("logging", "default"): with_logging.default,
+    ("logging", "levels"): with_logging.levels,
+    ("logging", "pipe"): with_logging.pipe,
+    ("python-json-logger", "json"): with_logging.json,
+    ("python-json-logger", "renamed"): with_logging.json_renamed,
+    ("ecs-logging", "json"): with_logging.ecs,
+    ("structlog", "json"): with_structlog.json,
+    ("structlog", "ecs"): with_structlog.ecs,
+    ("structlog", "stdlib"): with_structlog.stdlib,
+    ("structlog", "console"): with_structlog.console,
+    ("loguru", "json"): with_loguru.serialize,
+    ("loguru", "text"): with_loguru.text,
+    ("aiologger", "json"): with_aiologger.json,
+    ("aiologger", "text"): with_aiologger.text,
+}
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["list"]:
+        print("\n".join(" ".join(name) for name in PROGRAMS))
+    elif tuple(sys.argv[1:]) in PROGRAMS:
+        PROGRAMS[tuple(sys.argv[1:])]()
+    else:
+        sys.exit("usage: main.py list | main.py <library> <format>")
