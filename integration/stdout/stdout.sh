@@ -3,7 +3,6 @@
 #
 #   stdout.sh prepare LANGUAGE                 install and build, when something changed
 #   stdout.sh list LANGUAGE                    the libraries and formats, one pair per line
-#   stdout.sh command LANGUAGE                 the program, one argument per line
 #   stdout.sh run LANGUAGE LIBRARY FORMAT      run one; prepare has to come first
 #   stdout.sh record LANGUAGE DIRECTORY        write what each one prints to a file there
 #
@@ -40,15 +39,10 @@ prepare_rust() {
 	cargo build --manifest-path "$source/Cargo.toml" --target-dir "$into" --locked --quiet
 }
 
-command_of() {
-	case $language in
-	python) printf '%s\n' "$into/venv/bin/python" "$source/main.py" ;;
-	node) printf '%s\n' node "$into/main.js" ;;
-	go) printf '%s\n' "$into/stdout" ;;
-	java) printf '%s\n' java -XX:TieredStopAtLevel=1 -cp "$into/classes:$into/lib/*" Main ;;
-	rust) printf '%s\n' "$into/debug/stdout" ;;
-	*) echo "stdout.sh: no language $language: python, node, go, java or rust" >&2; exit 2 ;;
-	esac
+# Ruby needs nothing but itself.
+prepare_ruby() {
+	ruby -c "$source/main.rb" >/dev/null
+	mkdir -p "$into"
 }
 
 # One lock for all, so that tests that run side by side prepare a language once.
@@ -63,14 +57,15 @@ prepare() {
 }
 
 run() {
-	command_of >/dev/null
-	export TZ=UTC PYTHONDONTWRITEBYTECODE=1 PYTHONIOENCODING=utf-8
+	export TZ=UTC LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 RUST_BACKTRACE=1
 	case $language in
 	python) exec "$into/venv/bin/python" "$source/main.py" "$@" ;;
 	node) exec node "$into/main.js" "$@" ;;
 	go) exec "$into/stdout" "$@" ;;
 	java) exec java -XX:TieredStopAtLevel=1 -cp "$into/classes:$into/lib/*" Main "$@" ;;
 	rust) exec "$into/debug/stdout" "$@" ;;
+	ruby) exec ruby "$source/main.rb" "$@" ;;
+	*) echo "stdout.sh: no language $language" >&2; exit 2 ;;
 	esac
 }
 
@@ -78,7 +73,7 @@ run() {
 record() {
 	(run list) | while read -r library format; do
 		written=$1/${language}_${library}_$format
-		(run "$library" "$format" 2>&1 </dev/null) | sed \
+		(run "$library" "$format" 2>&1 </dev/null || true) | sed \
 			-e "s|$source|/srv/app|g" -e "s|$into|/srv/app|g" \
 			-e "s|\"$(hostname)\"|\"web-1\"|g" >"$written"
 		case $(head -c 1 "$written") in
@@ -97,7 +92,6 @@ prepare)
 	fi
 	prepare
 	;;
-command) command_of ;;
 list) run list ;;
 run) run "$@" ;;
 record) record "${1:?directory}" ;;

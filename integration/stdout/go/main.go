@@ -29,6 +29,7 @@ var programs = []struct {
 	{"klog text", klogText},
 	{"log standard", logStandard},
 	{"log short", logShort},
+	{"none crash", crash},
 }
 
 func main() {

@@ -8,6 +8,7 @@ const programs = {
   winston: require('./with_winston'),
   bunyan: require('./with_bunyan'),
   console: require('./with_console'),
+  none: require('./with_nothing'),
 };
 
 const [library, format] = process.argv.slice(2);

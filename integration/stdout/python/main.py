@@ -8,6 +8,7 @@ import sys
 import with_aiologger
 import with_logging
 import with_loguru
+import with_nothing
 import with_structlog
 
 PROGRAMS = {
@@ -26,6 +27,7 @@ PROGRAMS = {
     ("loguru", "text"): with_loguru.text,
     ("aiologger", "json"): with_aiologger.json,
     ("aiologger", "text"): with_aiologger.text,
+    ("none", "crash"): with_nothing.crash,
 }
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 mod scenario;
 mod with_env_logger;
+mod with_nothing;
 mod with_tracing;
 
 const PROGRAMS: &[(&str, &str, fn())] = &[
@@ -11,6 +12,7 @@ const PROGRAMS: &[(&str, &str, fn())] = &[
     ("tracing", "default", with_tracing::default),
     ("tracing", "pretty", with_tracing::pretty),
     ("env_logger", "text", with_env_logger::text),
+    ("none", "crash", with_nothing::crash),
 ];
 
 fn main() {

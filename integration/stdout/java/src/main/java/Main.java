@@ -6,7 +6,8 @@ public final class Main {
   private static final Map<String, List<String>> FORMATS =
       Map.of(
           "log4j2", List.of("ecs", "logstash", "gelf", "json", "fields", "ecslogging", "pattern"),
-          "logback", List.of("logstash", "json", "ecslogging", "pattern", "spring"));
+          "logback", List.of("logstash", "json", "ecslogging", "pattern", "spring"),
+          "none", List.of("crash"));
 
   public static void main(String[] args) {
     if (args.length == 1 && args[0].equals("list")) {
@@ -21,6 +22,7 @@ public final class Main {
     }
     switch (args[0]) {
       case "log4j2" -> shop.WithLog4j.run(args[1]);
+      case "none" -> shop.WithNothing.crash();
       default -> shop.WithLogback.run(args[1]);
     }
   }
