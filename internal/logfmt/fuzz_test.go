@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/heartwood-otel/heartwood/internal/linepair"
 )
 
 var allOptions = []Options{
@@ -109,10 +111,10 @@ func checkParse(t *testing.T, p *Parser, o Options, line string) {
 	}
 }
 
-func withoutFlag(pairs []Pair, f flags) []Pair {
+func withoutFlag(pairs []Pair, f linepair.Flags) []Pair {
 	pairs = slices.Clone(pairs)
 	for i := range pairs {
-		pairs[i].flags &^= f
+		pairs[i].Flags &^= f
 	}
 	return pairs
 }
@@ -122,7 +124,7 @@ func checkTyped(t *testing.T, p Pair) {
 	t.Helper()
 	switch p.Kind {
 	case String:
-		assert.Zero(t, p.bits)
+		assert.Zero(t, p.Bits)
 	case Int:
 		assert.Equal(t, p.Value, strconv.FormatInt(p.Int(), 10))
 	case Float:

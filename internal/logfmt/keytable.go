@@ -62,8 +62,8 @@ func (p *Parser) settle(pairs []Pair) int {
 			t.line = 1
 		}
 		for i := range pairs {
-			h := pairs[i].hash
-			pairs[i].hash = 0
+			h := pairs[i].Hash
+			pairs[i].Hash = 0
 			slot := &t.slots[h>>(32-slotBits)]
 			if *slot>>8 != t.line {
 				*slot = t.line<<8 | uint32(i)
@@ -76,7 +76,7 @@ func (p *Parser) settle(pairs []Pair) int {
 	if p.opts.Types == Infer {
 		for i := range pairs[:n] {
 			if pair := &pairs[i]; pair.Kind == pending {
-				pair.Kind, pair.bits = infer(pair.Value)
+				pair.Kind, pair.Bits = infer(pair.Value)
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func (t *keyTable) find(pairs []Pair, place int, key string, hash uint32) int {
 // the table. It returns how many are left.
 func (t *keyTable) unite(pairs []Pair, n int, policy Duplicates) int {
 	for i := range pairs {
-		pairs[i].hash = 0
+		pairs[i].Hash = 0
 	}
 	if len(pairs) > maxSmall {
 		if !t.seeded {

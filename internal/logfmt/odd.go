@@ -12,7 +12,7 @@ func (p *Parser) odd(pair *Pair, line string, i int) int {
 		var decoded bool
 		pair.Key, i, decoded = p.quoted(line, i)
 		if decoded {
-			pair.flags |= flagVolatile
+			pair.Flags |= flagVolatile
 		}
 	case '=':
 		p.fail(i, MissingKey)
@@ -28,11 +28,11 @@ func (p *Parser) odd(pair *Pair, line string, i int) int {
 		}
 		pair.Key = line[start:i]
 	}
-	pair.hash = hashKey(pair.Key)
+	pair.Hash = hashKey(pair.Key)
 	if i == len(line) || line[i] != '=' {
 		pair.Kind = Bool
-		pair.bits = 1
-		pair.flags |= flagBare
+		pair.Bits = 1
+		pair.Flags |= flagBare
 		return i
 	}
 	i++
@@ -40,7 +40,7 @@ func (p *Parser) odd(pair *Pair, line string, i int) int {
 		var decoded bool
 		pair.Value, i, decoded = p.quoted(line, i)
 		if decoded {
-			pair.flags |= flagVolatile
+			pair.Flags |= flagVolatile
 		}
 		if i < len(line) && line[i] == '=' {
 			p.fail(i, TextAfterQuote)

@@ -156,7 +156,7 @@ func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
 		if eqs != 0 {
 			e += bits.TrailingZeros64(eqs) >> 3
 			first &= (eqs&-eqs - 1) >> 7 // the bytes before it
-			pair.hash = hash(first, first, e-i)
+			pair.Hash = hash(first, first, e-i)
 		} else {
 			for e += 8; e < s; e += 8 {
 				if e <= whole {
@@ -170,7 +170,7 @@ func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
 				}
 			}
 			if e < s {
-				pair.hash = hash(first, load(b, e-8), e-i)
+				pair.Hash = hash(first, load(b, e-8), e-i)
 			}
 		}
 
@@ -180,8 +180,8 @@ func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
 				pair.Key = line[i:e]
 				pair.Value = line[v:s]
 				pair.Kind = hints[line[min(v, s-1)]] // '=' where there is no value
-				pair.flags = 0
-				pair.bits = 0
+				pair.Flags = 0
+				pair.Bits = 0
 				n++
 				i = s + 1
 				continue
@@ -214,8 +214,8 @@ func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
 			pair.Key = line[i:e]
 			pair.Value = line[v:s]
 			pair.Kind = String
-			pair.flags = 0
-			pair.bits = 0
+			pair.Flags = 0
+			pair.Bits = 0
 			n++
 			i = s + 2
 			continue
@@ -233,9 +233,9 @@ func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
 		pair.Key = line[i:s]
 		pair.Value = ""
 		pair.Kind = Bool
-		pair.flags = flagBare
-		pair.bits = 1
-		pair.hash = hashKey(pair.Key)
+		pair.Flags = flagBare
+		pair.Bits = 1
+		pair.Hash = hashKey(pair.Key)
 		n++
 		i = s + 1
 	}

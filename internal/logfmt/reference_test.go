@@ -66,7 +66,7 @@ func (r *refReader) pair() Pair {
 		}
 	}
 	if !strings.HasPrefix(r.rest, "=") {
-		p.Kind, p.bits, p.flags = Bool, 1, p.flags|flagBare
+		p.Kind, p.Bits, p.Flags = Bool, 1, p.Flags|flagBare
 		return p
 	}
 	r.rest = r.rest[1:]
@@ -88,7 +88,7 @@ func (r *refReader) pair() Pair {
 		r.wrong(quote, UnbalancedQuote)
 	}
 	if r.opts.Types == Infer {
-		p.Kind, p.bits = refInfer(p.Value)
+		p.Kind, p.Bits = refInfer(p.Value)
 	}
 	return p
 }
@@ -143,7 +143,7 @@ func (r *refReader) quoted(p *Pair) string {
 		i += n
 	}
 	if strings.Contains(raw, `\`) {
-		p.flags |= flagVolatile
+		p.Flags |= flagVolatile
 	}
 	return text.String()
 }
