@@ -1,0 +1,158 @@
+package filetail
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// begin makes files of the entries, and stores that they are there before their
+// first line is read: a crash must not give them other names. It says whether that
+// has worked.
+func (s *scanner) begin(ctx context.Context, newborn []entry) bool {
+	t := s.t
+	if len(newborn) == 0 && s.known {
+		return true
+	}
+	var files []*file
+	var ops []Op
+	for i := range newborn {
+		e := &newborn[i]
+		f := &file{id: newID()}
+		f.setPlace(e.place())
+		if s.skipOld && s.first && e.comp == plain {
+			s.skip(f, e)
+		}
+		t.assign(f)
+		f.stored = f.record(f.pos)
+		doc, err := encodeDocument(&f.stored)
+		if err != nil {
+			t.log.Error("can't make a checkpoint", zap.String("path", e.path), zap.Error(err))
+			return false
+		}
+		files = append(files, f)
+		ops = append(ops, Op{Key: filePrefix + f.id, Value: doc})
+	}
+	if !s.store(ctx, ops, files, nil) {
+		return false
+	}
+	s.known = true
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, f := range files {
+		e := &newborn[i]
+		if t.byInode[e.inode] != nil {
+			continue
+		}
+		t.locateLocked(f, f.place(), s.gen)
+		f.size, f.modified = e.size, e.modified
+		f.w.enqueue(f)
+	}
+	return true
+}
+
+// store writes ops and the index, with the files in more and without those in less.
+func (s *scanner) store(ctx context.Context, ops []Op, more []*file, less map[*file]bool) bool {
+	t := s.t
+	t.mu.Lock()
+	ids := make([]string, 0, len(t.byInode)+len(t.lost)+len(more))
+	for _, f := range t.byInode {
+		ids = append(ids, f.id)
+	}
+	for f := range t.lost {
+		if !less[f] {
+			ids = append(ids, f.id)
+		}
+	}
+	t.mu.Unlock()
+	for _, f := range more {
+		ids = append(ids, f.id)
+	}
+	doc, err := encodeDocument(ids)
+	if err == nil {
+		err = t.store.Batch(ctx, append(ops, Op{Key: indexKey, Value: doc}))
+	}
+	if err != nil {
+		t.stats.storeErrors.Add(1)
+		t.log.Error("can't write checkpoints; trying again", zap.Error(err))
+		return false
+	}
+	return true
+}
+
+// skip lets f begin behind the last line that is complete.
+func (s *scanner) skip(f *file, e *entry) {
+	fd, err := os.Open(e.path)
+	if err != nil {
+		return
+	}
+	defer fd.Close() //nolint:errcheck // was only read
+	end := lineEnd(fd, e.size, int64(s.t.cfg.MaxLine))
+	if end == 0 {
+		return
+	}
+	before := make([]byte, min(markLen, end))
+	head := make([]byte, min(int64(s.t.cfg.FingerprintSize), end))
+	if _, err := fd.ReadAt(before, end-int64(len(before))); err != nil {
+		return
+	}
+	if _, err := fd.ReadAt(head, 0); err != nil {
+		return
+	}
+	f.pos, f.offset = end, end
+	f.print.headLen, f.print.head = len(head), headHash(head)
+	f.print.addMark(end, before, time.Now())
+}
+
+// lineEnd is the offset behind the last LF before size, or size if there is none for
+// longer than a line may be.
+func lineEnd(r io.ReaderAt, size, maxLine int64) int64 {
+	const chunk = 32 << 10
+	buf := make([]byte, chunk)
+	for end := size; end > 0 && size-end <= maxLine; {
+		begin := max(0, end-chunk)
+		n, err := r.ReadAt(buf[:end-begin], begin)
+		if int64(n) < end-begin && err != nil {
+			return size
+		}
+		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+			return begin + int64(i) + 1
+		}
+		end = begin
+		if end == 0 {
+			return 0
+		}
+	}
+	return size
+}
+
+// forget removes what has been lost for long.
+func (s *scanner) forget(ctx context.Context) bool {
+	t := s.t
+	var ops []Op
+	old := map[*file]bool{}
+	t.mu.Lock()
+	for f := range t.lost {
+		if time.Since(f.lostAt) >= t.cfg.ForgetAfter {
+			old[f] = true
+			ops = append(ops, Op{Key: filePrefix + f.id})
+		}
+	}
+	t.mu.Unlock()
+	if len(ops) == 0 {
+		return true
+	}
+	if !s.store(ctx, ops, nil, old) {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for f := range old {
+		delete(t.lost, f)
+	}
+	return true
+}
