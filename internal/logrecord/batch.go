@@ -39,7 +39,12 @@ type Batch struct {
 	key     []byte   // of a group, scratch
 	names   []string // of resource attributes, scratch
 
-	// Of the current line.
+	// json is what lines of JSON need; made when first needed.
+	json *jsonReader
+
+	// Of the current line. f is the field map of its format, and best has one choice
+	// for each of its targets, or more.
+	f     *fieldMap
 	pairs []logfmt.Pair
 	hits  []hit
 	best  []choice
@@ -86,34 +91,10 @@ func (b *Batch) Take() plog.Logs {
 // of the line and of nothing else, so that one that is kept holds on to that line,
 // but to no other.
 func (b *Batch) Add(line []byte, o *Origin) {
-	now := b.observed
-	if now.IsZero() {
-		now = time.Now()
-	}
-	b.records++
-	b.size += len(line)
-	b.rec = record{}
-
-	// One allocation for the line and its uid.
-	var text string
-	if o.UID != "" {
-		text = string(line)
-		b.rec.uid = o.UID
-	} else {
-		var both strings.Builder
-		both.Grow(len(line) + recorduid.TextLen)
-		both.Write(line)
-		var uid [recorduid.TextLen]byte
-		u := b.uids.Next(now)
-		both.Write(u.AppendText(uid[:0]))
-		text, b.rec.uid = both.String()[:len(line)], both.String()[len(line):]
-	}
-
+	text, now := b.start(line, o)
 	parsed, problem := b.read(text, o)
 	b.finish(o)
-	r := b.out.newRecord(b.groupOf(o).records, len(line))
-	r.SetObservedTimestamp(pcommon.NewTimestampFromTime(now))
-	b.setFields(r)
+	r := b.newRecord(len(line), now, o)
 	if parsed {
 		b.setPairs(r, o, text)
 	} else {
@@ -122,6 +103,43 @@ func (b *Batch) Add(line []byte, o *Origin) {
 		}
 		b.setText(r, o, text, problem)
 	}
+	b.end()
+}
+
+// start begins a record: it copies the line, and gives the uid and the time.
+func (b *Batch) start(line []byte, o *Origin) (text string, now time.Time) {
+	now = b.observed
+	if now.IsZero() {
+		now = time.Now()
+	}
+	b.rec = record{}
+	if o.UID != "" {
+		b.rec.uid = o.UID
+		return string(line), now
+	}
+	// One allocation for the line and its uid.
+	var both strings.Builder
+	both.Grow(len(line) + recorduid.TextLen)
+	both.Write(line)
+	var uid [recorduid.TextLen]byte
+	u := b.uids.Next(now)
+	both.Write(u.AppendText(uid[:0]))
+	b.rec.uid = both.String()[len(line):]
+	return both.String()[:len(line)], now
+}
+
+// newRecord appends a record, with its fields, for a line of this length.
+func (b *Batch) newRecord(size int, now time.Time, o *Origin) plog.LogRecord {
+	b.records++
+	b.size += size
+	r := b.out.newRecord(b.groupOf(o).records, size)
+	r.SetObservedTimestamp(pcommon.NewTimestampFromTime(now))
+	b.setFields(r)
+	return r
+}
+
+// end lets go of what an unusual line has made grow.
+func (b *Batch) end() {
 	if cap(b.pairs) > maxKeptPairs {
 		b.pairs = nil
 	}
@@ -135,6 +153,7 @@ func (b *Batch) Add(line []byte, o *Origin) {
 // or is "" when it is plain text or a piece.
 func (b *Batch) read(line string, o *Origin) (parsed bool, problem string) {
 	clear(b.best)
+	b.f = &b.m.logfmt
 	b.pairs, b.hits = b.pairs[:0], b.hits[:0]
 	if o.Piece.ID != "" || o.Problem != "" {
 		return false, o.Problem

@@ -25,7 +25,7 @@ func (c choice) made() bool { return c.pair != 0 }
 // hit is a pair whose key is in the field map.
 type hit struct {
 	pair int32 // index in Batch.pairs
-	use  int32 // index in keyIndex.uses
+	use  int32 // index in keyIndex.uses, or of a JSON line in fieldMap.targets
 }
 
 // record is what the pairs of the current line say, beside its attributes.
@@ -43,6 +43,8 @@ type record struct {
 
 	// uid is what the record gets where the line brings none.
 	uid string
+	// excType and excMessage are what a stack trace tells of them.
+	excType, excMessage string
 	// service is the line's own word, "" for none.
 	service string
 
@@ -64,8 +66,8 @@ type location struct {
 // key stands first in the target's list, among those whose value fits. A pair that
 // is not chosen stays an attribute with its own key.
 func (b *Batch) choose() {
-	m := b.m
-	lists := m.set.Duplicates == logfmt.List
+	m := b.f
+	lists := b.m.set.Duplicates == logfmt.List
 	for i := range b.pairs {
 		p := &b.pairs[i]
 		u := m.keys.find(p.Key)
@@ -80,7 +82,7 @@ func (b *Batch) choose() {
 		}
 		if (!lists || !b.inList(i)) && b.fits(t.kind, p) {
 			*c = choice{pair: int32(i) + 1, rank: int32(use.rank) + 1}
-		} else if use.key == t.name {
+		} else if use.own {
 			*c = blocked // the attribute's name is taken by this very pair
 		}
 	}
@@ -98,20 +100,20 @@ func (b *Batch) inList(i int) bool {
 // settle decides what depends on more than one target.
 func (b *Batch) settle() {
 	rec := &b.rec
-	if c := &b.best[b.m.traceparent]; c.made() {
+	if c := &b.best[b.f.traceparent]; c.made() {
 		if rec.traceID.IsEmpty() && rec.spanID.IsEmpty() && !rec.hasFlags {
 			rec.traceID, rec.spanID, rec.flags = rec.parent.traceID, rec.parent.spanID, rec.parent.flags
 		} else {
 			*c = choice{}
 		}
 	}
-	if c := &b.best[b.m.location]; c.made() && b.locationTaken() {
+	if c := &b.best[b.f.location]; c.made() && b.locationTaken() {
 		*c = choice{}
 	}
 }
 
 func (b *Batch) locationTaken() bool {
-	for _, i := range b.m.rivals {
+	for _, i := range b.f.rivals {
 		if b.best[i].made() {
 			return true
 		}
@@ -190,6 +192,8 @@ func (b *Batch) fits(k kind, p *logfmt.Pair) bool {
 			rec.location = at
 		}
 		return ok
+	case kindNanos, kindAttributes:
+		return false // JSON has them
 	case kindException:
 		return p.Kind == logfmt.String && !isNil(v)
 	case kindUID:
@@ -225,6 +229,11 @@ func isNil(s string) bool {
 }
 
 func (b *Batch) severityOf(p *logfmt.Pair) (severity.Number, bool) {
+	return b.severityIn(p, b.m.set.SeverityNumbers)
+}
+
+// severityIn reads a level whose number, if it is one, is that of a scheme.
+func (b *Batch) severityIn(p *logfmt.Pair, scheme severity.Scheme) (severity.Number, bool) {
 	if n, ok := severity.FromText(p.Value); ok {
 		return n, true
 	}
@@ -235,7 +244,7 @@ func (b *Batch) severityOf(p *logfmt.Pair) (severity.Number, bool) {
 	if err != nil {
 		return severity.Unspecified, false
 	}
-	return severity.FromNumber(level, b.m.set.SeverityNumbers)
+	return severity.FromNumber(level, scheme)
 }
 
 // maxLevelDigits is the length of the longest level that is a number, 50000, with

@@ -88,10 +88,15 @@ const (
 	kindSpanID
 	kindTraceFlags
 	kindTraceparent
+	kindNanos
+	kindAttributes
 	kindLocation
 	kindException
 	kindUID
 	kindText     // an attribute that is a string by convention
+	kindFile     // an attribute that is the path of a source file
+	kindLine     // an attribute that is the number of a line
+	kindStack    // an attribute that is a stack trace
 	kindPID      // an attribute that is a process id
 	kindResource // a resource attribute that is a string
 	kindRename   // any attribute, with the type of the value
@@ -131,12 +136,22 @@ func newTarget(name string) target {
 		return target{kind: kindTraceparent}
 	case targetLocation:
 		return target{kind: kindLocation}
+	case targetNanos:
+		return target{kind: kindNanos}
+	case targetAttributes:
+		return target{kind: kindAttributes}
 	case attrException:
 		return target{name: name, kind: kindException}
 	case attrUID:
 		return target{name: name, kind: kindUID}
-	case attrFunction, "exception.type", "exception.stacktrace", attrFilePath, "request.id", "log.category":
+	case attrFunction, attrExceptionType, attrLogger, attrThreadName, "request.id", "log.category":
 		return target{name: name, kind: kindText}
+	case attrFilePath:
+		return target{name: name, kind: kindFile}
+	case attrLineNumber:
+		return target{name: name, kind: kindLine}
+	case attrExceptionStack:
+		return target{name: name, kind: kindStack}
 	case attrProcessPID:
 		return target{name: name, kind: kindPID}
 	}
@@ -155,18 +170,16 @@ func newTarget(name string) target {
 // the target's keys.
 type keyUse struct {
 	key    string
-	target int
+	target int // -1 for none
 	rank   int
+	own    bool // the key is the name of the target's attribute
+	json   *jsonUse
 }
 
-// compileFields checks the user's fields and lays them over the defaults: a target
-// of the user's replaces the default one, and a key of the user's leaves the
-// default target it would have filled.
-func compileFields(user map[string][]string) ([]target, []keyUse, error) {
-	defaults := DefaultFields()
-	if err := checkFields(user, defaults); err != nil {
-		return nil, nil, err
-	}
+// compileFields lays the user's fields, which have been checked, over the defaults:
+// a target of the user's replaces the default one, and a key of the user's leaves
+// the default target it would have filled.
+func compileFields(user, defaults map[string][]string) ([]target, []keyUse) {
 	keysOf := map[target][]string{}
 	taken := map[string]bool{}
 	for name, keys := range user {
@@ -193,10 +206,10 @@ func compileFields(user map[string][]string) ([]target, []keyUse, error) {
 			keys = slices.Insert(slices.Clone(keys), 0, t.name)
 		}
 		for rank, key := range keys {
-			uses = append(uses, keyUse{key: key, target: i, rank: rank})
+			uses = append(uses, keyUse{key: key, target: i, rank: rank, own: key == t.name})
 		}
 	}
-	return targets, uses, nil
+	return targets, uses
 }
 
 func checkFields(user, defaults map[string][]string) error {

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/heartwood-otel/heartwood/internal/linepair"
 	"github.com/heartwood-otel/heartwood/internal/logfmt"
 	"github.com/heartwood-otel/heartwood/internal/severity"
 )
@@ -17,7 +18,7 @@ import (
 // finish lays what the transport knows under what the line said, and notes which
 // attributes the collector itself will set.
 func (b *Batch) finish(o *Origin) {
-	rec, m := &b.rec, b.m
+	rec, m := &b.rec, b.f
 	if c := b.best[m.event]; c.made() && !rec.hasSeverity && b.pairs[c.pair-1].Key == atKey {
 		if n, ok := severity.FromPlainWord(rec.event); ok {
 			rec.severity, rec.sevText, rec.hasSeverity = n, rec.event, true
@@ -43,7 +44,13 @@ func (b *Batch) finish(o *Origin) {
 	if rec.time.Guessed {
 		b.noteExtra(attrTimeGuess)
 	}
-	if m.set.KeepOriginal && o.Piece.ID == "" {
+	if rec.excType != "" {
+		b.noteExtra(attrExceptionType)
+	}
+	if rec.excMessage != "" {
+		b.noteExtra(attrException)
+	}
+	if b.m.set.KeepOriginal && o.Piece.ID == "" {
 		b.noteExtra(attrOriginal)
 	}
 	if b.appDiffers(o) {
@@ -108,7 +115,7 @@ func (b *Batch) setFields(r plog.LogRecord) {
 func (b *Batch) setText(r plog.LogRecord, o *Origin, line, problem string) {
 	b.putText(r.Body(), line)
 	b.out.expect(len(b.extras) + 5)
-	if c := b.best[b.m.uid]; c.made() {
+	if c := b.best[b.f.uid]; c.made() {
 		p := &b.pairs[c.pair-1]
 		b.out.appendString(attrUID, keep(p, p.Value))
 	}
@@ -138,8 +145,8 @@ func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 	for i := 0; i < len(b.pairs); i++ {
 		p := &b.pairs[i]
 		if len(hits) > 0 && int(hits[0].pair) == i {
-			chosen := &b.m.targets[b.m.keys.uses[hits[0].use].target]
-			c := b.best[b.m.keys.uses[hits[0].use].target]
+			chosen := &b.f.targets[b.f.keys.uses[hits[0].use].target]
+			c := b.best[b.f.keys.uses[hits[0].use].target]
 			hits = hits[1:]
 			if int(c.pair)-1 == i {
 				b.putChosen(chosen, p)
@@ -161,11 +168,11 @@ func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 func (b *Batch) attributes() int {
 	n := len(b.pairs) + len(b.extras)
 	for _, h := range b.hits {
-		to := b.m.keys.uses[h.use].target
+		to := b.f.keys.uses[h.use].target
 		if b.best[to].pair != h.pair+1 {
 			continue
 		}
-		switch k := b.m.targets[to].kind; {
+		switch k := b.f.targets[to].kind; {
 		case k == kindLocation && b.rec.location.column != 0:
 			n += 2
 		case k == kindLocation:
@@ -191,12 +198,12 @@ func (b *Batch) putChosen(t *target, p *logfmt.Pair) {
 		if b.rec.location.column != 0 {
 			b.out.appendInt(b.own(attrColumnNumber), b.rec.location.column)
 		}
-	case kindException, kindUID, kindText:
+	case kindException, kindUID, kindText, kindFile, kindStack:
 		b.out.appendString(b.own(t.name), keep(p, p.Value))
 	case kindPID:
 		pid, _ := parsePID(p.Value)
 		b.out.appendInt(b.own(t.name), pid)
-	case kindRename:
+	case kindRename, kindLine:
 		b.putPair(t.name, p)
 	}
 }
@@ -256,6 +263,10 @@ func (b *Batch) putExtras(o *Origin, line string) {
 			}
 		case name == attrUID:
 			b.putText(b.out.appendEmpty(name), b.rec.uid)
+		case name == attrExceptionType:
+			b.putText(b.out.appendEmpty(name), b.rec.excType)
+		case name == attrException:
+			b.putText(b.out.appendEmpty(name), b.rec.excMessage)
 		case name == attrTimeGuess:
 			b.out.appendBool(name, true)
 		case name == attrOriginal:
@@ -304,6 +315,8 @@ func (b *Batch) putPair(key string, p *logfmt.Pair) {
 		b.out.appendDouble(key, p.Float())
 	case logfmt.Bool:
 		b.out.appendBool(key, p.Bool())
+	case linepair.Null:
+		b.out.appendEmpty(key)
 	default:
 		b.out.appendString(key, keep(p, p.Value))
 	}
@@ -317,6 +330,7 @@ func setValue(v pcommon.Value, p *logfmt.Pair) {
 		v.SetDouble(p.Float())
 	case logfmt.Bool:
 		v.SetBool(p.Bool())
+	case linepair.Null:
 	default:
 		v.SetStr(keep(p, p.Value))
 	}

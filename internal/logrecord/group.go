@@ -52,8 +52,8 @@ func (b *Batch) groupOf(o *Origin) *group {
 		}
 	}
 	simple := true
-	for _, i := range b.m.resources {
-		if i != b.m.service && b.best[i].made() {
+	for _, i := range b.f.resources {
+		if i != b.f.service && b.best[i].made() {
 			simple = false
 		}
 	}
@@ -78,9 +78,9 @@ func (b *Batch) appendKey(id identity) {
 	b.key = appendPart(b.key[:0], id.service)
 	b.key = appendPart(b.key, id.host)
 	b.key = appendPart(b.key, id.pid)
-	for _, i := range b.m.resources {
-		if c := b.best[i]; i != b.m.service && c.made() {
-			b.key = appendPart(append(b.key, 'r'), b.m.targets[i].name)
+	for _, i := range b.f.resources {
+		if c := b.best[i]; i != b.f.service && c.made() {
+			b.key = appendPart(append(b.key, 'r'), b.f.targets[i].name)
 			b.key = appendPart(b.key, b.pairs[c.pair-1].Value)
 		}
 	}
@@ -109,9 +109,9 @@ func (b *Batch) newGroup(id identity) *group {
 	if id.service != "" {
 		setText(attrs.PutEmpty(attrServiceName), id.service)
 	}
-	for _, i := range b.m.resources {
-		if c := b.best[i]; i != b.m.service && c.made() {
-			setText(attrs.PutEmpty(b.m.targets[i].name), strings.Clone(b.pairs[c.pair-1].Value))
+	for _, i := range b.f.resources {
+		if c := b.best[i]; i != b.f.service && c.made() {
+			setText(attrs.PutEmpty(b.f.targets[i].name), strings.Clone(b.pairs[c.pair-1].Value))
 		}
 	}
 	if id.host != "" {

@@ -24,12 +24,21 @@ type Settings struct {
 	Timezone *time.Location
 	// KeepOriginal puts each whole line into log.record.original.
 	KeepOriginal bool
+	// Exception tells type and message of an exception from the text of its stack
+	// trace, "" for what it can't tell. It is asked where a JSON line has a stack
+	// trace and does not say them; nil is never.
+	Exception func(stack string) (typ, message string)
 }
 
 // Mapper turns lines into records. It holds what Settings say, does not change,
 // and may be shared between goroutines.
 type Mapper struct {
-	set     Settings
+	set          Settings
+	logfmt, json fieldMap
+}
+
+// fieldMap is what Settings.Fields and the defaults of a format come to.
+type fieldMap struct {
 	targets []target
 	keys    keyIndex
 
@@ -37,20 +46,30 @@ type Mapper struct {
 	// those that write an attribute which code.location would write too.
 	event, traceparent, location, uid, service int
 	resources, rivals                          []int
+	// Of JSON's map.
+	severity, body, nanos, file, line, stack, exception, exceptionType int
 }
 
 // NewMapper checks the settings. Its error names the field, the value and the
 // remedy, for each thing that is wrong.
 func NewMapper(set Settings) (*Mapper, error) {
-	targets, uses, err := compileFields(set.Fields)
-	if err != nil {
+	if err := checkFields(set.Fields, DefaultFields()); err != nil {
 		return nil, err
 	}
 	if set.Timezone == nil {
 		set.Timezone = time.UTC
 	}
+	targets, uses := compileFields(set.Fields, DefaultFields())
+	m := &Mapper{logfmt: newFieldMap(targets, newKeyIndex(uses))}
+	targets, uses = compileFields(set.Fields, DefaultJSONFields())
+	m.json = newFieldMap(targets, newJSONIndex(uses, set.Fields))
 	set.Fields = nil
-	m := &Mapper{set: set, targets: targets, keys: newKeyIndex(uses)}
+	m.set = set
+	return m, nil
+}
+
+func newFieldMap(targets []target, keys keyIndex) fieldMap {
+	m := fieldMap{targets: targets, keys: keys}
 	for i, t := range targets {
 		switch t.kind {
 		case kindEventName:
@@ -61,18 +80,37 @@ func NewMapper(set Settings) (*Mapper, error) {
 			m.location = i
 		case kindUID:
 			m.uid = i
+		case kindSeverity:
+			m.severity = i
+		case kindNanos:
+			m.nanos = i
+		case kindBody:
+			m.body = i
+		case kindStack:
+			m.stack = i
+		case kindException:
+			m.exception = i
 		case kindResource:
 			m.resources = append(m.resources, i)
 			if t.name == attrServiceName {
 				m.service = i
 			}
 		default:
-			if t.name == attrFilePath || t.name == attrLineNumber || t.name == attrColumnNumber {
+			switch t.name {
+			case attrFilePath:
+				m.file = i
 				m.rivals = append(m.rivals, i)
+			case attrLineNumber:
+				m.line = i
+				m.rivals = append(m.rivals, i)
+			case attrColumnNumber:
+				m.rivals = append(m.rivals, i)
+			case attrExceptionType:
+				m.exceptionType = i
 			}
 		}
 	}
-	return m, nil
+	return m
 }
 
 // NewBatch makes an empty batch. Batches of one mapper are independent of each
@@ -82,7 +120,8 @@ func (m *Mapper) NewBatch() *Batch {
 		m:      m,
 		parser: logfmt.NewParser(logfmt.Options{Types: m.set.Types, Duplicates: m.set.Duplicates}),
 		uids:   recorduid.NewSource(),
-		best:   make([]choice, len(m.targets)),
+		f:      &m.logfmt,
+		best:   make([]choice, max(len(m.logfmt.targets), len(m.json.targets))),
 		groups: map[string]*group{},
 		out:    builder{withSlabs: useSlabs},
 	}

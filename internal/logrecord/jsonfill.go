@@ -1,0 +1,212 @@
+package logrecord
+
+import (
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/xpdata"
+
+	"github.com/heartwood-otel/heartwood/internal/linepair"
+)
+
+// flagTaken marks a pair that fills a target, and is no part of what it is in.
+// flagFlat marks an object whose members are attributes.
+const (
+	flagTaken linepair.Flags = 1 << 7
+	flagFlat  linepair.Flags = 1 << 6
+)
+
+// readException asks what the stack trace says of the exception that the line does
+// not.
+func (b *Batch) readException() {
+	stack, rec := b.json.stack, &b.rec
+	if stack == "" || b.m.set.Exception == nil || !b.best[b.f.stack].made() {
+		return
+	}
+	typ, message := b.m.set.Exception(stack)
+	if !b.best[b.f.exceptionType].made() {
+		rec.excType = typ
+	}
+	if !b.best[b.f.exception].made() {
+		rec.excMessage = message
+	}
+}
+
+// setJSON sets the body and the attributes of a JSON line.
+func (b *Batch) setJSON(r plog.LogRecord, o *Origin, line string) {
+	if b.rec.event != "" {
+		r.SetEventName(b.rec.event)
+	}
+	b.out.expect(b.countJSON() + len(b.extras) + 1)
+	for _, h := range b.hits {
+		if b.best[h.use].pair != h.pair+1 {
+			continue
+		}
+		p, t := &b.pairs[h.pair], &b.f.targets[h.use]
+		if p.Flags&flagTaken != 0 || t.kind == kindTimestamp && b.rec.time.Inexact {
+			continue
+		}
+		p.Flags |= flagTaken
+		if t.kind == kindBody && p.Kind >= linepair.Object {
+			b.setJSONValue(r.Body(), int(h.pair))
+		} else {
+			b.putJSONChosen(t, int(h.pair))
+		}
+	}
+	if b.rec.hasBody {
+		b.out.setString(r.Body(), b.rec.body)
+	}
+	for i := 0; i < len(b.pairs); i += 1 + b.pairs[i].Size() {
+		if b.left(i) {
+			b.putJSON(b.own(keep(&b.pairs[i], b.pairs[i].Key)), i)
+		}
+	}
+	for _, at := range b.json.flat {
+		b.putFlat(int(at))
+	}
+	b.putExtras(o, line)
+	b.out.finish(r)
+}
+
+// left reports whether something of the pair at i is to be written where it stands:
+// what is empty in the line is.
+func (b *Batch) left(i int) bool {
+	p := &b.pairs[i]
+	if p.Flags&(flagTaken|flagFlat) != 0 {
+		return false
+	}
+	if p.Kind != linepair.Object || p.Size() == 0 {
+		return true
+	}
+	end := i + 1 + p.Size()
+	for i++; i < end; i += 1 + b.pairs[i].Size() {
+		if b.left(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// putJSONChosen sets what the pair that fills a target is besides a field.
+func (b *Batch) putJSONChosen(t *target, i int) {
+	p := &b.pairs[i]
+	switch t.kind {
+	case kindFile:
+		at := b.json.file
+		if at.path == "" || b.hasKey(attrLineNumber) || b.hasKey(attrColumnNumber) || b.best[b.f.line].made() {
+			b.out.appendString(b.own(t.name), keep(p, p.Value))
+			return
+		}
+		b.out.appendString(b.own(t.name), keep(p, at.path))
+		b.out.appendInt(b.own(attrLineNumber), at.line)
+		if at.column != 0 {
+			b.out.appendInt(b.own(attrColumnNumber), at.column)
+		}
+	case kindLine:
+		n, _ := lineNumber(p)
+		b.out.appendInt(b.own(t.name), n)
+	case kindStack:
+		b.out.appendString(b.own(t.name), b.json.stack)
+	case kindRename:
+		b.putJSON(b.own(t.name), i)
+	default:
+		b.putChosen(t, p)
+	}
+}
+
+// putJSON sets an attribute to what the pair at i holds.
+func (b *Batch) putJSON(name string, i int) {
+	p := &b.pairs[i]
+	switch p.Kind {
+	case linepair.String:
+		b.out.appendString(name, keep(p, p.Value))
+	case linepair.Int:
+		b.out.appendInt(name, p.Int())
+	case linepair.Float:
+		b.out.appendDouble(name, p.Float())
+	case linepair.Bool:
+		b.out.appendBool(name, p.Bool())
+	default:
+		b.setJSONValue(b.out.appendEmpty(name), i)
+	}
+}
+
+// setJSONValue makes v, which is empty, what is left of the pair at i. null is
+// empty.
+func (b *Batch) setJSONValue(v pcommon.Value, i int) {
+	p := &b.pairs[i]
+	end := i + 1 + p.Size()
+	switch p.Kind {
+	case linepair.String:
+		v.SetStr(keep(p, p.Value))
+	case linepair.Int:
+		v.SetInt(p.Int())
+	case linepair.Float:
+		v.SetDouble(p.Float())
+	case linepair.Bool:
+		v.SetBool(p.Bool())
+	case linepair.Object:
+		var m xpdata.MapBuilder
+		m.EnsureCapacity(members(b.pairs, i))
+		for i++; i < end; i += 1 + b.pairs[i].Size() {
+			if b.left(i) {
+				b.setJSONValue(m.AppendEmpty(keep(&b.pairs[i], b.pairs[i].Key)), i)
+			}
+		}
+		m.UnsafeIntoMap(v.SetEmptyMap())
+	case linepair.Array:
+		s := v.SetEmptySlice()
+		s.EnsureCapacity(members(b.pairs, i))
+		for i++; i < end; i += 1 + b.pairs[i].Size() {
+			b.setJSONValue(s.AppendEmpty(), i)
+		}
+	}
+}
+
+// putFlat makes the members of the object at i attributes. One whose name another
+// attribute has is put under the object's key and its own.
+func (b *Batch) putFlat(at int) {
+	end := at + 1 + b.pairs[at].Size()
+	for i := at + 1; i < end; i += 1 + b.pairs[i].Size() {
+		if !b.left(i) {
+			continue
+		}
+		name := keep(&b.pairs[i], b.pairs[i].Key)
+		if b.nameTaken(name, i) {
+			name = b.pairs[at].Key + "." + name
+			for b.nameTaken(name, len(b.pairs)) {
+				name = displacedPrefix + name
+			}
+			b.json.names = append(b.json.names, name)
+		}
+		b.putJSON(b.own(name), i)
+	}
+}
+
+// nameTaken reports whether another attribute than that of the pair at i has this
+// name, or may have it: a member of the line, of a flattened object before i, or a
+// target's.
+func (b *Batch) nameTaken(name string, i int) bool {
+	for k := 0; k < len(b.pairs); k += 1 + b.pairs[k].Size() {
+		if b.pairs[k].Key == name {
+			return true
+		}
+	}
+	for _, at := range b.json.flat {
+		end := min(int(at)+1+b.pairs[at].Size(), i)
+		for k := int(at) + 1; k < end; k += 1 + b.pairs[k].Size() {
+			if b.pairs[k].Key == name {
+				return true
+			}
+		}
+	}
+	switch name {
+	case attrFilePath, attrLineNumber, attrColumnNumber:
+		return true
+	}
+	if u := b.f.keys.find(name); u >= 0 && b.f.keys.uses[u].own && b.best[b.f.keys.uses[u].target].made() {
+		return true
+	}
+	return slices.Contains(b.json.names, name)
+}
