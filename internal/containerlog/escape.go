@@ -82,9 +82,8 @@ func nextSpecial(line []byte, i int) int {
 
 // unescape goes on where the first escape, at line[i], was found.
 func unescape(line []byte, begin, i int, scratch []byte) (s, newScratch []byte, end int, ok bool) {
-	// What is decoded is never longer than what it was decoded from; some bytes
-	// more let whole words be stored.
-	scratch = slices.Grow(scratch[:0], len(line)-begin+16)
+	// What is decoded is never longer than what it was decoded from.
+	scratch = slices.Grow(scratch[:0], len(line)-begin)
 	dst := scratch[:cap(scratch)]
 	o := copy(dst, line[begin:i])
 	for {
