@@ -35,3 +35,41 @@ func BenchmarkContinues(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkExtract(b *testing.B) {
+	for _, name := range []string{"python_chained", "java_uncaught", "go_http", "node_cause"} {
+		b.Run("trace="+name, func(b *testing.B) {
+			text := readTrace(b, name)
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			ok := false
+			for b.Loop() {
+				_, ok = Extract(text)
+			}
+			if !ok {
+				b.Fatal(name)
+			}
+		})
+	}
+	b.Run("trace=none", func(b *testing.B) {
+		text := strings.Repeat("Processing order 17 of customer 4711\n  indented\n", 1000)
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		ok := true
+		for b.Loop() {
+			_, ok = Extract(text)
+		}
+		if ok {
+			b.Fatal("found")
+		}
+	})
+	// Each line looks like the beginning of something, or like a frame without one.
+	b.Run("trace=hostile", func(b *testing.B) {
+		text := strings.Repeat("    at f (x)\nTraceback (most recent call last):\n  File \"x\"\n#0 x\n", 1000)
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			Extract(text)
+		}
+	})
+}

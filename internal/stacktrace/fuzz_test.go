@@ -53,3 +53,27 @@ func FuzzContinues(f *testing.F) {
 		require.False(t, j.Continues([]byte(lines[0]), Text))
 	})
 }
+
+// FuzzExtract: what is extracted is part of the text.
+func FuzzExtract(f *testing.F) {
+	addTraces(f)
+	for _, s := range []string{"panic: ", "panic: \n\tpanic: ", "Error: \n\nCaused by:\n", "\n\tat (", "a:1:in `':  (A)", "x\n#0 \nNext \nStack trace:"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e, ok := Extract(text)
+		if !ok {
+			require.Zero(t, e)
+			return
+		}
+		require.NotEmpty(t, e.Language)
+		require.NotEmpty(t, e.Stacktrace)
+		require.Contains(t, text, e.Stacktrace)
+		switch e.Type {
+		case "panic", "runtime.Error": // what the languages have no word for
+		default:
+			require.Contains(t, text, e.Type)
+		}
+		require.Contains(t, text, e.Message)
+	})
+}

@@ -22,7 +22,14 @@ const (
 // It keeps no line, and is not safe for use by several goroutines; streams that
 // interleave need one each.
 type Joiner struct {
+	// Margin says that each record of the stream begins with a line of a known
+	// layout, so that text at the margin (not indented) continues a Record too.
+	// Without it such a line is a record of its own.
+	Margin bool
+
 	state state
+	// recorded says that the open record began with a Record.
+	recorded bool
 	// lines counts those that were taken on trust in a state of waiting.
 	lines uint8
 	// rustShort says that this stream's panics have no more than a line of
@@ -86,6 +93,10 @@ func (j *Joiner) Continues(line []byte, kind Kind) bool {
 	next, ok := j.continued(line, kind)
 	if !ok {
 		next = opened(line, kind)
+		if ok = j.Margin && j.recorded && kind == Text && j.state != head && next < firstTrace; ok {
+			next = max(j.state, record) // what ended the trace did not end the record
+		}
+		j.recorded = ok || kind == Record || kind == ErrorRecord || kind == HeadRecord
 	}
 	if next != j.state || !ok {
 		j.lines = 0
@@ -102,7 +113,7 @@ func (j *Joiner) Open() bool { return j.state > ended }
 func (j *Joiner) InTrace() bool { return j.state >= firstTrace }
 
 // Reset closes the open record, whatever comes next, as at a limit of the caller's.
-func (j *Joiner) Reset() { j.state, j.lines = closed, 0 }
+func (j *Joiner) Reset() { j.state, j.lines, j.recorded = closed, 0, false }
 
 func (j *Joiner) continued(line []byte, kind Kind) (next state, ok bool) {
 	s := j.state

@@ -202,9 +202,27 @@ func TestJoinerRules(t *testing.T) {
 	// Frames whose beginning was lost.
 	f("-++", "|\tat a.B.c(B.java:1)", "|\tat a.B.c(B.java:2)", "|Caused by: x.Y")
 
+	// tracing's pretty form.
+	f("-++-", "r|  2026 ERROR shop: failed", "|    at src/main.rs:12", "|", "r|  2026 INFO")
+
 	// A head takes one line, and no second.
 	f("-+-", "h|Nov 21, 2026 11:27:57 AM a.B c", "r|INFO: x", "r|INFO: y")
 	f("-+-", "h|Nov 21, 2026 11:27:57 AM a.B c", "|anything", "|else")
+}
+
+// TestJoinerMargin has a stream in which each record begins with a known layout.
+func TestJoinerMargin(t *testing.T) {
+	j := Joiner{Margin: true}
+	assert.Len(t, joined(&j, readTrace(t, "python_logged")), 5, "the exception's second line belongs to it")
+	j = Joiner{Margin: true}
+	assert.Equal(t, []string{"2026-04-09 10:15:30 INFO one\ntwo\n\nthree", "2026-04-09 10:15:30 INFO four"},
+		joined(&j, "2026-04-09 10:15:30 INFO one\ntwo\n\nthree\n2026-04-09 10:15:30 INFO four\n"))
+	j = Joiner{Margin: true}
+	assert.Len(t, joined(&j, "one\ntwo\nthree"), 3, "no record is open")
+	j = Joiner{Margin: true}
+	assert.Len(t, joined(&j, "2026-04-09 10:15:30 INFO one\npanic: x\n\ngoroutine 1 [running]:\nmain.main()\nexit status 2\nplain"), 3)
+	j = Joiner{Margin: true}
+	assert.Len(t, joined(&j, "{}\nplain\nplain"), 3)
 }
 
 // TestJoinerMessageLimit has what looks like the beginning of a trace, and is none.

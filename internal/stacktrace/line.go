@@ -60,7 +60,8 @@ func frame(line []byte) state {
 	}
 	switch trimmed[0] {
 	case 'a':
-		if hasPrefix(trimmed, "at ") && bytes.ContainsAny(trimmed, "(:") {
+		// tracing's pretty form has the place of the event so, which is no frame.
+		if hasPrefix(trimmed, "at ") && bytes.ContainsAny(trimmed, "(:") && !contains(trimmed, ".rs:") {
 			switch {
 			case line[0] == '\t':
 				return java
@@ -101,10 +102,9 @@ func frame(line []byte) state {
 		if isPHPFrame(trimmed) {
 			return php
 		}
-	case '/':
-		if line[0] == '\t' && contains(trimmed, ".go:") {
-			return goFrames
-		}
+	}
+	if line[0] == '\t' && contains(trimmed, ".go:") {
+		return goFrames
 	}
 	return closed
 }
