@@ -43,8 +43,8 @@ type record struct {
 
 	// uid is what the record gets where the line brings none.
 	uid string
-	// excType and excMessage are what a stack trace tells of them.
-	excType, excMessage string
+	// exception is what the line says of one otherwise than in a text for it.
+	exception exception
 	// service is the line's own word, "" for none.
 	service string
 
@@ -192,7 +192,7 @@ func (b *Batch) fits(k kind, p *logfmt.Pair) bool {
 			rec.location = at
 		}
 		return ok
-	case kindNanos, kindAttributes:
+	case kindNanos, kindAttributes, kindEcho:
 		return false // JSON has them
 	case kindException:
 		return p.Kind == logfmt.String && !isNil(v)

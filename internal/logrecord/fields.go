@@ -90,6 +90,7 @@ const (
 	kindTraceparent
 	kindNanos
 	kindAttributes
+	kindEcho
 	kindLocation
 	kindException
 	kindUID
@@ -138,6 +139,8 @@ func newTarget(name string) target {
 		return target{kind: kindLocation}
 	case targetNanos:
 		return target{kind: kindNanos}
+	case targetEcho:
+		return target{kind: kindEcho}
 	case targetAttributes:
 		return target{kind: kindAttributes}
 	case attrException:

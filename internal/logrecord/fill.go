@@ -44,11 +44,14 @@ func (b *Batch) finish(o *Origin) {
 	if rec.time.Guessed {
 		b.noteExtra(attrTimeGuess)
 	}
-	if rec.excType != "" {
+	if rec.exception.typ != "" {
 		b.noteExtra(attrExceptionType)
 	}
-	if rec.excMessage != "" {
+	if rec.exception.message != "" {
 		b.noteExtra(attrException)
+	}
+	if rec.exception.stack != "" {
+		b.noteExtra(attrExceptionStack)
 	}
 	if b.m.set.KeepOriginal && o.Piece.ID == "" {
 		b.noteExtra(attrOriginal)
@@ -264,9 +267,11 @@ func (b *Batch) putExtras(o *Origin, line string) {
 		case name == attrUID:
 			b.putText(b.out.appendEmpty(name), b.rec.uid)
 		case name == attrExceptionType:
-			b.putText(b.out.appendEmpty(name), b.rec.excType)
+			b.putText(b.out.appendEmpty(name), b.rec.exception.typ)
 		case name == attrException:
-			b.putText(b.out.appendEmpty(name), b.rec.excMessage)
+			b.putText(b.out.appendEmpty(name), b.rec.exception.message)
+		case name == attrExceptionStack:
+			b.putText(b.out.appendEmpty(name), b.rec.exception.stack)
 		case name == attrTimeGuess:
 			b.out.appendBool(name, true)
 		case name == attrOriginal:

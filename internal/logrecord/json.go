@@ -1,6 +1,7 @@
 package logrecord
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/heartwood-otel/heartwood/internal/jsonline"
@@ -18,6 +19,7 @@ type jsonReader struct {
 	flat  []int32  // objects whose members are attributes
 	names []string // that members of flat were given
 	stack string   // the chosen stack trace
+	trace int32    // index of a stack trace that is objects and arrays, plus 1
 	file  location
 }
 
@@ -71,6 +73,10 @@ func (b *Batch) addJSON(line []byte, o *Origin, broken bool) error {
 	if err != nil && !broken {
 		b.end()
 		return err
+	}
+	if syntax, ok := errors.AsType[*jsonline.SyntaxError](err); ok && syntax.Cause == jsonline.InvalidUTF8 {
+		// What stands before the bytes is good.
+		b.pairs, _ = j.parser.AppendPairs(b.pairs[:0], text[:syntax.Column-1])
 	}
 	b.chooseJSON()
 	problem := ""

@@ -18,8 +18,8 @@ func (b *Batch) chooseJSON() {
 	j.style = 0
 	j.late, j.flat = j.late[:0], j.flat[:0]
 	j.names = j.names[:0]
-	j.stack, j.file = "", location{}
-	b.chooseMembers(&b.f.keys, 0, len(b.pairs))
+	j.stack, j.trace, j.file = "", 0, location{}
+	b.chooseMembers(&b.f.keys, 0, len(b.pairs), 0)
 	if len(b.hits) == 0 {
 		return
 	}
@@ -28,7 +28,7 @@ func (b *Batch) chooseJSON() {
 	}
 	for _, h := range j.late {
 		use := &b.f.keys.uses[h.use]
-		if j.style.has(use.json.needs) {
+		if use.json.fulfilled(j.style) {
 			b.consider(int(h.pair), use, 0)
 		}
 	}
@@ -36,18 +36,28 @@ func (b *Batch) chooseJSON() {
 	b.settleJSON()
 }
 
-// has reports whether all marks of one of the styles are in s.
-func (s style) has(styles []style) bool {
-	for _, marks := range styles {
-		if s&marks == marks {
-			return true
+// fulfilled reports whether a line of this style is one that the key needs.
+func (u *jsonUse) fulfilled(s style) bool {
+	for _, marks := range u.needs {
+		if all := marks &^ styleNot; s&all == all {
+			return marks&styleNot == 0
 		}
 	}
 	return false
 }
 
-// chooseMembers goes over the members pairs[from:to] of one object.
-func (b *Batch) chooseMembers(ix *keyIndex, from, to int) {
+// The ranks of keys are even at the top of a line, so that a key with points comes
+// before objects in objects that say the same, and one that is an attribute's name is
+// never an attribute beside the one that it names. Members of flattened objects come
+// behind all others.
+const (
+	nestedRank = 1
+	flatRank   = 1000
+)
+
+// chooseMembers goes over the members pairs[from:to] of one object, the line's own
+// where ranks is 0.
+func (b *Batch) chooseMembers(ix *keyIndex, from, to, ranks int) {
 	j := b.json
 	for i := from; i < to; i++ {
 		p := &b.pairs[i]
@@ -64,18 +74,23 @@ func (b *Batch) chooseMembers(ix *keyIndex, from, to int) {
 			if len(x.needs) > 0 {
 				j.late = append(j.late, hit{pair: int32(i), use: int32(u)})
 			} else {
-				b.consider(i, use, 0)
+				b.consider(i, use, ranks)
 			}
 		}
-		if x.sub != nil && p.Kind == linepair.Object {
-			b.chooseMembers(x.sub, i+1, i+1+p.Size())
+		switch {
+		case x.sub == nil:
+		case p.Kind == linepair.Object:
+			b.chooseMembers(x.sub, i+1, i+1+p.Size(), nestedRank)
+		case p.Kind == linepair.Array && p.Size() > 0 && b.pairs[i+1].Kind == linepair.Object:
+			last := i + 1
+			for next := last; next <= i+p.Size(); next += 1 + b.pairs[next].Size() {
+				last = next
+			}
+			b.chooseMembers(x.sub, last+1, last+1+b.pairs[last].Size(), nestedRank)
 		}
 		i += p.Size()
 	}
 }
-
-// flatRank is behind the ranks of all keys at the top of a line.
-const flatRank = 1000
 
 // consider lets the pair at i fill the use's target, if it fits and nothing better
 // does. ranks are added to that of the key.
@@ -86,7 +101,7 @@ func (b *Batch) consider(i int, use *keyUse, ranks int) {
 		return
 	}
 	c := &b.best[use.target]
-	rank := int32(use.rank+ranks) + 1
+	rank := int32(2*use.rank+ranks) + 1
 	if c.rank != 0 && c.rank <= rank {
 		return
 	}
@@ -100,12 +115,31 @@ func (b *Batch) consider(i int, use *keyUse, ranks int) {
 // maxFlattened is how many members an object may have that is not kept as a map.
 const maxFlattened = 128
 
-// flatten notes that the members of the object at i are attributes. Those that say
-// something of a request or an error fill targets as if they stood at the top.
+// flatten notes that the members of the object at i are attributes, or those of the
+// objects of one member each that are the array at i.
 func (b *Batch) flatten(at int) {
-	if p := &b.pairs[at]; p.Kind != linepair.Object || p.Size() == 0 || members(b.pairs, at) > maxFlattened {
-		return
+	p := &b.pairs[at]
+	switch {
+	case p.Kind == linepair.Object && p.Size() > 0 && members(b.pairs, at) <= maxFlattened:
+		b.flattenObject(at)
+	case p.Kind == linepair.Array && p.Size() > 0 && members(b.pairs, at) <= maxFlattened:
+		end := at + 1 + p.Size()
+		for i := at + 1; i < end; i += 1 + b.pairs[i].Size() {
+			if b.pairs[i].Kind != linepair.Object || members(b.pairs, i) != 1 {
+				return
+			}
+		}
+		p.Flags |= flagFlat
+		for i := at + 1; i < end; i += 1 + b.pairs[i].Size() {
+			b.flattenObject(i)
+		}
 	}
+}
+
+// flattenObject is flatten for an object that is not empty. What its members say of
+// a request or an error fills targets as if it stood at the top, where nothing at the
+// top does.
+func (b *Batch) flattenObject(at int) {
 	b.pairs[at].Flags |= flagFlat
 	b.json.flat = append(b.json.flat, int32(at))
 	end := at + 1 + b.pairs[at].Size()
@@ -118,16 +152,16 @@ func (b *Batch) flatten(at int) {
 		if use.target < 0 || len(use.json.needs) > 0 {
 			continue
 		}
-		switch t := &b.f.targets[use.target]; t.kind {
+		t := &b.f.targets[use.target]
+		switch t.kind {
 		case kindTraceID, kindSpanID, kindTraceFlags, kindTraceparent, kindException, kindStack, kindRename:
-			b.hits = append(b.hits, hit{pair: int32(i), use: int32(use.target)})
-			b.consider(i, use, flatRank)
-		case kindText:
-			if t.name == attrExceptionType {
-				b.hits = append(b.hits, hit{pair: int32(i), use: int32(use.target)})
-				b.consider(i, use, flatRank)
+		default:
+			if t.name != attrExceptionType {
+				continue
 			}
 		}
+		b.hits = append(b.hits, hit{pair: int32(i), use: int32(use.target)})
+		b.consider(i, use, flatRank)
 	}
 }
 
@@ -156,6 +190,8 @@ func (b *Batch) fitsJSON(k kind, i int, scheme severity.Scheme) bool {
 			return true
 		}
 		return p.Kind != linepair.Null && b.fits(k, p)
+	case kindEcho:
+		return isText
 	case kindNanos:
 		return p.Kind == linepair.Int && p.Int() >= 0 && p.Int() < 1e9
 	case kindTraceID:
@@ -170,9 +206,9 @@ func (b *Batch) fitsJSON(k kind, i int, scheme severity.Scheme) bool {
 		}
 		return isText
 	case kindTraceFlags:
-		if p.Kind == linepair.Bool {
+		if p.Bool() {
 			b.rec.flags, b.rec.hasFlags = 1, true
-			return p.Bool()
+			return true
 		}
 		return (isText || p.Kind == linepair.Int) && b.fits(k, p)
 	case kindPID:
@@ -266,25 +302,34 @@ func (b *Batch) fitsStack(i int) bool {
 		return true
 	case linepair.Array:
 		lines := b.pairs[i+1 : i+1+p.Size()]
-		for k := range lines {
-			if lines[k].Kind != linepair.String {
-				return false
-			}
-		}
 		if len(lines) == 0 {
 			return false
 		}
-		var text strings.Builder
 		for k := range lines {
-			if k > 0 {
-				text.WriteByte('\n')
+			if lines[k].Kind != linepair.String {
+				b.noteTrace(i)
+				return false
 			}
-			text.WriteString(lines[k].Value)
 		}
+		if p.Key == "exception" && len(lines) == 2 {
+			b.noteTrace(i)
+			return false
+		}
+		var text strings.Builder
+		b.writeLines(&text, i)
 		b.json.stack = text.String()
 		return true
+	case linepair.Object:
+		b.noteTrace(i)
 	}
 	return false
+}
+
+// noteTrace notes that the stack trace is at i, unless one was found before.
+func (b *Batch) noteTrace(i int) {
+	if b.json.trace == 0 {
+		b.json.trace = int32(i) + 1
+	}
 }
 
 // looksLikeStack knows the frames of Java, JavaScript and .NET, and of Python.
@@ -295,7 +340,7 @@ func looksLikeStack(s string) bool {
 
 // settleJSON decides what depends on more than one target.
 func (b *Batch) settleJSON() {
-	j, rec := b.json, &b.rec
+	rec := &b.rec
 	if c := &b.best[b.f.nanos]; c.made() {
 		nanos := uint64(b.pairs[c.pair-1].Int())
 		at := rec.time.UnixNano
@@ -308,13 +353,37 @@ func (b *Batch) settleJSON() {
 			*c = choice{}
 		}
 	}
-	if c := b.best[b.f.severity]; c.made() && j.style&stylePython != 0 && b.m.set.SeverityNumbers == severity.Auto {
-		// pino's numbers mean other things than Python's.
-		if p := &b.pairs[c.pair-1]; p.Kind == linepair.Int && p.Key == "level" {
-			if n, ok := severity.FromNumber(p.Int(), severity.Python); ok {
-				rec.severity = n
+	if c := &b.best[b.f.echo]; c.made() && (!rec.hasBody || b.pairs[c.pair-1].Value != rec.body) {
+		*c = choice{}
+	}
+	if c := b.best[b.f.severity]; c.made() && b.m.set.SeverityNumbers == severity.Auto {
+		b.settleSeverity(&b.pairs[c.pair-1])
+	}
+}
+
+// settleSeverity reads the level again that p is, where the line's other keys say
+// whose it is.
+func (b *Batch) settleSeverity(p *linepair.Pair) {
+	style, scheme, number := b.json.style, severity.Auto, p
+	switch {
+	case style&stylePython != 0 && p.Key == "level":
+		scheme = severity.Python // whose numbers mean other things than pino's
+	case style&styleMonolog != 0 && p.Key == "level_name":
+		scheme = severity.Monolog // whose CRITICAL is below its ALERT
+		for i := 0; i < len(b.pairs); i += 1 + b.pairs[i].Size() {
+			if b.pairs[i].Key == "level" {
+				number = &b.pairs[i]
 			}
 		}
+	case style&styleGoogle != 0 && p.Value == "CRITICAL":
+		b.rec.severity = severity.Error2 // and so is Google's
+		return
+	}
+	if scheme == severity.Auto || number.Kind != linepair.Int {
+		return
+	}
+	if n, ok := severity.FromNumber(number.Int(), scheme); ok {
+		b.rec.severity = n
 	}
 }
 

@@ -10,6 +10,9 @@ const targetAttributes = "attributes"
 // seconds or milliseconds beside it.
 const targetNanos = "timestamp.nanos"
 
+// targetEcho is the target of a text that says the body again: it is left out then.
+const targetEcho = "log.original"
+
 // Attributes that JSON loggers tell.
 const (
 	attrExceptionType  = "exception.type"
@@ -25,7 +28,7 @@ func DefaultJSONFields() map[string][]string {
 	return map[string][]string{
 		targetTimestamp: {
 			"@timestamp", "timestamp", "time", "ts", "asctime", "@t", "datetime", "record.time.repr", "logged_at",
-			"instant", "timestampSeconds", "timeMillis", "Timestamp", "created", "t",
+			"instant", "timestampSeconds", "timeMillis", "Timestamp", "created", "date", "t",
 		},
 		targetNanos: {"nanoseconds", "timestampNanos"},
 		targetSeverity: {
@@ -39,15 +42,16 @@ func DefaultJSONFields() map[string][]string {
 		},
 		targetEventName: {"event"},
 		targetAttributes: {
-			"extra", "fields", "record.extra", "mdc", "contextMap", "Properties", "named_tags", "payload", "context",
+			"extra", "fields", "record.extra", "mdc", "contextMap", "Properties", "named_tags", "kvpList", "payload",
+			"context",
 		},
 		targetTraceID: {
 			"trace_id", "traceId", "trace.id", "traceID", "traceid", "trace-id", "otelTraceID", "@tr", "TraceId",
-			"dd.trace_id", "logging.googleapis.com/trace", "span.trace_id", "_trace_id",
+			"dd.trace_id", "logging.googleapis.com/trace", "span.trace_id", "spans.trace_id", "_trace_id",
 		},
 		targetSpanID: {
 			"span_id", "spanId", "span.id", "spanID", "spanid", "span-id", "otelSpanID", "@sp", "SpanId",
-			"logging.googleapis.com/spanId", "span.span_id", "_span_id", "transaction.id",
+			"logging.googleapis.com/spanId", "span.span_id", "spans.span_id", "_span_id", "transaction.id",
 		},
 		targetTraceFlags: {
 			"trace_flags", "traceFlags", "trace.flags", "traceflags", "otelTraceSampled",
@@ -64,7 +68,7 @@ func DefaultJSONFields() map[string][]string {
 		},
 		attrExceptionStack: {
 			"error.stack_trace", "error.stack", "err.stack", "exception.stack_trace", "exception.stack", "exc_info",
-			"stack_trace", "stacktrace", "stack", "exception", "@x", "Exception", "exc_text", "thrown.extendedStackTrace",
+			"stack_trace", "stacktrace", "stack", "exception", "@x", "Exception", "exc_text", "thrown.extendedStackTrace", "thrown", "throwable",
 			"errorVerbose", "full_message", "text",
 		},
 		targetLocation: {"caller", "source"},
@@ -97,7 +101,8 @@ func DefaultJSONFields() map[string][]string {
 		attrProcessPID:                {"pid", "process", "process_id", "record.process.id"},
 		attrUserID:                    {"user_id"},
 		attrUID:                       {},
-		"request_id":                  {"_request_id"},
+		"request_id":                  {"span.request_id", "spans.request_id", "_request_id"},
+		targetEcho:                    {"log.original"},
 	}
 }
 
@@ -116,9 +121,11 @@ const (
 	styleDotNet                     // Microsoft.Extensions.Logging
 	styleDatadog                    //
 	styleSerilog                    // compact
-	styleLoguru                     //
-	styleLevel                      // a level of any kind
-	styleSource                     // a source file was found
+	styleLoguru
+	styleGoogle
+	styleSource // a source file was found
+
+	styleNot // of a need: not in this style
 )
 
 // jsonMarks are keys that show a style, at the top of a line.
@@ -134,15 +141,19 @@ var jsonMarks = map[string]style{
 	"LogLevel":   styleDotNet,
 	"ddsource":   styleDatadog, "ddtags": styleDatadog, "dd": styleDatadog, "dd.trace_id": styleDatadog,
 	"dd.service": styleDatadog, "dd.env": styleDatadog,
-	"@t":     styleSerilog,
-	"record": styleLoguru,
+	"@t":                           styleSerilog,
+	"record":                       styleLoguru,
+	"logging.googleapis.com/trace": styleGoogle, "logging.googleapis.com/labels": styleGoogle,
+	"logging.googleapis.com/sourceLocation": styleGoogle, "logging.googleapis.com/insertId": styleGoogle,
+	"logging.googleapis.com/spanId": styleGoogle, "serviceContext": styleGoogle, "httpRequest": styleGoogle,
 }
 
 // jsonNeeds are the keys of DefaultJSONFields that are words for many things, and
-// fill their target only in a style: in one of those listed.
+// fill their target only in a style: the first of the list that a line has decides.
 var jsonNeeds = map[string][]style{
 	"created":     {stylePython},
 	"status":      {styleDatadog},
+	"date":        {styleDatadog},
 	"payload":     {styleSemantic},
 	"context":     {styleMonolog},
 	"name":        {stylePython, stylePID | styleHostname, styleSemantic},
@@ -155,6 +166,7 @@ var jsonNeeds = map[string][]style{
 	"text":        {styleLoguru},
 	"function":    {styleSource},
 	"line":        {styleSource},
+	"version":     {styleGELF | styleNot, 0},
 }
 
 // jsonSchemes are the keys whose numbers are those of one logger.

@@ -17,22 +17,6 @@ const (
 	flagFlat  linepair.Flags = 1 << 6
 )
 
-// readException asks what the stack trace says of the exception that the line does
-// not.
-func (b *Batch) readException() {
-	stack, rec := b.json.stack, &b.rec
-	if stack == "" || b.m.set.Exception == nil || !b.best[b.f.stack].made() {
-		return
-	}
-	typ, message := b.m.set.Exception(stack)
-	if !b.best[b.f.exceptionType].made() {
-		rec.excType = typ
-	}
-	if !b.best[b.f.exception].made() {
-		rec.excMessage = message
-	}
-}
-
 // setJSON sets the body and the attributes of a JSON line.
 func (b *Batch) setJSON(r plog.LogRecord, o *Origin, line string) {
 	if b.rec.event != "" {
@@ -175,6 +159,9 @@ func (b *Batch) putFlat(at int) {
 		name := keep(&b.pairs[i], b.pairs[i].Key)
 		if b.nameTaken(name, i) {
 			name = b.pairs[at].Key + "." + name
+			if name[0] == '.' {
+				name = displacedPrefix + name[1:]
+			}
 			for b.nameTaken(name, len(b.pairs)) {
 				name = displacedPrefix + name
 			}

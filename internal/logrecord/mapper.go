@@ -47,7 +47,7 @@ type fieldMap struct {
 	event, traceparent, location, uid, service int
 	resources, rivals                          []int
 	// Of JSON's map.
-	severity, body, nanos, file, line, stack, exception, exceptionType int
+	severity, body, echo, nanos, file, line, stack, exception, exceptionType int
 }
 
 // NewMapper checks the settings. Its error names the field, the value and the
@@ -86,6 +86,8 @@ func newFieldMap(targets []target, keys keyIndex) fieldMap {
 			m.nanos = i
 		case kindBody:
 			m.body = i
+		case kindEcho:
+			m.echo = i
 		case kindStack:
 			m.stack = i
 		case kindException:

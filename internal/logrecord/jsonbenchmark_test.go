@@ -1,0 +1,48 @@
+package logrecord
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var benchmarkJSONLines = []struct {
+	name, line string
+}{
+	{"flat", `{"time":"2026-11-21T08:15:30.123456Z","level":"INFO","logger":"shop.orders.processing","message":"Order processed and handed to the shipping service","request_id":"8601b555-6a83-4c12-8269-97c8e32cdb22","order_id":123456,"items":17,"amount":99.99,"waited":3.25,"cached":false}`},
+	{"ecs", `{"@timestamp":"2026-11-21T08:15:30.123Z","log.level":"info","message":"Order placed","ecs.version":"1.6.0","log":{"logger":"shop.checkout","origin":{"file":{"line":45,"name":"with_logging.py"},"function":"log"}},"process":{"name":"MainProcess","pid":27569,"thread":{"id":140352377981824,"name":"MainThread"}}}`},
+	{"pino", `{"level":50,"time":1795260731085,"pid":27781,"hostname":"web-1","name":"shop.checkout","err":{"type":"PaymentError","message":"card declined","stack":"PaymentError: card declined\n    at pay (/srv/app/scenario.js:43:11)\n    at log (/srv/app/with_pino.js:18:25)"},"msg":"payment failed"}`},
+	{"extra", `{"timestamp":"2024-01-15T14:30:00Z","level":"INFO","logger":"__main__","message":"Order processed","extra":{"order_id":123,"amount":99.99,"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}}`},
+	{"broken", `{"time":"2026-11-21T08:15:30.123456Z","level":"INFO","logger":"shop.orders.processing","message":"Order processed and handed to the ship`},
+}
+
+func BenchmarkAddJSON(b *testing.B) {
+	for _, x := range benchmarkJSONLines {
+		b.Run("line="+x.name, func(b *testing.B) {
+			m, err := NewMapper(Settings{})
+			require.NoError(b, err)
+			const batchSize = 1000
+			batch := m.NewBatch()
+			origin := &Origin{Host: "web-1.example.com"}
+			line := []byte(x.line)
+			added, taken := 0, 0
+			b.SetBytes(int64(len(line)))
+			b.ReportAllocs()
+			began := processorTime(b)
+			for b.Loop() {
+				if batch.Len() == 0 {
+					batch.Observe(time.Now())
+				}
+				batch.AddJSON(line, origin)
+				added++
+				if batch.Len() == batchSize {
+					taken += batch.Take().LogRecordCount()
+				}
+			}
+			b.ReportMetric(float64(processorTime(b)-began)/float64(added), "cpu-ns/op")
+			taken += batch.Take().LogRecordCount()
+			require.Equal(b, added, taken)
+		})
+	}
+}
