@@ -113,7 +113,7 @@ func (p *parser) beforeLevel(i, end int, token string) (next int, ok bool) {
 	case token == "-" || token == "--":
 		return end, true
 	case word != token: // with a colon
-		if n, ok := timedLevel(word); ok {
+		if n, ok := timedLevel(word); ok && !p.slashes {
 			p.severity(word, n)
 			return end, true
 		}
@@ -191,21 +191,19 @@ func (p *parser) named(i, end int, token string) bool {
 	}
 	after := p.skipBlanks(end)
 	rest := p.line[after:]
+	if p.micros && strings.IndexByte(token, '{') > 0 {
+		return p.spans(i)
+	}
 	if token[len(token)-1] == ':' {
 		word := token[:len(token)-1]
 		switch {
 		case p.place(word):
 			return p.tail(end)
-		case strings.Contains(word, "}:"):
-			return p.spans(i)
 		case isSureName(word) || p.micros && isName(word):
 			out.Logger = word
 			return p.targetFile(end)
 		}
 		return p.tail(i)
-	}
-	if p.micros && strings.IndexByte(token, '{') > 0 {
-		return p.spans(i)
 	}
 	switch {
 	case strings.HasPrefix(rest, "- ") || strings.HasPrefix(rest, ": ") || strings.HasPrefix(rest, "-- "):

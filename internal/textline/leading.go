@@ -150,6 +150,9 @@ func (p *parser) timeInBracket(next, end int) bool {
 			p.out.Logger = strings.Trim(name, " ")
 			return p.message(end + 1)
 		}
+		if word == "" {
+			return p.header(end + 1)
+		}
 		if word[0] == '#' && isPID(word[1:]) && name == "" {
 			p.out.PID, _ = number(word[1:])
 			return p.header(end + 1)

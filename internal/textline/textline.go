@@ -95,6 +95,9 @@ func (d *Detector) Parse(text string, observed time.Time, out *Line) bool {
 	if end > 0 && end < len(text) && text[end-1] == '\r' {
 		end--
 	}
+	if at >= end {
+		return false
+	}
 	p := parser{d: d, text: text, line: text[:end], out: out, observed: observed}
 	if p.parse(at) {
 		return true
@@ -157,6 +160,8 @@ type parser struct {
 	observed time.Time
 	// micros says that the time had a T, and six digits of a second: tracing's.
 	micros bool
+	// slashes says that the date had slashes: Go's.
+	slashes bool
 }
 
 func (p *parser) parse(at int) bool {
@@ -193,6 +198,7 @@ func (p *parser) time(i int) (next int, ok bool) {
 		return i, false
 	}
 	p.out.Time, p.out.HasTime = t, true
+	p.slashes = p.line[i+4] == '/'
 	p.micros = n == len("2026-04-09T10:15:30.123456Z") && p.line[i+10] == 'T'
 	return i + n, true
 }
