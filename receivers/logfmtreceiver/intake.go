@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
+
+	"github.com/heartwood-otel/heartwood/internal/throttle"
 )
 
 // reason is why a record was dropped: the closed list of metadata.yaml.
@@ -48,8 +50,8 @@ type intake struct {
 	// handed over a second time.
 	mutates bool
 
-	dropLog   [reasons]throttle
-	refuseLog throttle
+	dropLog   [reasons]throttle.Counter
+	refuseLog throttle.Counter
 }
 
 func newIntake(r *logfmtReceiver, transport string) (*intake, error) {
@@ -78,7 +80,7 @@ func newIntake(r *logfmtReceiver, transport string) (*intake, error) {
 
 func (in *intake) drop(why reason, records int, err error) {
 	in.tel.ReceiverLogfmtRecordsDropped.Add(in.work, int64(records), in.dropAttrs[why])
-	if count, ok := in.dropLog[why].add(records); ok {
+	if count, ok := in.dropLog[why].Add(records); ok {
 		in.set.Logger.Error("Dropped log records",
 			zap.String("transport", in.transport), zap.String("reason", reasonNames[why]), zap.Int64("records", count), zap.Error(err))
 	}
@@ -86,7 +88,7 @@ func (in *intake) drop(why reason, records int, err error) {
 
 // refused logs that the next consumer does not take records.
 func (in *intake) refused(records int, consequence string, err error) {
-	if count, ok := in.refuseLog.add(records); ok {
+	if count, ok := in.refuseLog.Add(records); ok {
 		in.set.Logger.Warn("The next consumer refuses log records; "+consequence,
 			zap.String("transport", in.transport), zap.Int64("records", count), zap.Error(err))
 	}

@@ -1,4 +1,4 @@
-package logfmtreceiver
+package throttle
 
 import (
 	"testing"
@@ -8,18 +8,18 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestThrottle(t *testing.T) {
+func TestCounterLetsOneThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var th throttle
-		count, ok := th.add(3)
+		var th Counter
+		count, ok := th.Add(3)
 		assert.True(t, ok)
 		assert.Equal(t, int64(3), count)
 		for range 5 {
-			_, ok = th.add(2)
+			_, ok = th.Add(2)
 			assert.False(t, ok)
 		}
-		time.Sleep(logEvery)
-		count, ok = th.add(1)
+		time.Sleep(Interval)
+		count, ok = th.Add(1)
 		assert.True(t, ok)
 		assert.Equal(t, int64(11), count, "what was kept quiet is counted")
 	})
