@@ -26,6 +26,8 @@ func (c choice) made() bool { return c.pair != 0 }
 type hit struct {
 	pair int32 // index in Batch.pairs
 	use  int32 // index in keyIndex.uses, or of a JSON line in fieldMap.targets
+	// nested is set for what is inside of an attribute's value.
+	nested bool
 }
 
 // record is what the pairs of the current line say, beside its attributes.

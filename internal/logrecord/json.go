@@ -14,13 +14,14 @@ type jsonReader struct {
 	parser *jsonline.Parser
 
 	// Of the current line.
-	style style
-	late  []hit
-	flat  []int32  // objects whose members are attributes
-	names []string // that members of flat were given
-	stack string   // the chosen stack trace
-	trace int32    // index of a stack trace that is objects and arrays, plus 1
-	file  location
+	style   style
+	members int // of the line's object and of those in flat
+	late    []hit
+	flat    []int32  // objects whose members are attributes
+	names   []string // that members of flat were given
+	stack   string   // the chosen stack trace
+	trace   int32    // index of a stack trace that is objects and arrays, plus 1
+	file    location
 }
 
 // AddJSON makes one record of one line that is a JSON object, as Add does of one
@@ -83,7 +84,7 @@ func (b *Batch) addJSON(line []byte, o *Origin, broken bool) error {
 	switch {
 	case err != nil:
 		problem = err.Error()
-	case b.countJSON() > maxAttributes:
+	case j.members > maxAttributes:
 		problem = tooManyMembers
 	}
 	b.finishJSON()
@@ -104,14 +105,23 @@ func (b *Batch) addJSON(line []byte, o *Origin, broken bool) error {
 
 var tooManyMembers = "json: more than " + strconv.Itoa(maxAttributes) + " members"
 
-// countJSON is how many attributes the line's members make, or a few more.
-func (b *Batch) countJSON() int {
-	n := 0
-	for i := 0; i < len(b.pairs); i += 1 + b.pairs[i].Size() {
-		n++
-	}
-	for _, at := range b.json.flat {
-		n += members(b.pairs, int(at))
+// attributesJSON counts what setJSON will set, or a few more.
+func (b *Batch) attributesJSON() int {
+	n := b.json.members + len(b.extras)
+	for _, h := range b.hits {
+		if b.best[h.use].pair != h.pair+1 {
+			continue
+		}
+		switch k := b.f.targets[h.use].kind; {
+		case k == kindLocation || k == kindFile:
+			n += 2
+		case k < kindLocation || k == kindResource:
+			if !h.nested {
+				n--
+			}
+		case h.nested:
+			n++
+		}
 	}
 	return n
 }

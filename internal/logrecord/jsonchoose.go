@@ -15,7 +15,7 @@ import (
 // map has keys for.
 func (b *Batch) chooseJSON() {
 	j := b.json
-	j.style = 0
+	j.style, j.members = 0, 0
 	j.late, j.flat = j.late[:0], j.flat[:0]
 	j.names = j.names[:0]
 	j.stack, j.trace, j.file = "", 0, location{}
@@ -61,6 +61,9 @@ func (b *Batch) chooseMembers(ix *keyIndex, from, to, ranks int) {
 	j := b.json
 	for i := from; i < to; i++ {
 		p := &b.pairs[i]
+		if ranks == 0 {
+			j.members++
+		}
 		u := ix.find(p.Key)
 		if u < 0 {
 			i += p.Size()
@@ -70,7 +73,7 @@ func (b *Batch) chooseMembers(ix *keyIndex, from, to, ranks int) {
 		x := use.json
 		j.style |= x.marks
 		if use.target >= 0 {
-			b.hits = append(b.hits, hit{pair: int32(i), use: int32(use.target)})
+			b.hits = append(b.hits, hit{pair: int32(i), use: int32(use.target), nested: ranks != 0})
 			if len(x.needs) > 0 {
 				j.late = append(j.late, hit{pair: int32(i), use: int32(u)})
 			} else {
@@ -144,6 +147,7 @@ func (b *Batch) flattenObject(at int) {
 	b.json.flat = append(b.json.flat, int32(at))
 	end := at + 1 + b.pairs[at].Size()
 	for i := at + 1; i < end; i += 1 + b.pairs[i].Size() {
+		b.json.members++
 		u := b.f.keys.find(b.pairs[i].Key)
 		if u < 0 {
 			continue

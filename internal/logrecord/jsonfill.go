@@ -22,7 +22,7 @@ func (b *Batch) setJSON(r plog.LogRecord, o *Origin, line string) {
 	if b.rec.event != "" {
 		r.SetEventName(b.rec.event)
 	}
-	b.out.expect(b.countJSON() + len(b.extras) + 1)
+	b.out.expect(b.attributesJSON())
 	for _, h := range b.hits {
 		if b.best[h.use].pair != h.pair+1 {
 			continue
@@ -119,6 +119,10 @@ func (b *Batch) putJSON(name string, i int) {
 // setJSONValue makes v, which is empty, what is left of the pair at i. null is
 // empty.
 func (b *Batch) setJSONValue(v pcommon.Value, i int) {
+	if b.out.withSlabs {
+		b.fillSlot(slot(v), i)
+		return
+	}
 	p := &b.pairs[i]
 	end := i + 1 + p.Size()
 	switch p.Kind {
@@ -144,6 +148,36 @@ func (b *Batch) setJSONValue(v pcommon.Value, i int) {
 		s.EnsureCapacity(members(b.pairs, i))
 		for i++; i < end; i += 1 + b.pairs[i].Size() {
 			b.setJSONValue(s.AppendEmpty(), i)
+		}
+	}
+}
+
+// fillSlot is setJSONValue with slabs.
+func (b *Batch) fillSlot(slot *iface, i int) {
+	p := &b.pairs[i]
+	end := i + 1 + p.Size()
+	switch p.Kind {
+	case linepair.String:
+		*slot = iface{typ: stringType, data: b.out.newString(keep(p, p.Value))}
+	case linepair.Int:
+		*slot = iface{typ: intType, data: b.out.newWord(p.Bits)}
+	case linepair.Float:
+		*slot = iface{typ: doubleType, data: b.out.newWord(p.Bits)}
+	case linepair.Bool:
+		*slot = iface{typ: boolType, data: b.out.newBool(p.Bool())}
+	case linepair.Object:
+		m := b.out.newMap(slot, members(b.pairs, i))
+		for i++; i < end; i += 1 + b.pairs[i].Size() {
+			if b.left(i) {
+				*m = append(*m, keyValue{key: keep(&b.pairs[i], b.pairs[i].Key)})
+				b.fillSlot((*m)[len(*m)-1].valueSlot(), i)
+			}
+		}
+	case linepair.Array:
+		s := b.out.newSlice(slot, members(b.pairs, i))
+		for i++; i < end; i += 1 + b.pairs[i].Size() {
+			b.fillSlot(&s[0], i)
+			s = s[1:]
 		}
 	}
 }

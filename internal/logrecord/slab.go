@@ -45,6 +45,14 @@ type logRecord struct {
 	_                   [8]byte   // span id
 }
 
+// list mirrors a value of pdata's that is a map or a slice, AnyValue_KvlistValue or
+// AnyValue_ArrayValue: a pointer to a struct that is a slice. It stands behind it, so
+// that both are one element of a slab.
+type list[T any] struct {
+	values *[]T
+	own    []T
+}
+
 // wrapper mirrors pcommon.Value, pcommon.Map, plog.LogRecord and
 // plog.LogRecordSlice: a pointer to what they wrap, and one to a state.
 type wrapper struct{ orig, state unsafe.Pointer }
@@ -62,8 +70,9 @@ type iface struct {
 // The types of values in a pdata AnyValue, and the state of a value that may be
 // changed; set by layoutIsKnown.
 var (
-	stringType, intType, doubleType, boolType uintptr
-	mutable                                   unsafe.Pointer
+	stringType, intType, doubleType, boolType, mapType, sliceType uintptr
+
+	mutable unsafe.Pointer
 )
 
 // layoutIsKnown compares the mirrors with pdata's types, and learns the types of
@@ -114,7 +123,33 @@ func layoutIsKnown() bool {
 		*x.typ = (*iface)(w.orig).typ
 		mutable = w.state
 	}
+	for _, x := range []struct {
+		value pcommon.Value
+		holds reflect.Type
+		typ   *uintptr
+	}{
+		{pcommon.NewValueMap(), reflect.SliceOf(pair), &mapType},
+		{pcommon.NewValueSlice(), reflect.SliceOf(anyValue), &sliceType},
+	} {
+		w := wrapperOf(&x.value)
+		if !isList(reflect.TypeOf(*(*any)(w.orig)), x.holds) {
+			return false
+		}
+		*x.typ = (*iface)(w.orig).typ
+	}
 	return true
+}
+
+// isList reports whether t is a pointer to a struct of one field, which is a pointer
+// to a struct of one field, which is of type slice.
+func isList(t, slice reflect.Type) bool {
+	for range 2 {
+		if t == nil || t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct || t.Elem().NumField() != 1 {
+			return false
+		}
+		t = t.Elem().Field(0).Type
+	}
+	return t == slice
 }
 
 func isWrapper(t reflect.Type) bool {
@@ -162,6 +197,8 @@ const (
 	maxStringSlab = 128 // 2 KiB
 	maxWordSlab   = 64  // 512 bytes
 	maxBoolSlab   = 64
+	maxListSlab   = 32  // 1 KiB
+	maxValueSlab  = 128 // 2 KiB
 
 	// maxSharedLine is the length of a line, in bytes, beyond which its record has
 	// slabs of its own, so that no neighbour can hold on to a large line.
@@ -204,6 +241,9 @@ type slabs struct {
 	strings slab[string]
 	words   slab[uint64]
 	bools   slab[bool]
+	maps    slab[list[keyValue]]
+	slices  slab[list[iface]]
+	values  slab[iface]
 }
 
 // builder makes records and their attributes. For each record: newRecord, expect,
@@ -288,9 +328,7 @@ func (b *builder) appendBool(key string, v bool) {
 		b.safe.AppendEmpty(key).SetBool(v)
 		return
 	}
-	p := b.current.bools.one(maxBoolSlab)
-	*p = v
-	b.pairs = append(b.pairs, keyValue{typ: boolType, data: unsafe.Pointer(p), key: key})
+	b.pairs = append(b.pairs, keyValue{typ: boolType, data: b.newBool(v), key: key})
 }
 
 // appendEmpty gives the value to be set, which must be done before the next
@@ -324,3 +362,33 @@ func (b *builder) newWord(bits uint64) unsafe.Pointer {
 	*p = bits
 	return unsafe.Pointer(p)
 }
+
+func (b *builder) newBool(v bool) unsafe.Pointer {
+	p := b.current.bools.one(maxBoolSlab)
+	*p = v
+	return unsafe.Pointer(p)
+}
+
+// newMap makes slot, which is empty, a map with room for n members.
+func (b *builder) newMap(slot *iface, n int) *[]keyValue {
+	m := b.current.maps.one(maxListSlab)
+	m.own = b.current.pairs.take(n, maxPairSlab)[:0]
+	m.values = &m.own
+	*slot = iface{typ: mapType, data: unsafe.Pointer(m)}
+	return m.values
+}
+
+// newSlice makes slot, which is empty, a slice of n empty values.
+func (b *builder) newSlice(slot *iface, n int) []iface {
+	s := b.current.slices.one(maxListSlab)
+	s.own = b.current.values.take(n, maxValueSlab)
+	s.values = &s.own
+	*slot = iface{typ: sliceType, data: unsafe.Pointer(s)}
+	return s.own
+}
+
+// slot is where v has its type and data.
+func slot(v pcommon.Value) *iface { return (*iface)(wrapperOf(&v).orig) }
+
+// valueSlot is where the value of p is.
+func (p *keyValue) valueSlot() *iface { return (*iface)(unsafe.Pointer(p)) }
