@@ -20,10 +20,15 @@ func (s *scanner) begin(ctx context.Context, newborn []entry) bool {
 	}
 	var files []*file
 	var ops []Op
+	newborn, found := s.stillThere(newborn)
 	for i := range newborn {
 		e := &newborn[i]
 		f := &file{id: newID()}
+		t.log.Debug("file is new", zap.String("id", f.id), zap.String("path", e.path), zap.Int64("size", e.size))
 		f.setPlace(e.place())
+		if e.comp == plain {
+			s.recognise(f, e)
+		}
 		if s.skipOld && s.first && e.comp == plain {
 			s.skip(f, e)
 		}
@@ -45,14 +50,39 @@ func (s *scanner) begin(ctx context.Context, newborn []entry) bool {
 	defer t.mu.Unlock()
 	for i, f := range files {
 		e := &newborn[i]
-		if t.byInode[e.inode] != nil {
-			continue
-		}
 		t.locateLocked(f, f.place(), s.gen)
 		f.size, f.modified = e.size, e.modified
 		f.w.enqueue(f)
 	}
-	return true
+	return found
+}
+
+// stillThere leaves out what was moved since it was found: it may be known after
+// all.
+func (s *scanner) stillThere(entries []entry) (kept []entry, all bool) {
+	for _, e := range entries {
+		info, err := os.Stat(e.path)
+		s.t.mu.Lock()
+		known := s.t.byInode[e.inode] != nil
+		s.t.mu.Unlock()
+		if !known && err == nil && inodeOf(info) == e.inode {
+			kept = append(kept, e)
+		}
+	}
+	return kept, len(kept) == len(entries)
+}
+
+// recognise takes the print of what a new file begins with.
+func (s *scanner) recognise(f *file, e *entry) {
+	fd, err := os.Open(e.path)
+	if err != nil {
+		return
+	}
+	defer fd.Close() //nolint:errcheck // was only read
+	head := make([]byte, min(int64(s.t.cfg.FingerprintSize), e.size))
+	if n, _ := fd.ReadAt(head, 0); n == len(head) {
+		f.print.headLen, f.print.head = n, headHash(head)
+	}
 }
 
 // store writes ops and the index, with the files in more and without those in less.
@@ -61,7 +91,9 @@ func (s *scanner) store(ctx context.Context, ops []Op, more []*file, less map[*f
 	t.mu.Lock()
 	ids := make([]string, 0, len(t.byInode)+len(t.lost)+len(more))
 	for _, f := range t.byInode {
-		ids = append(ids, f.id)
+		if f.pipe == nil {
+			ids = append(ids, f.id)
+		}
 	}
 	for f := range t.lost {
 		if !less[f] {

@@ -82,6 +82,10 @@ type Config struct {
 	// Volatile says that the store forgets everything when the process ends. Shutdown
 	// then delivers also what streams hold back.
 	Volatile bool
+
+	// settle is how long a file must be unchanged for its size to be believed: a copy
+	// is being made of a file, or a compressed one written. Default 3s.
+	settle time.Duration
 }
 
 func setDefault[T comparable](v *T, d T) {
@@ -106,6 +110,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Compressed, Skip)
 	setDefault(&c.ReadBufferSize, 256<<10)
 	setDefault(&c.TurnSize, 4<<20)
+	setDefault(&c.settle, 3*time.Second)
 	setDefault(&c.ShutdownWait, 5*time.Second)
 	return c
 }

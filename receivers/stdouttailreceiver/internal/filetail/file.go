@@ -45,6 +45,7 @@ type file struct {
 	dead     bool // what its inode held is gone
 
 	// The rest is the worker's.
+	pipe     *pipe // of a named pipe; nil for a file
 	fd       *os.File
 	unpacked *unpacked // what fd holds, if compressed
 	stream   Stream
@@ -56,6 +57,7 @@ type file struct {
 	grown      time.Time
 	end        int64 // the size when grown was set
 	used       uint64
+	blank      bool // only NULs stand between pos and end
 	dirty      bool
 	attended   bool
 	reported   bool // that it can't be opened

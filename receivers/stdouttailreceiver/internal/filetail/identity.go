@@ -96,6 +96,10 @@ const (
 	// equal: the beginning is equal, and so is what stands before the last place that
 	// both have come to.
 	equal
+	// unsure: the file has been moved since it was found.
+	unsure
+	// alike: the beginning is equal, and no more has been read. It may be a banner.
+	alike
 	// shorter: the beginning is equal, but the file ends before any mark.
 	shorter
 )
@@ -104,7 +108,7 @@ const (
 func (p *fingerprint) match(c content, size, offset int64) verdict {
 	if p.headLen == 0 {
 		if offset == 0 {
-			return equal
+			return alike
 		}
 		return differs
 	}
@@ -120,12 +124,15 @@ func (p *fingerprint) match(c content, size, offset int64) verdict {
 		if size < offset {
 			return shorter
 		}
-		return equal
+		return alike
 	}
 	n := min(markLen, m.offset)
 	before := make([]byte, n)
 	if got, _ := c.ReadAt(before, m.offset-n); int64(got) < n || markHash(before) != m.hash {
 		return differs
+	}
+	if m.offset <= int64(p.headLen) {
+		return alike
 	}
 	return equal
 }
@@ -162,4 +169,11 @@ func mayBeCopy(original, path string) bool {
 		return true
 	}
 	return path != original && compressedName.ReplaceAllString(original, "") == family(original)
+}
+
+// sameRotation says whether both are paths of rotated copies of one log. The one at
+// original has then been the log itself, and was moved since.
+func sameRotation(original, path string) bool {
+	name := family(path)
+	return path != original && path != name && original != name && family(original) == name
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"time"
 	"unicode/utf8"
 
@@ -17,12 +18,20 @@ func (w *worker) turn(ctx, deliver context.Context, f *file) error {
 	w.t.mu.Lock()
 	located := f.located
 	w.t.mu.Unlock()
-	if !located || f.parked {
+	switch {
+	case !located:
 		return nil
+	case f.pipe != nil:
+		if f.missing.Load() {
+			w.endPipe(f)
+		}
+		return nil
+	case f.parked && !w.unpark(f):
+		return w.flushFull(deliver)
 	}
 	if !w.ensureOpen(f) {
 		if f.missing.Load() {
-			w.finish(f)
+			w.finish(f, false)
 		}
 		return nil
 	}
@@ -52,6 +61,31 @@ func (w *worker) turn(ctx, deliver context.Context, f *file) error {
 	}
 	w.enqueue(f)
 	return nil
+}
+
+// unpark says whether a file that is shorter than what was read of it has become
+// longer: the copy that it is was not complete.
+func (w *worker) unpark(f *file) bool {
+	p := f.place()
+	info, err := os.Stat(p.path)
+	if err != nil || inodeOf(info) != p.inode {
+		if f.missing.Load() {
+			w.finish(f, false)
+		}
+		return false
+	}
+	if compare(&entry{path: p.path, inode: p.inode, comp: p.comp}, &f.print, f.pos) == differs {
+		w.replaced(f)
+		return false
+	}
+	if info.Size() < f.pos {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.parked = false
+	w.touch(f)
+	return true
 }
 
 func ended(ctx context.Context) bool { return ctx.Err() != nil }
@@ -89,7 +123,11 @@ func (w *worker) step(deliver context.Context, f *file) (n int, result outcome, 
 	n, readErr := w.read(f, w.buf, base)
 	if readErr != nil && !errors.Is(readErr, io.EOF) {
 		w.t.log.Warn("can't read a file; trying again", zap.String("path", f.path), zap.Error(readErr))
+		f.failed.Store(true)
 		return 0, atEnd, nil
+	}
+	if n < back && f.unpacked != nil && w.sameHead(f) {
+		return 0, atEnd, nil // a copy that was made before the last lines were written
 	}
 	if n < back || !w.same(f, w.buf[:back]) {
 		return 0, replaced, nil
@@ -100,7 +138,13 @@ func (w *worker) step(deliver context.Context, f *file) (n int, result outcome, 
 	if err != nil {
 		return n, more, err
 	}
-	if n == len(w.buf) {
+	f.blank = false
+	if next < n && buf[next] == 0 && f.index == 0 {
+		if w.skipNULs(f, base+int64(n)) {
+			return n, more, nil
+		}
+		f.blank = true
+	} else if n == len(w.buf) {
 		if next == back {
 			w.growBuffer()
 		}
@@ -126,18 +170,52 @@ func (w *worker) same(f *file, before []byte) bool {
 	if m := f.print.marks[maxMarks-1]; m.offset == f.pos && f.pos > 0 && m.hash != markHash(before) {
 		return false
 	}
-	if f.print.headLen == 0 || f.unpacked != nil {
+	return f.unpacked != nil || w.sameHead(f)
+}
+
+func (w *worker) sameHead(f *file) bool {
+	if f.print.headLen == 0 {
 		return true
 	}
 	head := w.headBuf[:min(f.print.headLen, cap(w.headBuf))]
 	if len(head) < f.print.headLen {
 		head = make([]byte, f.print.headLen) // stored with a larger fingerprint_size
 	}
-	n, _ := f.fd.ReadAt(head, 0)
+	n, _ := w.read(f, head, 0)
 	return n == len(head) && headHash(head) == f.print.head
 }
 
 // growBuffer makes room for the longest line.
+// skipNULs moves f past the NULs that begin at f.pos, which are known to go on until
+// known, when something follows them. Nothing does where room was made for what is
+// still to be written.
+func (w *worker) skipNULs(f *file, known int64) bool {
+	for at := known; ; {
+		if f.unpacked == nil {
+			next, ok := nextData(f.fd, at)
+			if !ok {
+				return false
+			}
+			at = next
+		}
+		n, err := w.read(f, w.buf, at)
+		if k := nuls(w.buf[:n]); k < n {
+			at += int64(k)
+			before := make([]byte, min(markLen, at))
+			if got, _ := w.read(f, before, at-int64(len(before))); got < len(before) {
+				return false
+			}
+			w.t.stats.nuls.Add(at - f.pos)
+			w.moved(f, at-int64(len(before)), before, len(before))
+			return true
+		}
+		at += int64(n)
+		if err != nil || n == 0 {
+			return false
+		}
+	}
+}
+
 func (w *worker) growBuffer() {
 	limit := w.t.cfg.MaxLine + w.t.cfg.ReadBufferSize + 2*markLen
 	w.buf = make([]byte, min(limit, 4*len(w.buf)))
@@ -163,8 +241,8 @@ func (w *worker) split(deliver context.Context, f *file, base int64, buf []byte,
 		rest := buf[i:]
 		if rest[0] == 0 && f.index == 0 {
 			k := nuls(rest)
-			if k == len(rest) {
-				break
+			if k == len(rest) && f.pipe == nil {
+				break // perhaps not written yet
 			}
 			w.t.stats.nuls.Add(int64(k))
 			i += k
@@ -259,6 +337,10 @@ func (w *worker) moved(f *file, base int64, buf []byte, i int) {
 	if pos == f.pos {
 		return
 	}
+	if f.pipe != nil {
+		f.pos = pos
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pos, f.offset = pos, pos
@@ -287,9 +369,8 @@ func (w *worker) rest(f *file) {
 	if quiet < w.t.cfg.RotateWait || !f.orphan.Load() {
 		return
 	}
-	if isDeleted(f.fd) {
-		f.dead = true
-		w.finish(f)
+	if dead := isDeleted(f.fd); dead || f.missing.Load() {
+		w.finish(f, dead)
 		return
 	}
 	// It has another name, and may still grow.
@@ -363,15 +444,16 @@ func (w *worker) endStream(f *file) {
 	w.touch(f)
 }
 
-// finish ends a file that isn't there any more.
-func (w *worker) finish(f *file) {
+// finish ends a file that isn't there any more. dead says that it can't turn up
+// again.
+func (w *worker) finish(f *file, dead bool) {
 	if f.fd != nil {
 		w.flush(f)
 	}
 	w.endStream(f)
 	w.close(f)
 	f.missing.Store(false)
-	w.t.lose(f)
+	w.t.lose(f, dead)
 	w.t.searchSoon()
 }
 
@@ -387,8 +469,7 @@ func (w *worker) replaced(f *file) {
 		w.t.stats.truncated.Add(1)
 		w.t.log.Info("a file begins anew", zap.String("path", f.place().path), zap.Int64("read", f.pos))
 		w.endStream(f)
-		w.t.lose(f)
-		f.dead = true
+		w.t.lose(f, true)
 	}
 	w.t.searchSoon()
 }

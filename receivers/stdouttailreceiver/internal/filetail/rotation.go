@@ -65,7 +65,7 @@ func (s *scanner) lookAfterOrphans() {
 			if ok {
 				f.missing.Store(false)
 				if f.place().path != p.path {
-					f.setPlace(p)
+					t.placeLocked(f, p)
 					t.stats.rotated.Add(1)
 					f.w.enqueue(f)
 				}
@@ -121,7 +121,7 @@ func (s *scanner) besides(f *file, p place, list func(string) []entry) *entry {
 	for _, byInode := range []bool{true, false} {
 		for _, dir := range dirsOf(p) {
 			for _, e := range list(dir) {
-				if byInode != (e.inode == p.inode) || !byInode && (!mayBeCopy(p.path, e.path) || pr.headLen == 0) {
+				if byInode != (e.inode == p.inode) || !byInode && (!mayBeCopy(p.path, e.path) && !sameRotation(p.path, e.path) || pr.headLen == 0) {
 					continue
 				}
 				t.mu.Lock()
@@ -130,7 +130,7 @@ func (s *scanner) besides(f *file, p place, list func(string) []entry) *entry {
 				if taken || !s.inspect(&e) {
 					continue
 				}
-				if compare(&e, &pr, offset) == equal {
+				if v := compare(&e, &pr, offset); v == equal || v == alike {
 					return &e
 				}
 			}

@@ -1,6 +1,7 @@
 package filetail
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -15,11 +16,13 @@ import (
 // scanner searches for files and finds out which they are. It belongs to one
 // goroutine.
 type scanner struct {
-	t *Tailer
+	t   *Tailer
+	ctx context.Context //nolint:containedctx // of run, for the goroutines that read pipes
 	// first is set until the first search is over; skipOld, if what the files hold by
 	// then is left out; known, if the store holds an index.
 	first, skipOld, known bool
 	gen                   uint64
+	watch                 *watcher
 	ignored               map[inode]stamp
 	denied                map[string]bool
 	dirs                  map[string][]entry // listed in this search
@@ -43,14 +46,11 @@ type entry struct {
 // Searching takes one part in so many of the time, however many files there are.
 const scanShare = 200
 
-// settleAfter is how long a file must be unchanged for its size to be believed: a
-// copy is being made of a file, or a compressed one written.
-const settleAfter = 3 * time.Second
-
 // putOffFor bounds how long a file that keeps changing is put off.
 const putOffFor = 30 * time.Second
 
 func (s *scanner) run(ctx context.Context) {
+	s.ctx = ctx
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var cost time.Duration
@@ -94,6 +94,10 @@ func (s *scanner) search(ctx context.Context) (again bool) {
 	var unknown []entry
 	ignored := make(map[inode]stamp, len(s.ignored))
 	t.mu.Lock()
+	if t.lookAgain {
+		t.lookAgain = false
+		s.ignored = nil
+	}
 	for i := range found {
 		e := &found[i]
 		if f := t.byInode[e.inode]; f != nil {
@@ -101,7 +105,7 @@ func (s *scanner) search(ctx context.Context) (again bool) {
 			continue
 		}
 		if sh := t.shadows[e.inode]; sh != nil && sh.size == e.size && sh.modified.Equal(e.modified) {
-			sh.place.path = e.path
+			sh.place.path, sh.gen = e.path, s.gen
 			continue
 		}
 		if st, ok := s.ignored[e.inode]; ok && st == e.stamp {
@@ -112,8 +116,16 @@ func (s *scanner) search(ctx context.Context) (again bool) {
 			unknown = append(unknown, *e)
 		}
 	}
+	for in, sh := range t.shadows {
+		if sh.gen != s.gen {
+			delete(t.shadows, in) // gone, or changed: then it is unknown again
+		}
+	}
 	t.mu.Unlock()
 	s.ignored = ignored
+	if s.watch != nil {
+		s.watch.follow(found)
+	}
 
 	again = s.identify(ctx, unknown)
 	s.lookAfterOrphans()
@@ -182,7 +194,7 @@ func (s *scanner) seenLocked(f *file, e *entry) {
 	f.missing.Store(false)
 	if p := f.place(); p.path != e.path {
 		p.path, p.resolved = e.path, resolve(e.path)
-		f.setPlace(p)
+		s.t.placeLocked(f, p)
 		s.t.stats.rotated.Add(1)
 	}
 	s.noteLocked(f, e.stamp)
@@ -190,7 +202,8 @@ func (s *scanner) seenLocked(f *file, e *entry) {
 
 // noteLocked gives f a turn if it has changed.
 func (s *scanner) noteLocked(f *file, st stamp) {
-	if f.size == st.size && f.modified.Equal(st.modified) && !f.failed.Load() {
+	failed := f.failed.Swap(false)
+	if f.size == st.size && f.modified.Equal(st.modified) && !failed {
 		return
 	}
 	f.size, f.modified = st.size, st.modified
@@ -208,7 +221,7 @@ func (e *entry) place() place {
 	return place{path: e.path, resolved: resolve(e.path), inode: e.inode, comp: e.comp}
 }
 
-func (e *entry) recent() bool { return time.Since(e.modified) < settleAfter }
+func (s *scanner) recent(e *entry) bool { return time.Since(e.modified) < s.t.cfg.settle }
 
 // identify finds out which files the unknown ones are. It says whether some have to
 // be looked at again soon.
@@ -230,7 +243,12 @@ func (s *scanner) identify(ctx context.Context, unknown []entry) (again bool) {
 		if !s.inspect(&e) {
 			continue
 		}
-		if f := s.byInode(&e, lost[e.inode]); f != nil {
+		f, wait := s.byInode(&e, lost[e.inode])
+		if wait {
+			again = true
+			continue
+		}
+		if f != nil {
 			s.locate(f, &e)
 			continue
 		}
@@ -244,15 +262,19 @@ func (s *scanner) identify(ctx context.Context, unknown []entry) (again bool) {
 			again = true
 		case f != nil && located:
 			t.mu.Lock()
-			t.shadows[e.inode] = &shadow{of: f, place: e.place(), size: e.size, modified: e.modified}
+			t.shadows[e.inode] = &shadow{of: f, place: e.place(), gen: s.gen, size: e.size, modified: e.modified}
 			t.mu.Unlock()
 		case f != nil:
 			s.locate(f, &e)
 			t.stats.adopted.Add(1)
+		case e.comp != plain && t.cfg.Compressed == Skip:
+			s.ignored[e.inode] = e.stamp
 		default:
 			newborn = append(newborn, e)
 		}
 	}
+	newborn, wait := s.withoutCopies(newborn)
+	again = again || wait
 	if s.first {
 		s.findRotated()
 	}
@@ -276,10 +298,6 @@ func (s *scanner) inspect(e *entry) bool {
 	defer fd.Close() //nolint:errcheck // was only read
 	delete(s.denied, e.path)
 	e.comp = compressionOf(fd, e.path)
-	if e.comp != plain && s.t.cfg.Compressed == Skip {
-		s.ignored[e.inode] = e.stamp
-		return false
-	}
 	return true
 }
 
@@ -297,7 +315,7 @@ func (s *scanner) lostByInode() map[inode][]*file {
 }
 
 // byInode is the one of the lost files that e still is.
-func (s *scanner) byInode(e *entry, lost []*file) *file {
+func (s *scanner) byInode(e *entry, lost []*file) (f *file, wait bool) {
 	for _, f := range lost {
 		s.t.mu.Lock()
 		located := f.located
@@ -306,26 +324,30 @@ func (s *scanner) byInode(e *entry, lost []*file) *file {
 			continue
 		}
 		if e.comp != plain && f.packedSize == e.size {
-			return f
+			return f, false
 		}
 		p, offset := f.seenAs()
-		if compare(e, &p, offset) == equal {
-			return f
+		switch compare(e, &p, offset) {
+		case equal, alike:
+			return f, false
+		case unsure:
+			return nil, true
+		case differs, shorter:
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // compare opens e and compares it with what p is of.
 func compare(e *entry, p *fingerprint, offset int64) verdict {
 	fd, err := os.OpenFile(e.path, os.O_RDONLY|nonblock, 0)
 	if err != nil {
-		return differs
+		return unsure
 	}
 	defer fd.Close() //nolint:errcheck // was only read
 	info, err := fd.Stat()
 	if err != nil || inodeOf(info) != e.inode {
-		return differs
+		return unsure
 	}
 	if e.comp == plain {
 		return p.match(fd, info.Size(), offset)
@@ -367,8 +389,11 @@ func (s *scanner) byContent(e *entry, families map[string][]*file) (best *file, 
 	var furthest int64 = -1
 	for _, f := range families[family(e.path)] {
 		t.mu.Lock()
-		located, loaded := f.located, f.loaded
+		located, loaded, dead := f.located, f.loaded, f.dead
 		t.mu.Unlock()
+		if e.comp != plain && t.cfg.Compressed == Skip && (located || dead) {
+			continue // has been read, or can be, without this copy
+		}
 		p, offset := f.seenAs()
 		switch path := f.place().path; {
 		case p.headLen == 0:
@@ -376,14 +401,31 @@ func (s *scanner) byContent(e *entry, families map[string][]*file) (best *file, 
 		case mayBeCopy(path, e.path):
 		case path == e.path && !located && loaded && offset >= int64(t.cfg.FingerprintSize):
 			// The same place, after the file system was mounted anew or restored.
+		case sameRotation(path, e.path) && (!located || !intact(f)):
 		default:
 			continue
 		}
+		if e.comp != plain && s.recent(e) && s.putOff(e) {
+			return nil, false, true // unpacking it with every search would be much work
+		}
 		v := compare(e, &p, offset)
-		if e.recent() && v != equal && (v == shorter || e.comp != plain || e.size < int64(p.headLen)) && s.putOff(e) {
+		if v == unsure {
 			return nil, false, true
 		}
-		if v == equal || v == shorter && located {
+		if s.recent(e) && v != equal && (v == shorter || e.size < int64(p.headLen)) && s.putOff(e) {
+			return nil, false, true
+		}
+		if v == alike && located {
+			if (s.recent(e) || e.comp != plain) && s.putOff(e) {
+				return nil, false, true
+			}
+			if begins(f.place(), e) {
+				v = equal
+			} else if !intact(f) && s.putOff(e) {
+				return nil, false, true // its worker will see that, and look for a copy
+			}
+		}
+		if v == equal || v == shorter && located || v == alike && !located {
 			if offset > furthest {
 				best, bestLocated, furthest = f, located, offset
 			}
@@ -391,6 +433,73 @@ func (s *scanner) byContent(e *entry, families map[string][]*file) (best *file, 
 	}
 	delete(t.waiting, e.inode)
 	return best, bestLocated, false
+}
+
+// begins says whether the file at p begins with all that e holds.
+func begins(p place, e *entry) bool {
+	if p.comp != plain || e.comp != plain {
+		return false
+	}
+	a, err := os.OpenFile(p.path, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return false
+	}
+	defer a.Close() //nolint:errcheck // was only read
+	info, err := a.Stat()
+	if err != nil || inodeOf(info) != p.inode || info.Size() < e.size {
+		return false
+	}
+	b, err := os.OpenFile(e.path, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return false
+	}
+	defer b.Close() //nolint:errcheck // was only read
+	const chunk = 64 << 10
+	x, y := make([]byte, chunk), make([]byte, chunk)
+	for at := int64(0); at < e.size; at += chunk {
+		n := min(chunk, e.size-at)
+		k, _ := a.ReadAt(x[:n], at)
+		l, _ := b.ReadAt(y[:n], at)
+		if int64(k) < n || int64(l) < n || !bytes.Equal(x[:n], y[:n]) {
+			return false
+		}
+	}
+	return true
+}
+
+// intact says whether f still is where it is thought to be.
+func intact(f *file) bool {
+	p := f.place()
+	pr, offset := f.seenAs()
+	v := compare(&entry{path: p.path, inode: p.inode, comp: p.comp}, &pr, offset)
+	return v == equal || v == alike
+}
+
+// withoutCopies leaves out the new files that are copies of others of them: a file
+// was found and its copy too. Once the other is known, they are looked at again.
+func (s *scanner) withoutCopies(newborn []entry) (kept []entry, again bool) {
+	families := map[string][]int{}
+	for i := range newborn {
+		name := family(newborn[i].path)
+		families[name] = append(families[name], i)
+	}
+	for i := range newborn {
+		e := &newborn[i]
+		copied := false
+		for _, j := range families[family(e.path)] {
+			o := &newborn[j]
+			if i != j && mayBeCopy(o.path, e.path) && begins(o.place(), e) {
+				copied = true
+				break
+			}
+		}
+		if copied {
+			again = true
+			continue
+		}
+		kept = append(kept, *e)
+	}
+	return kept, again
 }
 
 // putOff says that e may be waited for still.
@@ -410,7 +519,12 @@ func (s *scanner) locate(f *file, e *entry) {
 		return
 	}
 	s.t.locateLocked(f, e.place(), s.gen)
-	f.loaded = false
+	f.loaded, f.dead = false, false
+	if e.comp == plain && e.size < f.pos {
+		f.mu.Lock()
+		f.parked = true
+		f.mu.Unlock()
+	}
 	f.size, f.modified = e.size, e.modified
 	f.w.enqueue(f)
 }

@@ -37,7 +37,10 @@ type Tailer struct {
 	byInode map[inode]*file
 	lost    map[*file]struct{}
 	shadows map[inode]*shadow
+	byPath  map[string]*file    // of located files, by both paths
 	waiting map[inode]time.Time // files put off, and since when
+	// lookAgain is set when a compressed file may hold the rest of one that is lost.
+	lookAgain bool
 
 	scan scanner // belongs to the goroutine that searches
 }
@@ -47,6 +50,7 @@ type Tailer struct {
 type shadow struct {
 	of       *file
 	place    place
+	gen      uint64 // of the last search that found it
 	size     int64
 	modified time.Time
 }
@@ -95,6 +99,7 @@ func New(cfg Config, store Store, newHandler func(worker int) Handler, log *zap.
 		lost:    map[*file]struct{}{},
 		shadows: map[inode]*shadow{},
 		waiting: map[inode]time.Time{},
+		byPath:  map[string]*file{},
 	}
 	for n := range t.cfg.Workers {
 		t.workers = append(t.workers, newWorker(t, newHandler(n)))
@@ -122,6 +127,7 @@ func (t *Tailer) Start(ctx context.Context) error {
 			t.log.Warn("no notifications from the file system; polling only", zap.Error(err))
 		}
 	}
+	t.scan.watch = t.watch
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	deliver, cancelDeliver := context.WithCancel(context.WithoutCancel(ctx))
 	t.cancel, t.deliver = cancel, cancelDeliver
@@ -201,27 +207,51 @@ func (t *Tailer) save(ctx context.Context, ops []Op) error {
 // locateLocked puts f where it was found.
 func (t *Tailer) locateLocked(f *file, p place, gen uint64) {
 	delete(t.lost, f)
-	f.setPlace(p)
+	t.placeLocked(f, p)
 	f.located, f.gen = true, gen
 	f.failed.Store(false)
 	t.byInode[p.inode] = f
+	t.log.Debug("file found", zap.String("id", f.id), zap.String("path", p.path), zap.Uint64("inode", p.inode.num))
 }
 
 // lose says that f's content isn't to be found any more.
-func (t *Tailer) lose(f *file) {
+// dead says that neither is it where it was.
+func (t *Tailer) lose(f *file, dead bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if in := f.place().inode; t.byInode[in] == f {
 		delete(t.byInode, in)
 	}
+	t.unlistLocked(f)
 	for in, s := range t.shadows {
 		if s.of == f {
 			delete(t.shadows, in) // to be looked at anew
 		}
 	}
-	f.located = false
+	f.located, f.dead = false, dead
+	t.lookAgain = t.lookAgain || !dead
+	t.log.Debug("file lost", zap.String("id", f.id), zap.String("path", f.place().path), zap.Bool("gone", dead))
 	f.lostAt = time.Now()
 	t.lost[f] = struct{}{}
+}
+
+// placeLocked moves f, which is or becomes located, to p.
+func (t *Tailer) placeLocked(f *file, p place) {
+	t.unlistLocked(f)
+	if p.resolved == p.path {
+		p.resolved = p.path // one string
+	}
+	f.setPlace(p)
+	t.byPath[p.path], t.byPath[p.resolved] = f, f
+}
+
+func (t *Tailer) unlistLocked(f *file) {
+	p := f.place()
+	for _, path := range []string{p.path, p.resolved} {
+		if t.byPath[path] == f {
+			delete(t.byPath, path)
+		}
+	}
 }
 
 // MemoryStore is a Store that forgets everything with the process.

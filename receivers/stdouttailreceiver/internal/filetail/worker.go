@@ -22,6 +22,8 @@ type worker struct {
 	queue []*file
 	wake  chan struct{}
 
+	pipes     chan chunk
+	stopped   chan struct{} // closed when run returns
 	buf       []byte
 	headBuf   []byte
 	open      map[*file]struct{}
@@ -35,6 +37,8 @@ func newWorker(t *Tailer, h Handler) *worker {
 		t:         t,
 		h:         h,
 		wake:      make(chan struct{}, 1),
+		pipes:     make(chan chunk),
+		stopped:   make(chan struct{}),
 		headBuf:   make([]byte, t.cfg.FingerprintSize),
 		open:      map[*file]struct{}{},
 		attention: map[*file]struct{}{},
@@ -68,6 +72,7 @@ func (w *worker) take(empty []*file) []*file {
 // which ends later.
 func (w *worker) run(ctx, deliver context.Context) {
 	defer w.closeAll()
+	defer close(w.stopped)
 	tick := time.NewTicker(w.t.cfg.PollInterval)
 	defer tick.Stop()
 	timer := time.NewTimer(time.Hour)
@@ -83,12 +88,8 @@ func (w *worker) run(ctx, deliver context.Context) {
 			if w.turn(ctx, deliver, f) != nil || w.deliverDue(deliver) != nil {
 				return
 			}
-			select {
-			case now := <-tick.C:
-				if w.attend(deliver, now) != nil {
-					return
-				}
-			default:
+			if w.attendIfTicked(deliver, tick.C) != nil {
+				return
 			}
 		}
 		if len(round) > 0 {
@@ -105,6 +106,10 @@ func (w *worker) run(ctx, deliver context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-w.wake:
+		case c := <-w.pipes:
+			if w.fromPipe(deliver, c) != nil {
+				return
+			}
 		case <-timer.C:
 			if w.deliverDue(deliver) != nil {
 				return
@@ -118,15 +123,33 @@ func (w *worker) run(ctx, deliver context.Context) {
 	w.finishUp(deliver)
 }
 
+// attendIfTicked is for when there is much to read: other things must not wait for
+// the end of that.
+func (w *worker) attendIfTicked(deliver context.Context, tick <-chan time.Time) error {
+	select {
+	case c := <-w.pipes:
+		return w.fromPipe(deliver, c)
+	default:
+	}
+	select {
+	case now := <-tick:
+		return w.attend(deliver, now)
+	default:
+		return nil
+	}
+}
+
 // finishUp delivers what has been read, at shutdown.
 func (w *worker) finishUp(deliver context.Context) {
-	if w.t.cfg.Volatile {
-		for f := range w.attention {
-			if f.stream != nil {
-				f.stream.Close()
-				f.stream = nil
-				w.touch(f)
+	for f := range w.attention {
+		switch {
+		case f.pipe != nil:
+			w.endPipe(f)
+		case w.t.cfg.Volatile:
+			if f.fd != nil {
+				w.flush(f)
 			}
+			w.endStream(f)
 		}
 	}
 	if _, ok := w.h.Pending(); ok {
@@ -150,6 +173,9 @@ func (w *worker) attend(deliver context.Context, now time.Time) error {
 				}
 			}
 		}
+		if f.pipe != nil && len(f.pipe.unended) > 0 && now.Sub(f.grown) >= w.t.cfg.FlushAfter {
+			w.flushPipe(f)
+		}
 		if w.quiet(f, now) {
 			delete(w.attention, f)
 			f.attended = false
@@ -165,15 +191,18 @@ const activeFor = 10 * time.Second
 
 // quiet says that f needs no attention until a search sees that it has changed.
 func (w *worker) quiet(f *file, now time.Time) bool {
-	if f.fd == nil {
-		return true
-	}
 	if f.stream != nil {
 		if _, held := f.stream.Held(); held {
 			return false
 		}
 	}
-	return now.Sub(f.grown) >= activeFor && f.pos >= f.end && !f.orphan.Load()
+	if f.pipe != nil {
+		return len(f.pipe.unended) == 0
+	}
+	if f.pos < f.end && !f.blank {
+		return false
+	}
+	return f.fd == nil || now.Sub(f.grown) >= activeFor && !f.orphan.Load()
 }
 
 func (w *worker) attendTo(f *file) {
@@ -185,7 +214,7 @@ func (w *worker) attendTo(f *file) {
 
 // touch says that f's checkpoint may move with the next delivery.
 func (w *worker) touch(f *file) {
-	if !f.dirty {
+	if !f.dirty && f.pipe == nil {
 		f.dirty = true
 		w.dirty = append(w.dirty, f)
 	}
@@ -252,6 +281,7 @@ func (w *worker) commit(ctx context.Context) error {
 	}
 	for i, f := range w.dirty {
 		f.stored = records[i]
+		f.stored.Marks = nil // not compared
 		f.dirty = false
 	}
 	clear(w.dirty)
@@ -270,11 +300,11 @@ func (w *worker) ensureOpen(f *file) bool {
 	p := f.place()
 	fd, err := os.OpenFile(p.path, os.O_RDONLY|nonblock, 0)
 	if err != nil {
+		f.failed.Store(true) // the next search finds it, or tries again
 		if errors.Is(err, fs.ErrNotExist) {
 			w.t.searchSoon()
 			return false
 		}
-		f.failed.Store(true) // the next search tries again
 		if !f.reported {
 			f.reported = true
 			w.t.stats.openErrors.Add(1)
@@ -285,10 +315,10 @@ func (w *worker) ensureOpen(f *file) bool {
 	info, err := fd.Stat()
 	if err != nil || !info.Mode().IsRegular() || inodeOf(info) != p.inode {
 		_ = fd.Close()
+		f.failed.Store(true)
 		w.t.searchSoon()
 		return false
 	}
-	f.failed.Store(false)
 	f.reported = false
 	f.fd = fd
 	if p.comp != plain {
@@ -353,7 +383,7 @@ func (w *worker) stream(f *file) Stream {
 	if f.stream == nil {
 		p := f.place()
 		f.stream = w.h.Open(FileInfo{
-			ID: f.id, Path: p.path, Resolved: p.resolved, Offset: f.pos, Compression: p.comp.String(),
+			ID: f.id, Path: p.path, Resolved: p.resolved, Offset: f.pos, Compression: p.comp.String(), Pipe: f.pipe != nil,
 		})
 	}
 	return f.stream
