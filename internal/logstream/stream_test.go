@@ -180,11 +180,12 @@ func TestBrokenJSON(t *testing.T) {
 	b.Flush()
 	first := b.take()[0]
 	assert.Nil(t, attr(first, "heartwood.parse_error"), "in a stream of text it is text")
-	b.add("{\"msg\":\"whole\"}\n{\"msg\":\"cut o\n")
+	const cut = "{\"msg\":\"cut o"
+	b.add("{\"msg\":\"whole\"}\n" + cut + "\n")
 	b.Flush()
 	records := b.take()
 	require.Len(t, records, 2)
-	assert.Equal(t, "{\"msg\":\"cut o", records[1].Body().Str())
+	assert.True(t, records[1].Body().Str() == cut, "the body is the line")
 	assert.NotNil(t, attr(records[1], "heartwood.parse_error"))
 }
 

@@ -1,0 +1,77 @@
+package stdouttailreceiver
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/heartwood-otel/heartwood/internal/logfmt"
+	"github.com/heartwood-otel/heartwood/internal/logrecord"
+	"github.com/heartwood-otel/heartwood/internal/logstream"
+	"github.com/heartwood-otel/heartwood/internal/severity"
+	"github.com/heartwood-otel/heartwood/internal/textline"
+)
+
+// recordSettings say how lines become records.
+type recordSettings struct {
+	Mapper *logrecord.Mapper
+	Stream logstream.Settings
+}
+
+var formats = map[string]logstream.Format{
+	"auto": logstream.Auto, "json": logstream.JSON, "logfmt": logstream.Logfmt, "text": logstream.Text, "access": logstream.Access,
+}
+
+func (c *Config) recordSettings() (recordSettings, error) {
+	set := logrecord.Settings{Fields: c.Fields, KeepOriginal: c.KeepOriginal}
+	var errs []error
+	switch c.Types {
+	case "infer", "":
+		set.Types = logfmt.Infer
+	case "string":
+		set.Types = logfmt.Strings
+	default:
+		errs = append(errs, fmt.Errorf("types is %q, but must be infer (numbers and booleans become typed) or string", c.Types))
+	}
+	switch c.Duplicates {
+	case "last", "":
+		set.Duplicates = logfmt.Last
+	case "first":
+		set.Duplicates = logfmt.First
+	case "list":
+		set.Duplicates = logfmt.List
+	default:
+		errs = append(errs, fmt.Errorf("duplicates is %q, but must be last, first or list", c.Duplicates))
+	}
+	scheme, err := severity.ParseScheme(c.SeverityNumbers)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("severity_numbers: %w", err))
+	}
+	set.SeverityNumbers = scheme
+	set.Timezone, err = time.LoadLocation(c.Timezone)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("timezone is %q, which is no known zone: write an IANA name such as Europe/Berlin, or UTC: %w", c.Timezone, err))
+	}
+	mapper, err := logrecord.NewMapper(set)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	stream := logstream.Settings{
+		Timezone: set.Timezone,
+		Join: logstream.Join{
+			Disabled: !c.Join.Enabled, MaxLines: c.Join.MaxLines, MaxBytes: int(c.Join.MaxSize), Timeout: c.Join.Timeout,
+		},
+	}
+	format, ok := formats[c.Format]
+	if !ok {
+		errs = append(errs, oneOf("format", c.Format, "auto", "json", "logfmt", "text", "access"))
+	}
+	stream.Format = format
+	if c.Pattern != "" {
+		stream.Pattern, err = textline.CompilePattern(c.Pattern)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("pattern: %w", err))
+		}
+	}
+	return recordSettings{Mapper: mapper, Stream: stream}, errors.Join(errs...)
+}

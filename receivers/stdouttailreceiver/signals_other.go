@@ -1,0 +1,7 @@
+//go:build !unix
+
+package stdouttailreceiver
+
+import "os"
+
+var passedOn []os.Signal
