@@ -1,8 +1,10 @@
 package containerlog
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 const jsonLine = `{"timestamp":"2026-11-21T08:15:30.123456Z","level":"info","logger":"shop.orders","message":"order accepted for delivery",` +
@@ -53,6 +55,22 @@ func BenchmarkParseDocker(b *testing.B) {
 	// 273 bytes in all, 20 quotes.
 	run("quotes20", strings.Repeat(`"key":"v"`, 5)+strings.Repeat("x", 273-67-65))
 	run("plain", strings.Repeat("plain text ", 19))
+}
+
+// What the same line costs with encoding/json, for a ratio of one run.
+func BenchmarkParseDockerStandardLibrary(b *testing.B) {
+	line := []byte(`{"log":"` + strings.ReplaceAll(jsonLine, `"`, `\"`) + `\n","stream":"stdout","time":"2026-11-21T08:15:30.123456789Z"}`)
+	b.SetBytes(int64(len(line)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var e struct {
+			Log, Stream string
+			Time        time.Time
+		}
+		if err := json.Unmarshal(line, &e); err != nil || len(e.Log) != len(jsonLine)+1 {
+			b.Fatal(err)
+		}
+	}
 }
 
 func BenchmarkJoiner(b *testing.B) {

@@ -87,6 +87,7 @@ func unescape(line []byte, begin, i int, scratch []byte) (s, newScratch []byte, 
 	dst := scratch[:cap(scratch)]
 	o := copy(dst, line[begin:i])
 	for {
+		// line[i] is a quote or a backslash.
 		if line[i] == '"' {
 			return dst[:o:o], scratch, i + 1, true
 		}
@@ -104,6 +105,17 @@ func unescape(line []byte, begin, i int, scratch []byte) (s, newScratch []byte, 
 			}
 			o += utf8.EncodeRune(dst[o:], r)
 			i += n
+		}
+		// The next eight bytes, and what is beyond them where none of them is special.
+		if len(line)-i >= 8 && len(dst)-o >= 8 {
+			w := binary.LittleEndian.Uint64(line[i:])
+			binary.LittleEndian.PutUint64(dst[o:], w)
+			k := bits.TrailingZeros64(special(w)) >> 3
+			i += k
+			o += k
+			if k < 8 {
+				continue
+			}
 		}
 		var n int
 		if n, ok = copyPlain(dst[o:], line[i:]); !ok {

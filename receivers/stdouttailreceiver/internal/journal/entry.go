@@ -58,15 +58,23 @@ func (e *Entry) Time() time.Time {
 	return time.Time{}
 }
 
-// UID tells the entry from all others, in any journal: the sequence number and the
-// id of its numbering. It is "" for an entry without a cursor.
+// maxUID is how long log.record.uid may be, in bytes.
+const maxUID = 256
+
+// UID tells the entry from all others, in any journal: the id of its numbering and
+// its number, or the cursor where that has another form. It is "" for an entry
+// without a cursor, and where it would be more than 256 bytes.
 func (e *Entry) UID() string {
 	s, rest, _ := strings.Cut(e.Cursor, ";")
 	i, _, _ := strings.Cut(rest, ";")
-	if !strings.HasPrefix(s, "s=") || !strings.HasPrefix(i, "i=") {
-		return e.Cursor
+	uid := e.Cursor
+	if strings.HasPrefix(s, "s=") && strings.HasPrefix(i, "i=") {
+		uid = s[2:] + "-" + i[2:]
 	}
-	return s[2:] + "-" + i[2:]
+	if len(uid) > maxUID {
+		return ""
+	}
+	return uid
 }
 
 // sameCursor says that both are of the same entry.
@@ -75,8 +83,7 @@ func sameCursor(a, b string) bool {
 		return a != ""
 	}
 	x, y := Entry{Cursor: a}, Entry{Cursor: b}
-	// A cursor that is not of the usual form is its own UID.
-	return a != "" && b != "" && x.UID() == y.UID()
+	return x.UID() != "" && x.UID() == y.UID()
 }
 
 // maxDepth bounds lists in lists: journalctl writes two levels, a list of values

@@ -204,6 +204,32 @@ func TestDockerFields(t *testing.T) {
 	assert.Zero(t, o.Piece)
 }
 
+// What a field says twice, or wrongly, is not left out.
+func TestFillLosesNothing(t *testing.T) {
+	f := func(e *Entry, want ...string) {
+		t.Helper()
+		var o logrecord.Origin
+		NewMapper().Fill(e, &o)
+		var got []string
+		for _, a := range o.Attributes {
+			got = append(got, a.Key+"="+a.Value)
+		}
+		assert.Equal(t, want, got)
+	}
+	f(&Entry{Realtime: 5, Fields: fields("_SOURCE_REALTIME_TIMESTAMP", "soon")}, "systemd.journal._SOURCE_REALTIME_TIMESTAMP=soon")
+	f(&Entry{Realtime: 5, Fields: fields("_SOURCE_REALTIME_TIMESTAMP", "4")})
+	f(&Entry{Fields: fields("PRIORITY", "6", "PRIORITY", "3", "PRIORITY", "high")}, "systemd.journal.PRIORITY=3", "systemd.journal.PRIORITY.1=high")
+	f(&Entry{Fields: fields("SYSLOG_IDENTIFIER", "a", "SYSLOG_IDENTIFIER", "b")}, "systemd.journal.SYSLOG_IDENTIFIER=b")
+	f(&Entry{Fields: fields("CONTAINER_ID", "ab", "CONTAINER_ID_FULL", "cd", "CONTAINER_ID", "cd")}, "systemd.journal.CONTAINER_ID=ab")
+	f(&Entry{Fields: fields("CONTAINER_ID", "ab", "CONTAINER_ID", "cd")}, "systemd.journal.CONTAINER_ID=cd")
+}
+
+func TestUIDIsShort(t *testing.T) {
+	assert.Empty(t, (&Entry{Cursor: strings.Repeat("x", maxUID+1)}).UID())
+	assert.Len(t, (&Entry{Cursor: strings.Repeat("x", maxUID)}).UID(), maxUID)
+	assert.Empty(t, (&Entry{}).UID())
+}
+
 func BenchmarkParseAndFill(b *testing.B) {
 	line := []byte(`{"_SYSTEMD_CGROUP":"/system.slice/docker.service","_SYSTEMD_UNIT":"docker.service","_SYSTEMD_SLICE":"system.slice","_BOOT_ID":"fffc116fc4e2499b8a7bbca148f5e589",` +
 		`"_MACHINE_ID":"60d7a3f69b674aaebb600c0e82e01d05","_HOSTNAME":"node1","MESSAGE":"127.0.0.1 - - [09/Apr/2019:11:50:39] \"GET /content HTTP/1.1\" 200 251","_PID":"41832","_UID":"1000",` +

@@ -133,10 +133,17 @@ func (m *Mapper) Fill(e *Entry, o *logrecord.Origin) {
 				continue
 			}
 		case "CONTAINER_ID":
-			shortID = value // twelve digits of CONTAINER_ID_FULL
-			continue
+			if shortID == "" && strings.HasPrefix(e.Get("CONTAINER_ID_FULL"), value) {
+				continue
+			}
+			if shortID == "" && e.Get("CONTAINER_ID_FULL") == "" {
+				shortID = value
+				continue
+			}
 		case "_SOURCE_REALTIME_TIMESTAMP":
-			continue // in Time
+			if value == strconv.FormatInt(o.Time.UnixMicro(), 10) {
+				continue
+			}
 		case "CONTAINER_PARTIAL_MESSAGE", "CONTAINER_PARTIAL_ID", "CONTAINER_PARTIAL_ORDINAL", "CONTAINER_PARTIAL_LAST":
 			if e.Piece().ID != "" {
 				continue
@@ -154,7 +161,7 @@ func (m *Mapper) Fill(e *Entry, o *logrecord.Origin) {
 	default:
 		o.App = executable
 	}
-	if shortID != "" && m.seen["CONTAINER_ID_FULL"] == 0 {
+	if shortID != "" {
 		m.pairs = append(m.pairs, Field{"CONTAINER_ID_FULL", []byte(shortID)})
 	}
 	o.Piece = e.Piece()
