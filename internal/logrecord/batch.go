@@ -300,6 +300,9 @@ func (b *Batch) tidy() {
 	clear(b.extras[:cap(b.extras)])
 	b.out.forget()
 	b.rec = record{}
+	if b.json != nil {
+		b.json.forget()
+	}
 }
 
 const maxKeptKey = 16 << 10 // bytes

@@ -12,6 +12,7 @@ import (
 // jsonReader is what a batch needs for lines of JSON.
 type jsonReader struct {
 	parser *jsonline.Parser
+	fields *fieldMap
 
 	// Of the current line.
 	style   style
@@ -19,9 +20,18 @@ type jsonReader struct {
 	late    []hit
 	flat    []int32  // objects whose members are attributes
 	names   []string // that members of flat were given
-	stack   string   // the chosen stack trace
-	trace   int32    // index of a stack trace that is objects and arrays, plus 1
-	file    location
+	// taken has the places where names are first taken, in a line with so many that
+	// it is worth it: -1 for the line's own members. It is nil in others.
+	taken map[string]int
+	stack string // the chosen stack trace
+	trace int32  // index of a stack trace that is objects and arrays, plus 1
+	file  location
+}
+
+// forget lets go of the last line.
+func (j *jsonReader) forget() {
+	clear(j.names[:cap(j.names)])
+	j.stack, j.file = "", location{}
 }
 
 // AddJSON makes one record of one line that is a JSON object, as Add does of one
@@ -64,10 +74,12 @@ func (b *Batch) addJSON(line []byte, o *Origin, broken bool) error {
 			FirstOfDuplicates: b.m.set.Duplicates == logfmt.First,
 		})}
 		b.json = j
+		j.fields = b.m.json()
+		b.best = make([]choice, max(len(b.best), len(j.fields.targets)))
 	}
 	text, now := b.start(line, o)
 	clear(b.best)
-	b.f = &b.m.json
+	b.f = j.fields
 	b.hits = b.hits[:0]
 	pairs, err := j.parser.AppendPairs(b.pairs[:0], text)
 	b.pairs = pairs

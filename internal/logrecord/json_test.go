@@ -248,3 +248,47 @@ func TestIsEventName(t *testing.T) {
 		assert.False(t, isEventName(text), text)
 	}
 }
+
+// TestJSONManyNames has more names than are searched for one by one: the objects'
+// names are told apart as in a short line.
+func TestJSONManyNames(t *testing.T) {
+	object := func(from, to int) string {
+		var members []string
+		for i := from; i < to; i++ {
+			members = append(members, fmt.Sprintf(`"k%d":%d`, i, i))
+		}
+		return "{" + strings.Join(members, ",") + "}"
+	}
+	for _, n := range []int{3, 90} {
+		line := fmt.Sprintf(`{"extra":%s,"fields":%s,"k1":-1,"fields.k2":-2}`, object(0, n), object(2, n+2))
+		want := map[string]any{"k1": int64(-1), "extra.k1": int64(1), "fields.k2": int64(-2), "k0": int64(0)}
+		for i := 2; i < n; i++ {
+			want[fmt.Sprintf("k%d", i)] = int64(i)
+			want[fmt.Sprintf("fields.k%d", i)] = int64(i)
+		}
+		want["line.fields.k2"], want["fields.k2"] = int64(2), int64(-2)
+		for i := n; i < n+2; i++ {
+			want[fmt.Sprintf("k%d", i)] = int64(i)
+		}
+		attrs := mapJSON(t, Settings{}, line, nil).record.Attributes().AsRaw()
+		delete(attrs, attrUID)
+		assert.Equal(t, want, attrs)
+	}
+}
+
+// TestJSONConcurrently has the batches of one mapper make its map for JSON at once.
+func TestJSONConcurrently(t *testing.T) {
+	m, err := NewMapper(Settings{})
+	require.NoError(t, err)
+	var running sync.WaitGroup
+	for range 4 {
+		running.Go(func() {
+			b := m.NewBatch()
+			for range 100 {
+				assert.True(t, b.AddJSON([]byte(benchmarkJSONLines[1].line), &Origin{}))
+			}
+			assert.Equal(t, 100, b.Take().LogRecordCount())
+		})
+	}
+	running.Wait()
+}

@@ -1,6 +1,8 @@
 package logrecord
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,12 +19,37 @@ var benchmarkJSONLines = []struct {
 	{"broken", `{"time":"2026-11-21T08:15:30.123456Z","level":"INFO","logger":"shop.orders.processing","message":"Order processed and handed to the ship`},
 }
 
+// hostileJSONLines are made to cost more than their size.
+func hostileJSONLines() []struct{ name, line string } {
+	list := func(n int, format string) string {
+		var text strings.Builder
+		for i := range n {
+			if i > 0 {
+				text.WriteByte(',')
+			}
+			fmt.Fprintf(&text, format, i)
+		}
+		return text.String()
+	}
+	flat := "{" + list(128, `"k%d":1`) + "}"
+	return []struct{ name, line string }{
+		{"keys", "{" + list(999, `"key%d":1`) + "}"},
+		{"members", `{"a":{` + list(3990, `"aaaaaaaaaaaa%04dbbbbbbbbbbbb":1`) + "}}"},
+		{"duplicates", "{" + list(3999, `"a":%d`) + "}"},
+		{"flat", `{"extra":` + flat + `,"fields":` + flat + `,"mdc":` + flat + `,` + list(300, `"z%d":0`) + "}"},
+		{"trees", "{" + list(700, `"o%d":{"a":{"b":{"c":{}}}}`) + "}"},
+		{"deep", strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000)},
+		{"brackets", `{"a":` + strings.Repeat("[", 1<<20)},
+		{"escapes", `{"a":"` + strings.Repeat(`\u00e9`, 150000) + `"}`},
+	}
+}
+
 func BenchmarkAddJSON(b *testing.B) {
-	for _, x := range benchmarkJSONLines {
+	for _, x := range append(benchmarkJSONLines, hostileJSONLines()...) {
 		b.Run("line="+x.name, func(b *testing.B) {
 			m, err := NewMapper(Settings{})
 			require.NoError(b, err)
-			const batchSize = 1000
+			const batchSize, batchBytes = 1000, 1 << 20
 			batch := m.NewBatch()
 			origin := &Origin{Host: "web-1.example.com"}
 			line := []byte(x.line)
@@ -36,7 +63,7 @@ func BenchmarkAddJSON(b *testing.B) {
 				}
 				batch.AddJSON(line, origin)
 				added++
-				if batch.Len() == batchSize {
+				if batch.Len() == batchSize || batch.Size() > batchBytes {
 					taken += batch.Take().LogRecordCount()
 				}
 			}

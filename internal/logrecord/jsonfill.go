@@ -46,9 +46,11 @@ func (b *Batch) setJSON(r plog.LogRecord, o *Origin, line string) {
 			b.putJSON(b.own(keep(&b.pairs[i], b.pairs[i].Key)), i)
 		}
 	}
+	b.noteNames()
 	for _, at := range b.json.flat {
 		b.putFlat(int(at))
 	}
+	b.json.taken = nil
 	b.putExtras(o, line)
 	b.out.finish(r)
 }
@@ -209,6 +211,26 @@ func (b *Batch) putFlat(at int) {
 // name, or may have it: a member of the line, of a flattened object before i, or a
 // target's.
 func (b *Batch) nameTaken(name string, i int) bool {
+	if b.json.taken != nil {
+		if at, ok := b.json.taken[name]; ok && at < i {
+			return true
+		}
+	} else if b.memberHas(name, i) {
+		return true
+	}
+	switch name {
+	case attrFilePath, attrLineNumber, attrColumnNumber:
+		return true
+	}
+	if u := b.f.keys.find(name); u >= 0 && b.f.keys.uses[u].own && b.best[b.f.keys.uses[u].target].made() {
+		return true
+	}
+	return slices.Contains(b.json.names, name)
+}
+
+// memberHas reports whether a member of the line has this name, or one of a flattened
+// object before the pair at i.
+func (b *Batch) memberHas(name string, i int) bool {
 	for k := 0; k < len(b.pairs); k += 1 + b.pairs[k].Size() {
 		if b.pairs[k].Key == name {
 			return true
@@ -222,12 +244,30 @@ func (b *Batch) nameTaken(name string, i int) bool {
 			}
 		}
 	}
-	switch name {
-	case attrFilePath, attrLineNumber, attrColumnNumber:
-		return true
+	return false
+}
+
+// maxSearched is how many members of a line are searched for a name rather than noted
+// in a map.
+const maxSearched = 64
+
+// noteNames fills the map of names, where there are many of them.
+func (b *Batch) noteNames() {
+	j := b.json
+	j.taken = nil
+	if len(j.flat) == 0 || j.members <= maxSearched {
+		return
 	}
-	if u := b.f.keys.find(name); u >= 0 && b.f.keys.uses[u].own && b.best[b.f.keys.uses[u].target].made() {
-		return true
+	j.taken = make(map[string]int, j.members)
+	for k := 0; k < len(b.pairs); k += 1 + b.pairs[k].Size() {
+		j.taken[b.pairs[k].Key] = -1
 	}
-	return slices.Contains(b.json.names, name)
+	for _, at := range j.flat {
+		end := int(at) + 1 + b.pairs[at].Size()
+		for k := int(at) + 1; k < end; k += 1 + b.pairs[k].Size() {
+			if first, ok := j.taken[b.pairs[k].Key]; !ok || k < first {
+				j.taken[b.pairs[k].Key] = k
+			}
+		}
+	}
 }

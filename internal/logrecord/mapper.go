@@ -1,6 +1,9 @@
 package logrecord
 
 import (
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/heartwood-otel/heartwood/internal/logfmt"
@@ -33,8 +36,11 @@ type Settings struct {
 // Mapper turns lines into records. It holds what Settings say, does not change,
 // and may be shared between goroutines.
 type Mapper struct {
-	set          Settings
-	logfmt, json fieldMap
+	set    Settings
+	logfmt fieldMap
+	// json is made when it is first asked for: it is some hundred keys and more ways
+	// to write them.
+	json func() *fieldMap
 }
 
 // fieldMap is what Settings.Fields and the defaults of a format come to.
@@ -61,8 +67,15 @@ func NewMapper(set Settings) (*Mapper, error) {
 	}
 	targets, uses := compileFields(set.Fields, DefaultFields())
 	m := &Mapper{logfmt: newFieldMap(targets, newKeyIndex(uses))}
-	targets, uses = compileFields(set.Fields, DefaultJSONFields())
-	m.json = newFieldMap(targets, newJSONIndex(uses, set.Fields))
+	fields := maps.Clone(set.Fields)
+	for target, keys := range fields {
+		fields[target] = slices.Clone(keys)
+	}
+	m.json = sync.OnceValue(func() *fieldMap {
+		targets, uses := compileFields(fields, DefaultJSONFields())
+		f := newFieldMap(targets, newJSONIndex(uses, fields))
+		return &f
+	})
 	set.Fields = nil
 	m.set = set
 	return m, nil
@@ -123,7 +136,7 @@ func (m *Mapper) NewBatch() *Batch {
 		parser: logfmt.NewParser(logfmt.Options{Types: m.set.Types, Duplicates: m.set.Duplicates}),
 		uids:   recorduid.NewSource(),
 		f:      &m.logfmt,
-		best:   make([]choice, max(len(m.logfmt.targets), len(m.json.targets))),
+		best:   make([]choice, len(m.logfmt.targets)),
 		groups: map[string]*group{},
 		out:    builder{withSlabs: useSlabs},
 	}
