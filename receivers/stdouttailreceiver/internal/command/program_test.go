@@ -420,6 +420,34 @@ func TestFlood(t *testing.T) {
 	assert.False(t, c.exits[0].Failed())
 }
 
+// held reads stderr, and stdout only when told to.
+type held struct {
+	*sink
+	open chan struct{}
+}
+
+func (h held) Stream(name string, r io.Reader) {
+	if name == "stdout" {
+		<-h.open
+		_, _ = io.Copy(io.Discard, r)
+		return
+	}
+	h.sink.Stream(name, r)
+}
+
+// Nothing is buffered for a reader that does not read: the program waits. It says on
+// stderr when it begins each MiB.
+func TestBackPressure(t *testing.T) {
+	h := held{newSink(), make(chan struct{})}
+	p := start(t, role("flood"), h)
+	require.Eventually(t, func() bool { return h.get("stderr") != "" }, 10*time.Second, time.Millisecond)
+	time.Sleep(200 * time.Millisecond) // time enough for 64 MiB
+	assert.Equal(t, "0\n", h.get("stderr"))
+	close(h.open)
+	await(t, p.Done())
+	assert.Equal(t, 64, strings.Count(h.get("stderr"), "\n"))
+}
+
 // quitter stops reading at once.
 type quitter struct{ exits chan Exit }
 
