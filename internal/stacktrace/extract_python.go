@@ -53,7 +53,7 @@ func pythonException(text string, at int) (kind, message string, end int, ok boo
 	}
 	for at = next; at < len(text); at = next {
 		line, next = lineAt(text, at)
-		if prefix == "" && (line == "" || isIndented([]byte(line))) {
+		if prefix == "" && (line == "" || isIndented([]byte(line)) || strings.HasPrefix(line, `> File "`)) {
 			continue
 		}
 		if prefix != "" && (!strings.HasPrefix(line, prefix) || isIndented([]byte(line[len(prefix):]))) {

@@ -50,6 +50,7 @@ const (
 	record
 	errorRecord
 	head
+	object // {, until }
 
 	// From here on a trace has begun.
 
@@ -153,7 +154,7 @@ func (j *Joiner) continued(line []byte, kind Kind) (next state, ok bool) {
 // is open all the same.
 func (j *Joiner) takesAnything(line []byte) bool {
 	switch j.state {
-	case head, pyFrames, nodeSource, nodeHead, javaHead, dotnetHead, rustHead:
+	case head, object, pyFrames, nodeSource, nodeHead, javaHead, dotnetHead, rustHead:
 		return true
 	case goHead, goFrames:
 		return line[0] == '[' || line[0] == 'g' || line[0] == 'r'
@@ -202,13 +203,21 @@ func (j *Joiner) message() (next state, ok bool) {
 func (j *Joiner) unindented(line []byte) (next state, ok bool) {
 	s := j.state
 	switch s {
+	case object:
+		return ended, isClosing(line)
 	case text:
 		next = afterText(line)
 		return next, next != closed
 	case record:
+		if isClosing(line) {
+			return s, true
+		}
 		next = afterRecord(line)
 		return next, next != closed
 	case errorRecord:
+		if isClosing(line) {
+			return s, true
+		}
 		next = afterError(line)
 		return next, next != closed
 	case head:
@@ -282,6 +291,9 @@ func continuedPython(line []byte, s state) (next state, ok bool) {
 	case pyRemote:
 		return pyIntro, string(line) == `"""`
 	case pyFrames:
+		if isLoguruFrame(line) {
+			return s, true
+		}
 		return pyDone, !isTraceback(line)
 	case pyStack:
 		return s, hasAnyPrefix(line, "Message: ", "Arguments: ")
@@ -487,6 +499,8 @@ func openedByEnd(line []byte) state {
 		return rubyHead
 	case (last == ' ' || last == ':') && contains(line, "RemoteTraceback:"):
 		return pyRemote
+	case last == '{' || last == '[':
+		return object
 	}
 	return text
 }

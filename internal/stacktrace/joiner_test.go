@@ -202,6 +202,12 @@ func TestJoinerRules(t *testing.T) {
 	// Frames whose beginning was lost.
 	f("-++", "|\tat a.B.c(B.java:1)", "|\tat a.B.c(B.java:2)", "|Caused by: x.Y")
 
+	// Objects over several lines.
+	f("-+++-", "|order placed {", "|  id: 17,", "|", "|}", "|next")
+	f("-++-", "|{", `s|  "a": 1`, "|}", "|next")
+	f("-++-", "r|order placed {", "|  id: 17,", "|}", "|next")
+	f("--", "|order placed {", "|next")
+
 	// tracing's pretty form.
 	f("-++-", "r|  2026 ERROR shop: failed", "|    at src/main.rs:12", "|", "r|  2026 INFO")
 

@@ -113,6 +113,19 @@ func isTraceback(line []byte) bool { return hasPrefix(line, "Traceback (most rec
 
 func isGroup(line []byte) bool { return hasPrefix(line, "  + Exception Group Traceback") }
 
+// isLoguruFrame knows loguru's mark of the frame in which the exception was caught.
+func isLoguruFrame(line []byte) bool { return hasPrefix(line, `> File "`) }
+
+// isClosing knows the last line of an object that console.log or a pretty printer
+// has written over several lines.
+func isClosing(line []byte) bool {
+	switch string(line) {
+	case "}", "]", "})", "])", "},", "],", "};", "}]", "} }", "]]":
+		return true
+	}
+	return false
+}
+
 // isAsyncioDetail knows what asyncio writes between its sentence and the traceback.
 func isAsyncioDetail(line []byte) bool {
 	return hasAnyPrefix(line, "future: <", "task: <", "handle: <", "protocol: <", "transport: <")
