@@ -541,7 +541,9 @@ func (p *parser) lowerLed(i int) bool {
 		}
 	}
 	n, ok := lowerLevel(word)
-	if !ok {
+	if ok {
+		p.d.lowerFirst = true
+	} else if n, ok = timedLevel(word); !ok || !p.d.lowerFirst {
 		return false
 	}
 	p.severity(word, n)

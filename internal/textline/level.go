@@ -61,7 +61,7 @@ func bracketLevel(s string) (severity.Number, bool) {
 }
 
 // lowerLevel knows what winston and .NET put before a colon at the beginning of a
-// line. winston's http is left out: Go's net/http begins its messages so.
+// line. winston's http is left to timedLevel: Go's net/http begins its messages so.
 func lowerLevel(s string) (severity.Number, bool) {
 	switch s {
 	case "error", "warn", "info", "verbose", "debug", "silly", "trce", "dbug", "fail", "crit", "trace", "fatal", "warning", "critical", "notice":
@@ -70,7 +70,8 @@ func lowerLevel(s string) (severity.Number, bool) {
 	return 0, false
 }
 
-// timedLevel knows what winston's printf formats put before a colon behind a time.
+// timedLevel knows what winston puts before a colon behind a time, or where the
+// stream has had others of its words.
 func timedLevel(s string) (severity.Number, bool) {
 	if s == "http" {
 		return severity.FromText(s)

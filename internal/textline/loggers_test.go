@@ -32,7 +32,7 @@ func TestRealLoggers(t *testing.T) {
 		{"java_logback_pattern", "TRACE DEBUG INFO WARN ERROR", own, true, false},
 		{"java_logback_spring", "TRACE DEBUG INFO WARN ERROR", own, true, false},
 		{"node_winston_printf", "silly debug verbose http info warn error", "", true, false},
-		{"node_winston_simple", "silly debug verbose info warn error", "", false, false},
+		{"node_winston_simple", "silly debug verbose http info warn error", "", false, false},
 		{"python_aiologger_text", "DEBUG INFO WARNING ERROR CRITICAL", own, true, false},
 		{"python_logging_basic", "DEBUG INFO SUCCESS WARNING ERROR CRITICAL", own, false, false},
 		{"python_logging_default", "DEBUG INFO SUCCESS WARNING ERROR CRITICAL", own, true, false},

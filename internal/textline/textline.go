@@ -52,6 +52,9 @@ type Detector struct {
 	// nameFirst says that the stream has had a plain word before a severity that
 	// does not occur in prose, so that it is the name of a logger.
 	nameFirst bool
+	// lowerFirst says that the stream has had severities in lower case before a
+	// colon, so that http is one too.
+	lowerFirst bool
 }
 
 // maxIndent is how far a line may be indented and still begin a record, in bytes:
