@@ -209,3 +209,23 @@ func TestParseAllocations(t *testing.T) {
 	}))
 	assert.NotEmpty(t, attributes)
 }
+
+func TestSplitAuthority(t *testing.T) {
+	f := func(s, host string, port int64) {
+		t.Helper()
+		gotHost, gotPort := splitAuthority(s)
+		assert.Equal(t, host, gotHost)
+		assert.Equal(t, port, gotPort)
+	}
+	f("", "", 0)
+	f("a", "a", 0)
+	f("a:80", "a", 80)
+	f("a:65535", "a", 65535)
+	f("a:65536", "a:65536", 0)
+	f("a:0", "a:0", 0)
+	f("a:", "a:", 0)
+	f(":80", ":80", 0)
+	f("[2001:db8::1]:80", "[2001:db8::1]", 80)
+	f("2001:db8::1", "2001:db8::1", 0)
+	f("::1", "::1", 0)
+}

@@ -118,3 +118,13 @@ func TestExtractRefuses(t *testing.T) {
 		assert.Zero(t, got, "%q", text)
 	}
 }
+
+// TestExtractGivesUp: a text in which very many lines look like the beginning of a
+// trace is not searched for each of them.
+func TestExtractGivesUp(t *testing.T) {
+	const trace = "Traceback (most recent call last):\n  File \"x\", line 1\nValueError: x"
+	_, ok := Extract(strings.Repeat("x.rb:3:in `pay'\nplain\n", maxAttempts-1) + trace)
+	assert.True(t, ok)
+	_, ok = Extract(strings.Repeat("x.rb:3:in `pay'\nplain\n", maxAttempts) + trace)
+	assert.False(t, ok)
+}

@@ -189,6 +189,9 @@ func TestJoinerRules(t *testing.T) {
 	f("-+++-", traceback, "|  File", "s|    f(a=1)", "s|ValueError: a=1 b=2", "s|a=1")
 	f("-++", "|/app/x.js:3", "s|const a=1", "|      ^")
 
+	f("-+-", "|thread 'main' panicked at a.rs:1:2:", "s|a=1 b=2", "s|{}")
+	f("--", "|PHP Fatal error:  Uncaught A: x", "s|{}")
+
 	// Traces end.
 	f("-++-", traceback, "|  File", "|ValueError: x", "|going on")
 	f("-+++-", traceback, "|  File", "|ValueError: x", "|", "|going on")
@@ -247,6 +250,13 @@ func TestJoinerMessageLimit(t *testing.T) {
 		assert.InDelta(t, maxMessageLines, n, 1, first)
 		assert.False(t, j.Continues([]byte("plain"), Text), "the stream goes on line by line")
 	}
+}
+
+// TestJoinerMessageLimitStartsAnew: each wait for frames has its own limit.
+func TestJoinerMessageLimitStartsAnew(t *testing.T) {
+	var j Joiner
+	message := strings.Repeat("plain\n", maxMessageLines-1)
+	assert.Len(t, joined(&j, "Exception in thread \"main\" a.B: x\n"+message+"\tat a.B.c(B.java:1)\nCaused by: a.B: y\n"+message+"\tat a.B.c(B.java:1)\n"), 1)
 }
 
 func TestJoinerOpen(t *testing.T) {
