@@ -33,14 +33,14 @@ func hostileJSONLines() []struct{ name, line string } {
 	}
 	flat := "{" + list(128, `"k%d":1`) + "}"
 	return []struct{ name, line string }{
-		{"keys", "{" + list(999, `"key%d":1`) + "}"},
-		{"members", `{"a":{` + list(3990, `"aaaaaaaaaaaa%04dbbbbbbbbbbbb":1`) + "}}"},
-		{"duplicates", "{" + list(3999, `"a":%d`) + "}"},
-		{"flat", `{"extra":` + flat + `,"fields":` + flat + `,"mdc":` + flat + `,` + list(300, `"z%d":0`) + "}"},
-		{"trees", "{" + list(700, `"o%d":{"a":{"b":{"c":{}}}}`) + "}"},
-		{"deep", strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000)},
-		{"brackets", `{"a":` + strings.Repeat("[", 1<<20)},
-		{"escapes", `{"a":"` + strings.Repeat(`\u00e9`, 150000) + `"}`},
+		{"hostile-keys", "{" + list(999, `"key%d":1`) + "}"},
+		{"hostile-members", `{"a":{` + list(3990, `"aaaaaaaaaaaa%04dbbbbbbbbbbbb":1`) + "}}"},
+		{"hostile-duplicates", "{" + list(3999, `"a":%d`) + "}"},
+		{"hostile-flat", `{"extra":` + flat + `,"fields":` + flat + `,"mdc":` + flat + `,` + list(300, `"z%d":0`) + "}"},
+		{"hostile-trees", "{" + list(700, `"o%d":{"a":{"b":{"c":{}}}}`) + "}"},
+		{"hostile-deep", strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000)},
+		{"hostile-brackets", `{"a":` + strings.Repeat("[", 1<<20)},
+		{"hostile-escapes", `{"a":"` + strings.Repeat(`\u00e9`, 150000) + `"}`},
 	}
 }
 
