@@ -81,6 +81,9 @@ func (s *scanner) recognise(f *file, e *entry) {
 	defer fd.Close() //nolint:errcheck // was only read
 	head := make([]byte, min(int64(s.t.cfg.FingerprintSize), e.size))
 	if n, _ := fd.ReadAt(head, 0); n == len(head) {
+		if i := bytes.IndexByte(head, 0); i >= 0 {
+			n, head = i, head[:i] // room that was made for what is still to be written
+		}
 		f.print.headLen, f.print.head = n, headHash(head)
 	}
 }

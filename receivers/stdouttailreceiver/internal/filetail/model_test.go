@@ -167,8 +167,8 @@ func (m *model) stop() {
 func (m *model) append(name string) {
 	f, err := os.OpenFile(m.path(name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	require.NoError(m.t, err)
-	defer f.Close()
-	text := m.partial[name]
+	var sb strings.Builder
+	sb.WriteString(m.partial[name])
 	delete(m.partial, name)
 	for range 1 + m.rng.IntN(40) {
 		line := fmt.Sprintf("%s %06d %s", name, len(m.written), strings.Repeat("x", m.rng.IntN(120)))
@@ -179,14 +179,15 @@ func (m *model) append(name string) {
 		if m.first[name] == "" {
 			m.first[name] = line
 		}
-		text += line + "\n"
+		sb.WriteString(line + "\n")
 	}
+	text := sb.String()
 	if m.rng.IntN(3) == 0 {
 		cut := len(text) - 1 - m.rng.IntN(10)
 		text, m.partial[name] = text[:cut], text[cut:]
 	}
 	_, err = f.WriteString(text)
-	require.NoError(m.t, err)
+	require.NoError(m.t, errors.Join(err, f.Close()))
 }
 
 // complete writes the end of a log's last line.

@@ -408,7 +408,7 @@ func (w *worker) flush(f *file) {
 		}
 		buf := w.buf[:n]
 		data := buf[back:]
-		if bytes.IndexByte(data, '\n') >= 0 || nuls(data) == len(data) {
+		if bytes.IndexByte(data, '\n') >= 0 || f.index == 0 && nuls(data) == len(data) {
 			return // has grown meanwhile, or there is nothing yet
 		}
 		var lines int64

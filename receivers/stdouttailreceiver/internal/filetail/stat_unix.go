@@ -8,6 +8,8 @@ import (
 	"syscall"
 )
 
+const supported = true
+
 // nonblock keeps opening a named pipe from waiting for its other end.
 const nonblock = syscall.O_NONBLOCK
 

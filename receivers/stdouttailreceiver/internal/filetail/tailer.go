@@ -86,6 +86,9 @@ func New(cfg Config, store Store, newHandler func(worker int) Handler, log *zap.
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if !supported {
+		return nil, errUnsupported
+	}
 	if log == nil {
 		log = zap.NewNop()
 	}
@@ -287,4 +290,7 @@ func (s *MemoryStore) Batch(_ context.Context, ops []Op) error {
 	return nil
 }
 
-var errEmptyKey = errors.New("empty key")
+var (
+	errEmptyKey    = errors.New("empty key")
+	errUnsupported = errors.New("filetail: this system has no inodes to know files by")
+)
