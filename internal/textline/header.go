@@ -7,6 +7,13 @@ import "strings"
 func (p *parser) header(i int) bool {
 	if i < len(p.line) && (p.line[i] == ':' || p.line[i] == ',') {
 		i++
+		// Python's format with colons throughout.
+		if word, _, ok := strings.Cut(p.line[i:], ":"); ok && p.line[i-1] == ':' {
+			if n, ok := capitalLevel(word); ok {
+				p.severity(word, n)
+				return p.basicConfig(i + len(word) + 1)
+			}
+		}
 	}
 	at := p.skipBlanks(i)
 	if at == len(p.line) {
@@ -322,10 +329,16 @@ func (p *parser) bracket(i int, levelled, spring bool) (next int, ok bool) {
 	}
 	switch {
 	case spring:
-		if p.out.Thread != "" {
+		// [thread], [application] [thread], [application] [thread] [correlation]
+		switch {
+		case p.out.Thread == "":
+			p.out.Thread = inner
+		case len(p.out.Fields) == 0:
 			p.field("spring.application.name", p.out.Thread)
+			p.out.Thread = inner
+		default:
+			p.field("context", inner)
 		}
-		p.out.Thread = inner
 	case p.place(inner):
 	case p.out.PID == 0 && isPID(inner):
 		p.out.PID, _ = number(inner)
@@ -361,7 +374,7 @@ func (p *parser) bracketBeforeLevel(inner string) bool {
 		p.severity(level, n)
 	case p.out.Thread == "":
 		p.out.Thread = inner
-	case p.out.Logger == "" && isName(inner):
+	case p.out.Logger == "" && isSureName(inner):
 		p.out.Logger = inner
 	default:
 		p.field("context", inner)

@@ -54,6 +54,7 @@ func TestLayouts(t *testing.T) {
 	f("2026-04-09 10:15:30,123 - INFO - msg", info(Line{Time: guessed(at123)}))
 	f("2026-04-09 10:15:30,123 - shop - INFO - [orders.py:42] - msg", info(Line{Time: guessed(at123), Logger: "shop", File: "orders.py", LineNumber: 42}))
 	f("INFO:shop.orders:msg", info(Line{Logger: "shop.orders"}))
+	f("2026-04-09 10:15:30,123:INFO:shop:msg", info(Line{Time: guessed(at123), Logger: "shop"}))
 	f("INFO:root:msg", info(Line{Logger: "root"}))
 	f("INFO:     msg", info(Line{})) // uvicorn
 	f("2026-04-09 10:15:30 | INFO | shop:pay:42 | msg", info(Line{Time: guessed(at), Logger: "shop", Function: "pay", LineNumber: 42}))
@@ -78,6 +79,13 @@ func TestLayouts(t *testing.T) {
 	f("2026-04-09T10:15:30.123+02:00  INFO 1234 --- [app] [           main] c.e.Orders    : msg",
 		info(Line{Time: exact(at123 - 7200e9), PID: 1234, Thread: "main", Logger: "c.e.Orders", Fields: []Field{{"spring.application.name", "app"}}}))
 	f("2026-04-09 10:15:30.123  INFO 1234 --- [main] c.e.Orders    : msg", info(Line{Time: guessed(at123), PID: 1234, Thread: "main", Logger: "c.e.Orders"}))
+	f("2026-04-09T10:15:30.123Z  INFO 1 --- [app] [main] [17-ab] c.e.Orders : msg", info(Line{
+		Time: exact(at123), PID: 1, Thread: "main", Logger: "c.e.Orders",
+		Fields: []Field{{"spring.application.name", "app"}, {"context", "17-ab"}},
+	}))
+	f("2026-04-09 10:15:30,123 [main] [req-17] INFO c.e.Orders - msg", info(Line{Time: guessed(at123), Thread: "main", Logger: "c.e.Orders", Fields: []Field{{"context", "req-17"}}}))
+	f("[2026-04-09T10:15:30,123][INFO ][o.e.n.Node               ] [node-1] msg", Line{Time: guessed(at123), Severity: severity.Info, SeverityText: "INFO", Logger: "o.e.n.Node", Message: "[node-1] msg"})
+	f("09-Apr-2026 10:15:30.123 INFO [main] org.apache.catalina.startup.Catalina.start msg", info(Line{Time: guessed(at123), Thread: "main", Logger: "org.apache.catalina.startup.Catalina.start"}))
 	f("[2026-04-09 10:15:30,123] INFO msg (kafka.server.KafkaServer)", info(Line{Time: guessed(at123), Logger: "kafka.server.KafkaServer"}))
 	f("[main] INFO com.example.Orders - msg", info(Line{Thread: "main", Logger: "com.example.Orders"})) // slf4j-simple
 	f("2026-04-09 10:15:30,123 INFO  [c.e.Orders] msg", info(Line{Time: guessed(at123), Logger: "c.e.Orders"}))
