@@ -292,7 +292,7 @@ func (p *parser) keyValues(i int) bool {
 		if quote < 0 {
 			quote = len(value) - 1
 		}
-		if !ok || !isName(key) || quote < 0 {
+		if !ok || !isName(key) || quote < 0 || len(p.out.Fields) == maxFields {
 			p.out.Fields = p.out.Fields[:before]
 			return p.message(i)
 		}

@@ -1,6 +1,7 @@
 package textline
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -318,4 +319,27 @@ func TestZoneNames(t *testing.T) {
 	f("2026-04-09 12:15:30.123 CET [1] LOG:  msg", berlin, guessed(at123))
 	f("2026-04-09 10:15:30.123 CEST [1] LOG:  msg", nil, guessed(at123))
 	f("[09-Apr-2026 12:15:30 CEST] PHP Notice:  msg", berlin, exact(at))
+}
+
+// TestMaxFields: pairs beyond the limit stay in the message.
+func TestMaxFields(t *testing.T) {
+	for _, c := range []struct {
+		before, pair, after string
+	}{
+		{"10:15:30.1 [main] INFO a.B -", `a="b" `, `z="b"- msg`},
+		{"2026/04/09 10:15:30 [error] 1#2: x", ", client: a", ""},
+	} {
+		for _, n := range []int{maxFields - 1, maxFields + 1} {
+			var d Detector
+			var got Line
+			require.True(t, d.Parse(c.before+strings.Repeat(c.pair, n)+c.after, noon, &got))
+			if n < maxFields {
+				assert.NotEmpty(t, got.Fields)
+				assert.NotContains(t, got.Message, c.pair)
+			} else {
+				assert.Empty(t, got.Fields)
+				assert.Contains(t, got.Message, strings.Repeat(c.pair, n))
+			}
+		}
+	}
 }

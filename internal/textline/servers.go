@@ -56,7 +56,7 @@ func (p *parser) nginxPairs() {
 	for rest != "" {
 		key, value, ok := strings.Cut(strings.TrimPrefix(rest, ", "), ": ")
 		name := nginxName(key)
-		if !ok || name == "" || !strings.HasPrefix(rest, ", ") {
+		if !ok || name == "" || !strings.HasPrefix(rest, ", ") || len(p.out.Fields) == maxFields {
 			p.out.Fields = p.out.Fields[:before]
 			return
 		}

@@ -62,6 +62,10 @@ type Detector struct {
 // lines have 4 or a tab.
 const maxIndent = 2
 
+// maxFields bounds the pairs of one line: with more they stay in the message. nginx
+// writes eight at most, and a Line keeps the room for its fields.
+const maxFields = 64
+
 // Parse takes text apart, a line or several that were joined: the first decides,
 // and the message goes on to the end. observed is about when the line was written;
 // it gives the date, or the year, that the line leaves out.
