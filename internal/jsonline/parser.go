@@ -110,7 +110,8 @@ func (p *Parser) AppendPairs(dst []linepair.Pair, line string) ([]linepair.Pair,
 		return dst[:base], &SyntaxError{Column: invalidUTF8(line) + 1, Cause: InvalidUTF8}
 	}
 	if cause != 0 {
-		dst = wholePairs(dst, base, p.stack[1].at, at > 0 && line[at-1]-'0' <= 9)
+		short := (cause == UnexpectedEnd || cause == MissingComma) && line[at-1]-'0' <= 9
+		dst = wholePairs(dst, base, p.stack[1].at, short)
 	}
 	if p.dup {
 		dst = p.unite(dst, base)
@@ -122,14 +123,14 @@ func (p *Parser) AppendPairs(dst []linepair.Pair, line string) ([]linepair.Pair,
 }
 
 // wholePairs cuts off what an error has left half read: open is the index of the
-// outermost object or array that is not closed, or -1. digit says that the error is
-// right behind one: it may have cut a number short.
-func wholePairs(dst []linepair.Pair, base int, open int32, digit bool) []linepair.Pair {
+// outermost object or array that is not closed, or -1. number says that the error is
+// right behind a number, which it may have cut short.
+func wholePairs(dst []linepair.Pair, base int, open int32, number bool) []linepair.Pair {
 	end := len(dst)
 	switch {
 	case open >= 0:
 		end = int(open)
-	case digit && end > base && dst[end-1].Size() == 0:
+	case number && end > base:
 		end--
 	}
 	clear(dst[end:])

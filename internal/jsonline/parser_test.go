@@ -150,6 +150,8 @@ func TestSyntaxError(t *testing.T) {
 	f("{\"a\":\"\x01\"}", 7, ControlCharacter, ``)
 	f("{\"a\":\"\\n\t\"}", 9, ControlCharacter, ``)
 	f("{\"a\":1,\"b\":\"\xff\"}", 13, InvalidUTF8, ``)
+	f("{\"a\":{\"b\":1},\"c1\x00\":2", 17, ControlCharacter, `a={b=int(1)}`)
+	f(`{"a":{"b":1},"c1`, 14, UnterminatedString, `a={b=int(1)}`)
 	f(`{'a': 1}`, 2, MissingKey, ``)
 	f(`{"a":1,}`, 8, MissingKey, `a=int(1)`)
 	f(`{"a" 1}`, 6, MissingColon, ``)
