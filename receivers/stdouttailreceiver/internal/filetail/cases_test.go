@@ -510,3 +510,14 @@ func TestValidate(t *testing.T) {
 		require.ErrorContains(t, c.Validate(), want)
 	}
 }
+
+// A new log begins with the banner of the old one, and is longer.
+func TestRewrittenWithTheSameBanner(t *testing.T) {
+	b := newBench(t)
+	banner := strings.Repeat("#", 5000)
+	b.write("a.log", banner+"\none\ntwo\n")
+	b.start()
+	b.want(banner, "one", "two")
+	b.write("a.log", banner+"\nthree\nfour\nfive\n")
+	b.want(banner, "one", "two", banner, "three", "four", "five")
+}
