@@ -42,6 +42,9 @@ type Settings struct {
 type Join struct {
 	// Disabled makes a record of every line.
 	Disabled bool
+	// Unindented joins also lines at the margin that have no layout, behind a record
+	// that has one.
+	Unindented bool
 	// MaxLines and MaxBytes of a record; what follows is a record of its own.
 	MaxLines, MaxBytes int
 	// Timeout is how long a record waits for a line that continues it.
@@ -124,6 +127,7 @@ func New(set *Settings, from Source, batch *logrecord.Batch) *Stream {
 		s.extra = append(s.extra, logrecord.Attribute{Key: attrOffset, IsInt: true})
 	}
 	s.detector.Pattern = set.Pattern
+	s.joiner.Margin = set.Join.Unindented
 	s.detector.Location = set.Timezone
 	return s
 }

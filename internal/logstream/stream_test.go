@@ -136,6 +136,18 @@ func TestTraceAloneIsARecord(t *testing.T) {
 	assert.Equal(t, "ValueError", attr(records[0], "exception.type"))
 }
 
+func TestUnindentedLinesMayBeJoined(t *testing.T) {
+	const text = "2026-11-21 08:15:30,123 INFO a.b one\ntwo\n2026-11-21 08:15:30,124 INFO a.b three\n"
+	for unindented, want := range map[bool][]string{false: {"one", "two", "three"}, true: {"one\ntwo", "three"}} {
+		join := usual
+		join.Unindented = unindented
+		b := newBed(t, Settings{Join: join}, logrecord.Settings{}, Source{})
+		b.add(text)
+		b.Flush()
+		assert.Equal(t, want, b.bodies())
+	}
+}
+
 func TestHeldRecordExpires(t *testing.T) {
 	b := newBed(t, Settings{Join: usual}, logrecord.Settings{}, Source{})
 	b.add("waits\n")

@@ -70,6 +70,9 @@ type joinConfig struct {
 	// Enabled joins stack traces and other lines that continue a record. Default
 	// true.
 	Enabled bool `mapstructure:"enabled"`
+	// Unindented joins also what begins at the margin and has no layout, behind a
+	// record that has one. Default false.
+	Unindented bool `mapstructure:"unindented"`
 	// MaxLines of a record. Default 1000.
 	MaxLines int `mapstructure:"max_lines"`
 	// MaxSize of a record. Default 256KiB.

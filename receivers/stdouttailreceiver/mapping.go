@@ -9,6 +9,7 @@ import (
 	"github.com/heartwood-otel/heartwood/internal/logrecord"
 	"github.com/heartwood-otel/heartwood/internal/logstream"
 	"github.com/heartwood-otel/heartwood/internal/severity"
+	"github.com/heartwood-otel/heartwood/internal/stacktrace"
 	"github.com/heartwood-otel/heartwood/internal/textline"
 )
 
@@ -23,7 +24,7 @@ var formats = map[string]logstream.Format{
 }
 
 func (c *Config) recordSettings() (recordSettings, error) {
-	set := logrecord.Settings{Fields: c.Fields, KeepOriginal: c.KeepOriginal}
+	set := logrecord.Settings{Fields: c.Fields, KeepOriginal: c.KeepOriginal, Exception: exceptionOf}
 	var errs []error
 	switch c.Types {
 	case "infer", "":
@@ -59,7 +60,7 @@ func (c *Config) recordSettings() (recordSettings, error) {
 	stream := logstream.Settings{
 		Timezone: set.Timezone,
 		Join: logstream.Join{
-			Disabled: !c.Join.Enabled, MaxLines: c.Join.MaxLines, MaxBytes: int(c.Join.MaxSize), Timeout: c.Join.Timeout,
+			Disabled: !c.Join.Enabled, Unindented: c.Join.Unindented, MaxLines: c.Join.MaxLines, MaxBytes: int(c.Join.MaxSize), Timeout: c.Join.Timeout,
 		},
 	}
 	format, ok := formats[c.Format]
@@ -74,4 +75,10 @@ func (c *Config) recordSettings() (recordSettings, error) {
 		}
 	}
 	return recordSettings{Mapper: mapper, Stream: stream}, errors.Join(errs...)
+}
+
+// exceptionOf finds type and message in a stack trace that is no more than text.
+func exceptionOf(stack string) (typ, message string) {
+	e, _ := stacktrace.Extract(stack)
+	return e.Type, e.Message
 }
