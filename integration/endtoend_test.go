@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -246,8 +247,10 @@ func checkOrdering(t *testing.T, sink *harness.Sink, path string, begin time.Tim
 	severities := map[string]plog.SeverityNumber{
 		"debug": plog.SeverityNumberDebug, "info": plog.SeverityNumberInfo, "warn": plog.SeverityNumberWarn, "error": plog.SeverityNumberError,
 	}
-	compared := 0
+	compared, offset := 0, 0
 	for i, line := range lines {
+		at := int64(offset)
+		offset += len(line) + 1
 		var want orderingLine
 		require.NoError(t, json.Unmarshal([]byte(line), &want), line)
 		r := records[i]
@@ -273,8 +276,10 @@ func checkOrdering(t *testing.T, sink *harness.Sink, path string, begin time.Tim
 		assert.Equal(t, harness.Attributes{
 			"order":      map[string]any{"id": want.Order.ID, "sku": want.Order.SKU, "quantity": want.Order.Quantity, "total": total},
 			"customer":   map[string]any{"id": want.Customer.ID},
-			"request_id": want.RequestID, "log.file.name": "ordering.jsonl",
+			"request_id": want.RequestID, "log.file.name": "ordering.jsonl", "log.file.path": path,
+			"log.file.record_offset": at, "log.record.uid": r.UID(),
 		}, r.Attributes, line)
+		assert.True(t, strings.HasSuffix(r.UID(), fmt.Sprintf("-%d", at)), r.UID())
 	}
 	assert.Positive(t, compared)
 	requireSome(t, records, "a panic with its stack", func(r harness.LogRecord) bool {
