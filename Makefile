@@ -18,7 +18,7 @@ BIN      := $(CURDIR)/bin
 TOOLS    := $(BIN)/tools
 TOOLMOD  := internal/tools
 SHAKEN   := $(CURDIR)/.cache/treeshake/go.mod
-MODULES  := . $(TOOLMOD) benchmarks
+MODULES  := . $(TOOLMOD) benchmarks integration/stdout/go
 FUZZTIME ?= 20s
 COUNT    ?= 6
 PROGRESS := $(TOOLS)/buildprogress
@@ -95,6 +95,10 @@ test-race: $(GOTEST) ## unit tests with the race detector
 .PHONY: integration
 integration: build validate $(GOTEST) ## black-box tests of the built binary
 	@$(GOTEST) -count=1 -timeout 20m ./integration/...
+
+.PHONY: stdout-programs
+stdout-programs: ## install and build the programs that log with real libraries (integration/stdout)
+	@for language in python node go java rust ruby; do sh integration/stdout/stdout.sh prepare $$language; done
 
 .PHONY: test-modules
 test-modules: $(GOTEST) ## tests of the tools and of the benchmarks' own code
