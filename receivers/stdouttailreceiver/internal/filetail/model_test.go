@@ -31,7 +31,8 @@ var (
 type life struct {
 	mu    sync.Mutex
 	over  bool
-	left  int // calls of Deliver and Batch until it is over by itself; 0: no end
+	calm  bool // nothing fails by itself
+	left  int  // calls of Deliver and Batch until it is over by itself; 0: no end
 	store *MemoryStore
 	sink  *modelSink
 	rng   *rand.Rand
@@ -58,7 +59,7 @@ func (l *life) Batch(ctx context.Context, ops []Op) error {
 	if !l.step() {
 		return errOver
 	}
-	if l.rng.IntN(20) == 0 {
+	if !l.calm && l.rng.IntN(20) == 0 {
 		return errors.New("disk trouble")
 	}
 	return l.store.Batch(ctx, ops)
@@ -91,7 +92,7 @@ func (h *modelHandler) Deliver(context.Context) error {
 	if !h.life.step() {
 		return errOver
 	}
-	if h.life.rng.IntN(8) == 0 {
+	if !h.life.calm && h.life.rng.IntN(8) == 0 {
 		return errors.New("not now")
 	}
 	s := h.life.sink
@@ -341,7 +342,7 @@ func (m *model) finish() {
 	m.stop()
 	m.start()
 	m.life.mu.Lock()
-	m.life.left = 0
+	m.life.left, m.life.calm = 0, true
 	over := m.life.over
 	m.life.mu.Unlock()
 	if over {

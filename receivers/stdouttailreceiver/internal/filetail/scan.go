@@ -232,6 +232,11 @@ func (s *scanner) identify(ctx context.Context, unknown []entry) (again bool) {
 	t.identity.Lock()
 	defer t.identity.Unlock()
 
+	for in, since := range t.waiting {
+		if time.Since(since) > 10*putOffFor {
+			delete(t.waiting, in) // gone, or renamed
+		}
+	}
 	var left []entry
 	lost := s.lostByInode()
 	for _, e := range unknown {
