@@ -197,7 +197,7 @@ func TestBrokenJSON(t *testing.T) {
 	b.Flush()
 	records := b.take()
 	require.Len(t, records, 2)
-	assert.True(t, records[1].Body().Str() == cut, "the body is the line")
+	assert.Equal(t, []string{cut}, []string{records[1].Body().Str()})
 	assert.NotNil(t, attr(records[1], "heartwood.parse_error"))
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -213,7 +214,8 @@ func TestNotifications(t *testing.T) {
 
 func TestPermissionDenied(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("root may read everything")
+		asNobody(t) // root may read everything
+		return
 	}
 	b := newBench(t)
 	b.write("a.log", "one\n")
@@ -224,6 +226,26 @@ func TestPermissionDenied(t *testing.T) {
 	assert.Equal(t, int64(1), b.tail.Stats().OpenErrors)
 	require.NoError(t, os.Chmod(b.path("a.log"), 0o600))
 	b.want("one")
+}
+
+// asNobody runs this test again in a process without root's rights.
+func asNobody(t *testing.T) {
+	t.Helper()
+	const nobody = 65534
+	dir, err := os.MkdirTemp("", "filetail-") //nolint:usetesting // nobody must be able to enter it
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, os.RemoveAll(dir)) }()
+	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // nobody must be able to enter it
+	self, err := os.ReadFile(os.Args[0])
+	require.NoError(t, err)
+	program := filepath.Join(dir, "test")
+	require.NoError(t, os.WriteFile(program, self, 0o755)) //nolint:gosec // nobody must be able to run it
+	command := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v")
+	command.Dir = dir
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: "+t.Name())
 }
 
 func TestManyFilesFewDescriptors(t *testing.T) {
