@@ -235,11 +235,11 @@ func asNobody(t *testing.T) {
 	dir, err := os.MkdirTemp("", "filetail-") //nolint:usetesting // nobody must be able to enter it
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, os.RemoveAll(dir)) }()
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // nobody must be able to enter it
+	require.NoError(t, os.Chmod(dir, 0o755))
 	self, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)
 	program := filepath.Join(dir, "test")
-	require.NoError(t, os.WriteFile(program, self, 0o755)) //nolint:gosec // nobody must be able to run it
+	require.NoError(t, os.WriteFile(program, self, 0o755))
 	command := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v")
 	command.Dir = dir
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
