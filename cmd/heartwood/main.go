@@ -35,7 +35,7 @@ type command struct {
 }
 
 // commands in the order in which help lists them.
-var commands = []command{quickstartCommand, sendCommand, versionCommand}
+var commands = []command{quickstartCommand, runCommand, sendCommand, versionCommand}
 
 // program is what a command may use of the world.
 type program struct {
@@ -55,7 +55,10 @@ func main() {
 	// the process: there may be children to be stopped.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	interrupts := make(chan struct{}, 4)
 	go func() {
@@ -103,6 +106,7 @@ func (p *program) run(ctx context.Context, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	err := c.run(ctx, p, flags, args)
+	var status exitStatus
 	switch {
 	case err == nil:
 		return exitOK
@@ -116,6 +120,8 @@ func (p *program) run(ctx context.Context, c command, args []string) int {
 			flags.PrintDefaults()
 		}
 		return exitOK
+	case errors.As(err, &status):
+		return int(status)
 	case errors.As(err, new(usageError)):
 		_, _ = fmt.Fprintf(p.stderr, "heartwood %s: %v; see `heartwood help %s`\n", c.name, err, c.name)
 		return exitUsage

@@ -1,0 +1,7 @@
+//go:build unix
+
+package sidecar
+
+import "syscall"
+
+const stopSignal = syscall.SIGTERM
