@@ -543,3 +543,17 @@ func TestRewrittenWithTheSameBanner(t *testing.T) {
 	b.write("a.log", banner+"\nthree\nfour\nfive\n")
 	b.want(banner, "one", "two", banner, "three", "four", "five")
 }
+
+// TestNumberedNamesAreNotComparedWithOneAnother: thousands of files of one family,
+// with equal beginnings, are found at once.
+func TestNumberedNamesAreNotComparedWithOneAnother(t *testing.T) {
+	var newborn []entry
+	for i := range 3000 {
+		newborn = append(newborn, entry{path: fmt.Sprintf("/no/such/folder/app-%d.log", i)})
+	}
+	begun := time.Now()
+	kept, again := new(scanner).withoutCopies(newborn)
+	assert.Len(t, kept, len(newborn))
+	assert.False(t, again)
+	assert.Less(t, time.Since(begun), time.Second)
+}

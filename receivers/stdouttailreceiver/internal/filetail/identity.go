@@ -138,9 +138,8 @@ func (p *fingerprint) match(c content, size, offset int64) verdict {
 }
 
 var (
-	compressedName = regexp.MustCompile(`\.(gz|zst|zstd)$`)
-	rotatedEnd     = regexp.MustCompile(`([.\-_][0-9][0-9T:Z+.\-_]*|\.(old|bak|orig))+$`)
-	rotatedMiddle  = regexp.MustCompile(`[.\-_][0-9][0-9T:Z+.\-_]*(\.[A-Za-z]+)$`)
+	rotatedEnd    = regexp.MustCompile(`([.\-_][0-9][0-9T:Z+.\-_]*|\.(old|bak|orig))+$`)
+	rotatedMiddle = regexp.MustCompile(`[.\-_][0-9][0-9T:Z+.\-_]*(\.[A-Za-z]+)$`)
 )
 
 // family is common to the path of a log and those of its rotated copies: the name
@@ -148,7 +147,7 @@ var (
 // extension (x-20260101.log).
 func family(path string) string {
 	dir, name := filepath.Split(path)
-	name = compressedName.ReplaceAllString(name, "")
+	name = plainName(name)
 	if short := rotatedEnd.ReplaceAllString(name, ""); short != "" {
 		name = short
 	}
@@ -161,19 +160,33 @@ func family(path string) string {
 // mayBeCopy says whether a file at path may be a copy that rotation made of the
 // file that was at original: that one's name with something added, or compressed.
 func mayBeCopy(original, path string) bool {
-	if family(original) != family(path) {
-		return false
+	name := family(path)
+	return family(original) == name && mayBeCopyIn(name, original, path)
+}
+
+// mayBeCopyIn is mayBeCopy for two files of the family name.
+func mayBeCopyIn(name, original, path string) bool {
+	return plainName(path) != path || path != original && plainName(original) == name
+}
+
+// plainName is a path without the ending that compression adds.
+func plainName(path string) string {
+	for _, ending := range []string{".gz", ".zst", ".zstd"} {
+		if plain, ok := strings.CutSuffix(path, ending); ok {
+			return plain
+		}
 	}
-	plain := compressedName.ReplaceAllString(path, "")
-	if plain != path {
-		return true
-	}
-	return path != original && compressedName.ReplaceAllString(original, "") == family(original)
+	return path
 }
 
 // sameRotation says whether both are paths of rotated copies of one log. The one at
 // original has then been the log itself, and was moved since.
 func sameRotation(original, path string) bool {
 	name := family(path)
-	return path != original && path != name && original != name && family(original) == name
+	return areRotated(name, original, path) && family(original) == name
+}
+
+// areRotated is sameRotation for two files of the family name.
+func areRotated(name, original, path string) bool {
+	return path != original && path != name && original != name
 }

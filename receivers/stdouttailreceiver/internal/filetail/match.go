@@ -3,6 +3,7 @@ package filetail
 import (
 	"bytes"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -55,7 +56,8 @@ func (s *scanner) families(entries []entry) map[string][]*file {
 func (s *scanner) byContent(e *entry, families map[string][]*file) (best *file, bestLocated, wait bool) {
 	t := s.t
 	var furthest int64 = -1
-	for _, f := range families[family(e.path)] {
+	name := family(e.path)
+	for _, f := range families[name] {
 		t.mu.Lock()
 		located, loaded, dead := f.located, f.loaded, f.dead
 		t.mu.Unlock()
@@ -66,10 +68,10 @@ func (s *scanner) byContent(e *entry, families map[string][]*file) (best *file, 
 		switch path := f.place().path; {
 		case p.headLen == 0:
 			continue
-		case mayBeCopy(path, e.path):
+		case mayBeCopyIn(name, path, e.path):
 		case path == e.path && !located && loaded && offset >= int64(t.cfg.FingerprintSize):
 			// The same place, after the file system was mounted anew or restored.
-		case sameRotation(path, e.path) && (!located || !intact(f)):
+		case areRotated(name, path, e.path) && (!located || !intact(f)):
 		default:
 			continue
 		}
@@ -146,22 +148,32 @@ func intact(f *file) bool {
 // withoutCopies leaves out the new files that are copies of others of them: a file
 // was found and its copy too. Once the other is known, they are looked at again.
 func (s *scanner) withoutCopies(newborn []entry) (kept []entry, again bool) {
-	families := map[string][]int{}
+	// Of a family only the log itself may have a copy that is not compressed, so that
+	// thousands of files with numbered names are not compared with one another.
+	type relatives struct{ all, originals []int }
+	families := map[string]*relatives{}
+	nameOf := make([]string, len(newborn))
 	for i := range newborn {
-		name := family(newborn[i].path)
-		families[name] = append(families[name], i)
+		path := newborn[i].path
+		nameOf[i] = family(path)
+		r := families[nameOf[i]]
+		if r == nil {
+			r = &relatives{}
+			families[nameOf[i]] = r
+		}
+		r.all = append(r.all, i)
+		if plainName(path) == nameOf[i] {
+			r.originals = append(r.originals, i)
+		}
 	}
 	for i := range newborn {
 		e := &newborn[i]
-		copied := false
-		for _, j := range families[family(e.path)] {
-			o := &newborn[j]
-			if i != j && mayBeCopy(o.path, e.path) && begins(o.place(), e) {
-				copied = true
-				break
-			}
+		r := families[nameOf[i]]
+		others := r.originals
+		if plainName(e.path) != e.path {
+			others = r.all
 		}
-		if copied {
+		if slices.ContainsFunc(others, func(j int) bool { return j != i && begins(newborn[j].place(), e) }) {
 			again = true
 			continue
 		}
