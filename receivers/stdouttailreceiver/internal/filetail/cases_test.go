@@ -555,5 +555,5 @@ func TestNumberedNamesAreNotComparedWithOneAnother(t *testing.T) {
 	kept, again := new(scanner).withoutCopies(newborn)
 	assert.Len(t, kept, len(newborn))
 	assert.False(t, again)
-	assert.Less(t, time.Since(begun), time.Second)
+	assert.Less(t, time.Since(begun), 20*time.Second, "a minute and more, each with each")
 }
