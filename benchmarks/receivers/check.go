@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -13,8 +14,15 @@ import (
 // sampled is how many records there are for each one that is looked at in full.
 const sampled = 256
 
-// anyUID stands in a wanted record for any text of a UUID's length.
-const anyUID = "00000000-0000-0000-0000-000000000000"
+// What stands in a wanted record for a text that is not known beforehand.
+const (
+	// anyUID is any text of a UUID's length.
+	anyUID = "00000000-0000-0000-0000-000000000000"
+	// anyFile is what begins the uids of a file's records.
+	anyFile = "000000000000000000000"
+	// anyPath is the path of the file that is read.
+	anyPath = "lines.log, wherever it is"
+)
 
 // record is what a line must become, and what it has become.
 type record struct {
@@ -23,7 +31,7 @@ type record struct {
 	severityText string
 	body         string
 	eventName    string
-	service      string
+	resource     map[string]any
 	attributes   map[string]any
 }
 
@@ -35,23 +43,29 @@ func recordOf(resource pcommon.Resource, r plog.LogRecord) record {
 	if r.Timestamp() != 0 {
 		got.time = r.Timestamp().AsTime()
 	}
-	if service, ok := resource.Attributes().Get("service.name"); ok {
-		got.service = service.AsString()
+	if resource.Attributes().Len() > 0 {
+		got.resource = resource.Attributes().AsRaw()
 	}
 	return got
 }
 
 // number is which line the record is of.
 func (r record) number() (int, error) {
-	text := fmt.Sprint(r.attributes["n"])
-	if r.attributes["n"] == nil { // not parsed
-		if _, err := fmt.Sscanf(r.body[max(0, indexN(r.body)):], "n=%s", &text); err != nil {
+	var n int
+	switch value := r.attributes["n"].(type) {
+	case int64:
+		n = int(value)
+	case float64:
+		n = int(value)
+	case string:
+		n, _ = strconv.Atoi(value)
+	case nil: // not parsed
+		if _, err := fmt.Sscanf(r.body[max(0, indexN(r.body)):], "n=%d", &n); err != nil {
 			return 0, fmt.Errorf("a record without a number: %v", r)
 		}
 	}
-	var n int
-	if _, err := fmt.Sscan(text, &n); err != nil || n < firstNumber {
-		return 0, fmt.Errorf("a record numbered %q: %v", text, r)
+	if n < firstNumber {
+		return 0, fmt.Errorf("a record with the number %v: %v", r.attributes["n"], r)
 	}
 	return n - firstNumber, nil
 }
@@ -73,10 +87,11 @@ func (r record) check(want func(i int) record) error {
 		return err
 	}
 	expected := want(i)
-	if expected.attributes["log.record.uid"] == anyUID {
+	if wanted, ok := expected.attributes["log.record.uid"].(string); ok {
 		uid, _ := r.attributes["log.record.uid"].(string)
-		if len(uid) != len(anyUID) {
-			return fmt.Errorf("line %d has the uid %q", i, uid)
+		known := strings.TrimPrefix(strings.TrimPrefix(wanted, anyUID), anyFile)
+		if len(uid) != len(wanted) || !strings.HasSuffix(uid, known) {
+			return fmt.Errorf("line %d has the uid %q, want one like %q", i, uid, wanted)
 		}
 		expected.attributes["log.record.uid"] = uid
 	}
@@ -84,6 +99,17 @@ func (r record) check(want func(i int) record) error {
 		return fmt.Errorf("line %d has become\n  %v\nbut should be\n  %v", i, r, expected)
 	}
 	return nil
+}
+
+// readFrom puts the file's path where the record has anyPath.
+func readFrom(path string, want func(i int) record) func(i int) record {
+	return func(i int) record {
+		r := want(i)
+		if r.attributes["log.file.path"] == anyPath {
+			r.attributes["log.file.path"] = path
+		}
+		return r
+	}
 }
 
 // sum of a record is cheap to build and differs when an attribute is missing,
@@ -202,6 +228,6 @@ func varyTyped(e event) uint64 {
 }
 
 func (r record) String() string {
-	return fmt.Sprintf("%s %v(%s) body %q event %q service %q %#v",
-		r.time.Format(time.RFC3339Nano), r.severity, r.severityText, r.body, r.eventName, r.service, r.attributes)
+	return fmt.Sprintf("%s %v(%s) body %q event %q resource %v %#v",
+		r.time.Format(time.RFC3339Nano), r.severity, r.severityText, r.body, r.eventName, r.resource, r.attributes)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/filelogreceiver"
@@ -29,17 +30,18 @@ const (
 
 // contender is a receiver with a configuration.
 type contender struct {
-	name    string
-	title   string
-	factory func() receiver.Factory
-	framing framing
+	name     string
+	title    string
+	workload *workload
+	factory  func() receiver.Factory
+	framing  framing
 	// config is the configuration, where source is the file to read or the
 	// address to listen at. Everything else has its default.
 	config func(source string) map[string]any
 	// weight is how many lines it gets, as a multiple of -lines, so that all
 	// are measured for about as long.
 	weight int
-	// want is the record that line i must become.
+	// want is the record that line i must become, with anyPath for its file's.
 	want func(i int) record
 	// vary is the part of a record's sum that differs from line to line.
 	vary func(e event) uint64
@@ -50,17 +52,19 @@ func keyValueParser(from string) map[string]any {
 	return map[string]any{"type": "key_value_parser", "parse_from": from}
 }
 
-var contenders = []contender{
+var contenders = slices.Concat(logfmtContenders, stdoutContenders)
+
+var logfmtContenders = []contender{
 	{
-		name: "logfmt", title: "logfmt, tcp", factory: logfmtreceiver.NewFactory, framing: plainLines, weight: 4,
+		name: "logfmt", title: "logfmt, tcp", workload: logfmtLines, factory: logfmtreceiver.NewFactory, framing: plainLines, weight: 4,
 		config: listenAt, want: wantTyped, vary: varyTyped,
 	},
 	{
-		name: "logfmt_syslog", title: "logfmt, tcp, syslog frames", factory: logfmtreceiver.NewFactory, framing: syslogFrames, weight: 4,
+		name: "logfmt_syslog", title: "logfmt, tcp, syslog frames", workload: logfmtLines, factory: logfmtreceiver.NewFactory, framing: syslogFrames, weight: 4,
 		config: listenAt, want: wantTypedFromSyslog, vary: varyTyped,
 	},
 	{
-		name: "file_log_kv", title: "file_log + key_value_parser", factory: filelogreceiver.NewFactory, framing: fromFile, weight: 1,
+		name: "file_log_kv", title: "file_log + key_value_parser", workload: logfmtLines, factory: filelogreceiver.NewFactory, framing: fromFile, weight: 1,
 		config: func(path string) map[string]any {
 			return map[string]any{
 				"include": []any{path}, "start_at": "beginning",
@@ -70,7 +74,7 @@ var contenders = []contender{
 		want: wantFromFile(wantPairs), vary: varyText,
 	},
 	{
-		name: "syslog_kv", title: "syslog + key_value_parser, tcp", factory: syslogreceiver.NewFactory, framing: syslogFrames, weight: 1,
+		name: "syslog_kv", title: "syslog + key_value_parser, tcp", workload: logfmtLines, factory: syslogreceiver.NewFactory, framing: syslogFrames, weight: 1,
 		config: func(addr string) map[string]any {
 			return map[string]any{
 				"tcp":      map[string]any{"listen_address": addr},
@@ -81,7 +85,7 @@ var contenders = []contender{
 		want: wantFromSyslog, vary: varyText,
 	},
 	{
-		name: "file_log", title: "file_log, no parsing", factory: filelogreceiver.NewFactory, framing: fromFile, weight: 2,
+		name: "file_log", title: "file_log, no parsing", workload: logfmtLines, factory: filelogreceiver.NewFactory, framing: fromFile, weight: 2,
 		config: func(path string) map[string]any {
 			return map[string]any{"include": []any{path}, "start_at": "beginning"}
 		},
@@ -94,6 +98,17 @@ var contenders = []contender{
 
 func listenAt(addr string) map[string]any {
 	return map[string]any{"tcp": map[string]any{"endpoint": addr}}
+}
+
+// listens says that lines are sent to it.
+func (c contender) listens() bool { return c.framing == plainLines || c.framing == syslogFrames }
+
+// figure is the one that counts.
+func (c contender) figure(m measurement) string {
+	if c.workload == idle {
+		return fmt.Sprintf("%6.2f%% of a core, %.2f CPU-seconds to read them", 100*m.coreShare(), m.StartCPU)
+	}
+	return fmt.Sprintf("%9.0f lines per CPU-second", m.perCPUSecond())
 }
 
 func contenderNamed(name string) (contender, error) {
@@ -174,7 +189,8 @@ func wantFromSyslog(i int) record {
 func wantTyped(i int) record {
 	e := eventOf(i)
 	return record{
-		time: e.time, severity: plog.SeverityNumberInfo, severityText: eventLevel, body: eventMsg, eventName: eventAt, service: eventApp,
+		time: e.time, severity: plog.SeverityNumberInfo, severityText: eventLevel, body: eventMsg, eventName: eventAt,
+		resource: map[string]any{"service.name": eventApp},
 		attributes: map[string]any{
 			"code.function.name": eventFn, "request_id": e.requestID, "account": e.account, "n": e.n, "elapsed": e.elapsedMillis(),
 			"cached": e.cached, "status": e.status, "bytes": e.bytes, "path": eventPath,
@@ -186,6 +202,7 @@ func wantTyped(i int) record {
 func wantTypedFromSyslog(i int) record {
 	r := wantTyped(i)
 	r.attributes["syslog.facility.code"] = int64(1)
+	r.resource["host.name"], r.resource["process.pid"] = "web-1", int64(4242)
 	return r
 }
 

@@ -13,8 +13,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -31,7 +31,10 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags := flag.NewFlagSet("receivers", flag.ContinueOnError)
 	count := flags.Int("count", 5, "rounds; medians are shown")
 	lines := flags.Int("lines", 300_000, "lines for the slowest contenders; the faster ones get a multiple")
-	only := flags.String("only", "", "contenders, separated by commas; default: all")
+	load := flags.String("workload", everything, "which lines: logfmt, plain, json, cri, docker, or all of these; or idle, files that nobody writes to")
+	files := flags.Int("files", 2000, "how many idle files there are")
+	watch := flags.Duration("watch", 20*time.Second, "how long idle files are watched")
+	only := flags.String("only", "", "contenders, separated by commas; default: all of the workload")
 	asJSON := flags.Bool("json", false, "print JSON")
 	profile := flags.String("profile", "", "write a CPU profile of each contender's last round to this folder, as <name>.pprof")
 	child := flags.String("child", "", "measure this contender (used by the program itself)")
@@ -44,26 +47,22 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	switch {
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case *files < 1 || *watch <= 0:
+		return fmt.Errorf("-files is %d and -watch is %s; at least one file and some time are needed", *files, *watch)
 	case *count < 1 || *lines < 1000:
 		return fmt.Errorf("-count is %d and -lines is %d; at least 1 and 1000 are needed", *count, *lines)
 	case *child != "":
-		return runChild(ctx, *child, *source, *lines, *profile)
+		return runChild(ctx, *child, *source, *lines, *files, *watch, *profile)
 	case *sendTo != "":
 		return send(ctx, *sendTo, framing(*frames), *lines)
 	}
 
-	chosen := contenders
-	if *only != "" {
-		chosen = nil
-		for name := range strings.SplitSeq(*only, ",") {
-			c, err := contenderNamed(name)
-			if err != nil {
-				return err
-			}
-			chosen = append(chosen, c)
-		}
+	chosen, err := choose(*load, *only)
+	if err != nil {
+		return err
 	}
-	report, err := compare(ctx, chosen, *count, *lines, *profile, progress)
+	p := plan{rounds: *count, lines: *lines, files: *files, watch: *watch, profile: *profile}
+	report, err := p.compare(ctx, chosen, progress)
 	if err != nil {
 		return err
 	}
@@ -75,8 +74,15 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	return report.table(out)
 }
 
+// plan is how much is measured.
+type plan struct {
+	rounds, lines, files int
+	watch                time.Duration
+	profile              string // a folder, or ""
+}
+
 // compare lets the contenders take turns.
-func compare(ctx context.Context, chosen []contender, rounds, lines int, profile string, progress io.Writer) (report, error) {
+func (p plan) compare(ctx context.Context, chosen []contender, progress io.Writer) (report, error) {
 	dir, err := os.MkdirTemp("", "receivers-")
 	if err != nil {
 		return report{}, err
@@ -84,38 +90,46 @@ func compare(ctx context.Context, chosen []contender, rounds, lines int, profile
 	defer func() { _ = os.RemoveAll(dir) }()
 
 	results := make([][]measurement, len(chosen))
-	for round := range rounds {
+	for round := range p.rounds {
 		for turn := range chosen {
 			// Another begins each round, so that none has the machine in the
 			// same state every time.
 			i := (turn + round) % len(chosen)
 			c := chosen[i]
-			m, err := measureInChild(ctx, c, dir, lines*c.weight, profile)
+			m, err := p.measureInChild(ctx, c, dir)
 			if err != nil {
 				return report{}, err
 			}
 			results[i] = append(results[i], m)
-			fmt.Fprintf(progress, "round %d/%d  %-32s %8.0f lines per CPU-second\n", round+1, rounds, c.title, m.perCPUSecond())
+			fmt.Fprintf(progress, "round %d/%d  %-18s %s\n", round+1, p.rounds, c.name, c.figure(m))
 		}
 	}
-	return newReport(chosen, results), nil
+	r := newReport(chosen, results)
+	r.IdleFiles = p.files
+	return r, nil
 }
 
 // measureInChild runs one contender in a process of its own, and what sends to
 // it in another.
-func measureInChild(ctx context.Context, c contender, dir string, lines int, profile string) (m measurement, err error) {
+func (p plan) measureInChild(ctx context.Context, c contender, dir string) (m measurement, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var source string
-	if c.framing == fromFile {
-		if source, err = lineFile(dir, lines); err != nil {
-			return measurement{}, err
-		}
+	lines := p.lines * c.weight
+	var source, profile string
+	switch c.framing {
+	case fromFile:
+		source, err = lineFile(dir, c.workload, lines)
+	case idleFiles:
+		source, err = idleDir(dir, p.files)
+		lines = p.lines // of no meaning here
 	}
-	if profile != "" {
-		profile = filepath.Join(profile, c.name+".pprof")
+	if err != nil {
+		return measurement{}, err
 	}
-	child, err := command(ctx, "-child", c.name, "-source", source, "-lines", strconv.Itoa(lines), "-profile", profile)
+	if p.profile != "" {
+		profile = filepath.Join(p.profile, c.name+".pprof")
+	}
+	child, err := command(ctx, "-child", c.name, "-source", source, "-lines", strconv.Itoa(lines), "-files", strconv.Itoa(p.files), "-watch", p.watch.String(), "-profile", profile)
 	if err != nil {
 		return measurement{}, err
 	}
@@ -136,7 +150,7 @@ func measureInChild(ctx context.Context, c contender, dir string, lines int, pro
 	if !said.Scan() {
 		return measurement{}, fmt.Errorf("%s ended before it was ready", c.name)
 	}
-	if c.framing != fromFile {
+	if c.listens() {
 		sender, err := command(ctx, "-send", said.Text(), "-framing", string(c.framing), "-lines", strconv.Itoa(lines))
 		if err != nil {
 			return measurement{}, err
@@ -164,9 +178,9 @@ func command(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// lineFile writes the lines to a file, once for all rounds.
-func lineFile(dir string, lines int) (path string, err error) {
-	path = filepath.Join(dir, strconv.Itoa(lines), lineFileName)
+// lineFile writes a workload's lines to a file, once for all rounds.
+func lineFile(dir string, w *workload, lines int) (path string, err error) {
+	path = w.path(dir, lines)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -178,5 +192,5 @@ func lineFile(dir string, lines int) (path string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	return path, writeLines(file, fromFile, lines)
+	return path, writeLines(file, func(dst []byte, i int) []byte { return append(w.appendLine(dst, i), '\n') }, lines)
 }

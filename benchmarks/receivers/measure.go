@@ -18,19 +18,26 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-// warmUp is the share of the lines, one in warmUp, that isn't measured.
-const warmUp = 10
+// One in warmUp lines at the beginning isn't measured, and one in coolDown at the
+// end: some receivers wait for what may come after the last.
+const (
+	warmUp   = 10
+	coolDown = 20
+)
 
 // patience is how long one measurement may take.
 const patience = 10 * time.Minute
 
 // measurement is what a child process says about its contender.
 type measurement struct {
-	Lines   int     `json:"lines"`          // measured, the warm-up not counted
+	Lines   int     `json:"lines"`          // measured, warm-up and cool-down not counted
 	CPU     float64 `json:"cpu_seconds"`    // user and system, of all threads
 	System  float64 `json:"system_seconds"` // of these, in the kernel
 	Wall    float64 `json:"wall_seconds"`
-	PeakRSS int64   `json:"peak_rss_bytes"` // of the whole life of the process
+	PeakRSS int64   `json:"peak_rss_bytes"` // from the start until the last line
+	// Of the workload idle: what it took to read the files, and the memory after that.
+	StartCPU float64 `json:"start_cpu_seconds,omitempty"`
+	RSS      int64   `json:"rss_bytes,omitempty"`
 }
 
 // reading is a look at the clocks.
@@ -58,7 +65,7 @@ func read(records int) (reading, error) {
 func measure(ctx context.Context, c contender, source string, lines int, ready io.Writer) (measurement, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if c.framing != fromFile {
+	if c.listens() {
 		addr, err := freeAddr(ctx)
 		if err != nil {
 			return measurement{}, err
@@ -66,13 +73,16 @@ func measure(ctx context.Context, c contender, source string, lines int, ready i
 		source = addr
 	}
 
-	counter := counter{want: c.want, vary: c.vary}
+	want := readFrom(source, c.want)
+	counter := counter{want: want, vary: c.vary}
 	// Receivers call from one goroutine or from several; a channel of one
 	// place is a lock that a context can end.
 	turn := make(chan struct{}, 1)
 	done := make(chan struct{})
 	var begin, end reading
+	var peak int64
 	var clockErr error
+	first, last := lines/warmUp, lines-lines/coolDown
 	consume := func(ctx context.Context, logs plog.Logs) error {
 		select {
 		case turn <- struct{}{}:
@@ -82,12 +92,17 @@ func measure(ctx context.Context, c contender, source string, lines int, ready i
 		defer func() { <-turn }()
 		before := counter.records
 		counter.add(logs)
-		if before < lines/warmUp && counter.records >= lines/warmUp {
-			begin, clockErr = read(counter.records)
+		crossed := func(n int) bool { return before < n && counter.records >= n }
+		var err error
+		if crossed(first) {
+			begin, err = read(counter.records)
 		}
-		if before < lines && counter.records >= lines {
-			var err error
+		if crossed(last) {
 			end, err = read(counter.records)
+		}
+		clockErr = errors.Join(clockErr, err)
+		if crossed(lines) {
+			peak, err = memory("VmHWM:")
 			clockErr = errors.Join(clockErr, err)
 			close(done)
 		}
@@ -117,17 +132,22 @@ func measure(ctx context.Context, c contender, source string, lines int, ready i
 	if err := errors.Join(clockErr, counter.result(lines)); err != nil {
 		return measurement{}, fmt.Errorf("%s: %w", c.name, err)
 	}
-	peak, err := peakRSS()
-	if err != nil {
-		return measurement{}, err
+	m := end.since(begin)
+	m.PeakRSS = peak
+	if m.Lines == 0 || m.CPU == 0 {
+		return measurement{}, fmt.Errorf("%s: %d lines are too few to be measured", c.name, lines)
 	}
+	return m, nil
+}
+
+// since is what has been spent from an earlier reading to this one.
+func (r reading) since(begin reading) measurement {
 	return measurement{
-		Lines:   end.records - begin.records,
-		CPU:     (end.user + end.system - begin.user - begin.system).Seconds(),
-		System:  (end.system - begin.system).Seconds(),
-		Wall:    end.wall.Sub(begin.wall).Seconds(),
-		PeakRSS: peak,
-	}, nil
+		Lines:  r.records - begin.records,
+		CPU:    (r.user + r.system - begin.user - begin.system).Seconds(),
+		System: (r.system - begin.system).Seconds(),
+		Wall:   r.wall.Sub(begin.wall).Seconds(),
+	}
 }
 
 func freeAddr(ctx context.Context) (string, error) {
@@ -139,20 +159,21 @@ func freeAddr(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// peakRSS is from /proc and not from getrusage, whose ru_maxrss a process
-// inherits from the one that started it.
-func peakRSS() (int64, error) {
+// memory is from /proc, where "VmHWM:" is the highest resident set and "VmRSS:"
+// that of now, and not from getrusage, whose ru_maxrss a process inherits from the
+// one that started it.
+func memory(field string) (int64, error) {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if value, ok := strings.CutPrefix(line, field); ok {
 			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, errors.New("/proc/self/status has no VmHWM")
+	return 0, fmt.Errorf("/proc/self/status has no %s", field)
 }
 
 // send is the sender's process: it writes all lines to an address.
@@ -162,21 +183,21 @@ func send(ctx context.Context, addr string, f framing, lines int) error {
 	if err != nil {
 		return err
 	}
-	if err := writeLines(conn, f, lines); err != nil {
+	appendOne := func(dst []byte, i int) []byte { return append(appendLine(dst, i), '\n') }
+	if f == syslogFrames {
+		appendOne = appendFrame
+	}
+	if err := writeLines(conn, appendOne, lines); err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	return conn.Close()
 }
 
-func writeLines(w io.Writer, f framing, lines int) error {
+func writeLines(w io.Writer, appendOne func(dst []byte, i int) []byte, lines int) error {
 	out := bufio.NewWriterSize(w, 256<<10)
 	var line []byte
 	for i := range lines {
-		if f == syslogFrames {
-			line = appendFrame(line[:0], i)
-		} else {
-			line = append(appendLine(line[:0], i), '\n')
-		}
+		line = appendOne(line[:0], i)
 		if _, err := out.Write(line); err != nil {
 			return err
 		}
@@ -185,7 +206,7 @@ func writeLines(w io.Writer, f framing, lines int) error {
 }
 
 // runChild is a child process: one measurement, printed as JSON.
-func runChild(ctx context.Context, name, source string, lines int, profile string) (err error) {
+func runChild(ctx context.Context, name, source string, lines, files int, watch time.Duration, profile string) (err error) {
 	c, err := contenderNamed(name)
 	if err != nil {
 		return err
@@ -203,7 +224,12 @@ func runChild(ctx context.Context, name, source string, lines int, profile strin
 			err = errors.Join(err, file.Close())
 		}()
 	}
-	m, err := measure(ctx, c, source, lines, os.Stdout)
+	var m measurement
+	if c.framing == idleFiles {
+		m, err = measureIdle(ctx, c, source, files, watch, os.Stdout)
+	} else {
+		m, err = measure(ctx, c, source, lines, os.Stdout)
+	}
 	if err != nil {
 		return err
 	}

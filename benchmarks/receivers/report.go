@@ -10,11 +10,18 @@ import (
 
 // report is what a run has found out.
 type report struct {
-	GoVersion string         `json:"go_version"`
-	CPUs      int            `json:"cpus"`
-	LineSize  int            `json:"line_size_bytes"`
-	Rounds    int            `json:"rounds"`
-	Results   []reportResult `json:"results"`
+	GoVersion string           `json:"go_version"`
+	CPUs      int              `json:"cpus"`
+	Rounds    int              `json:"rounds"`
+	IdleFiles int              `json:"idle_files"`
+	Workloads []reportWorkload `json:"workloads"`
+}
+
+type reportWorkload struct {
+	Name     string         `json:"name"`
+	Title    string         `json:"title"`
+	LineSize int            `json:"line_size_bytes"`
+	Results  []reportResult `json:"results"`
 }
 
 type reportResult struct {
@@ -26,31 +33,70 @@ type reportResult struct {
 	SystemShare       float64 `json:"system_share"`
 	LinesPerSecond    float64 `json:"lines_per_second"`
 	PeakRSS           int64   `json:"peak_rss_bytes"`
+	// Of the workload idle: the share of a core, the seconds of processor time
+	// until all was read, and the memory after that.
+	CoreShare float64 `json:"core_share,omitempty"`
+	StartCPU  float64 `json:"start_cpu_seconds,omitempty"`
+	RSS       int64   `json:"rss_bytes,omitempty"`
 	// Spread is the distance of the slowest and the fastest round, as a share
 	// of the median of lines per CPU-second.
-	Spread float64       `json:"spread"`
+	Spread float64 `json:"spread"`
+	// Ratio is how many times as many lines per CPU-second the workload's first
+	// contender takes; for the workload idle, how many times its share this one has.
+	Ratio  float64       `json:"ratio"`
 	Rounds []measurement `json:"rounds"`
 }
 
 func (m measurement) perCPUSecond() float64 { return float64(m.Lines) / m.CPU }
+func (m measurement) coreShare() float64    { return m.CPU / m.Wall }
+
+func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
 
 func newReport(chosen []contender, results [][]measurement) report {
-	r := report{GoVersion: runtime.Version(), CPUs: runtime.GOMAXPROCS(0), LineSize: lineSize}
-	for i, c := range chosen {
-		rounds := results[i]
-		r.Rounds = len(rounds)
-		speeds := sortedBy(rounds, measurement.perCPUSecond)
-		r.Results = append(r.Results, reportResult{
-			Name: c.name, Title: c.title, Framing: c.framing,
-			LinesPerCPUSecond: median(speeds),
-			SystemShare:       median(sortedBy(rounds, func(m measurement) float64 { return m.System / m.CPU })),
-			LinesPerSecond:    median(sortedBy(rounds, func(m measurement) float64 { return float64(m.Lines) / m.Wall })),
-			PeakRSS:           int64(median(sortedBy(rounds, func(m measurement) float64 { return float64(m.PeakRSS) }))),
-			Spread:            (speeds[len(speeds)-1] - speeds[0]) / median(speeds),
-			Rounds:            rounds,
-		})
+	r := report{GoVersion: runtime.Version(), CPUs: runtime.GOMAXPROCS(0)}
+	for _, w := range workloads {
+		group := reportWorkload{Name: w.name, Title: w.title, LineSize: w.size}
+		for i, c := range chosen {
+			if c.workload != w {
+				continue
+			}
+			r.Rounds = len(results[i])
+			result := newResult(c, results[i])
+			first := result
+			if len(group.Results) > 0 {
+				first = group.Results[0]
+			}
+			result.Ratio = first.LinesPerCPUSecond / result.LinesPerCPUSecond
+			if w == idle {
+				result.Ratio = result.CoreShare / first.CoreShare
+			}
+			group.Results = append(group.Results, result)
+		}
+		if len(group.Results) > 0 {
+			r.Workloads = append(r.Workloads, group)
+		}
 	}
 	return r
+}
+
+func newResult(c contender, rounds []measurement) reportResult {
+	result := reportResult{
+		Name: c.name, Title: c.title, Framing: c.framing, Rounds: rounds,
+		PeakRSS: int64(median(sortedBy(rounds, func(m measurement) float64 { return float64(m.PeakRSS) }))),
+	}
+	speeds := sortedBy(rounds, measurement.perCPUSecond)
+	result.LinesPerCPUSecond = median(speeds)
+	result.LinesPerSecond = median(sortedBy(rounds, func(m measurement) float64 { return float64(m.Lines) / m.Wall }))
+	result.SystemShare = median(sortedBy(rounds, func(m measurement) float64 { return m.System / m.CPU }))
+	if c.workload == idle {
+		speeds = sortedBy(rounds, measurement.coreShare)
+		result.LinesPerCPUSecond, result.LinesPerSecond = 0, 0
+		result.CoreShare = median(speeds)
+		result.StartCPU = median(sortedBy(rounds, func(m measurement) float64 { return m.StartCPU }))
+		result.RSS = int64(median(sortedBy(rounds, func(m measurement) float64 { return float64(m.RSS) })))
+	}
+	result.Spread = (speeds[len(speeds)-1] - speeds[0]) / median(speeds)
+	return result
 }
 
 func sortedBy(rounds []measurement, value func(measurement) float64) []float64 {
@@ -70,23 +116,50 @@ func median(sorted []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// table prints the figures, and the first contender's as multiples of the others'.
+// table prints the figures, and of each workload the first contender's as
+// multiples of the others'.
 func (r report) table(out io.Writer) error {
-	if _, err := fmt.Fprintf(out, "%d-byte lines of 14 pairs, %s, %d CPUs, median of %d rounds\n\n",
-		r.LineSize, r.GoVersion, r.CPUs, r.Rounds); err != nil {
-		return err
+	for i, w := range r.Workloads {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		what := fmt.Sprintf("%d-byte %s", w.LineSize, w.Title)
+		if w.Name == idle.name {
+			what = fmt.Sprintf("%d files, nobody writes", r.IdleFiles)
+		}
+		if _, err := fmt.Fprintf(out, "%s: %s, %s, %d CPUs, median of %d rounds\n\n", w.Name, what, r.GoVersion, r.CPUs, r.Rounds); err != nil {
+			return err
+		}
+		rows := w.rows
+		if w.Name == idle.name {
+			rows = w.idleRows
+		}
+		if err := rows(tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)); err != nil {
+			return err
+		}
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "receiver\tlines/CPU-s\t±\tin kernel\tlines/s\tpeak RSS\t")
-	fmt.Fprintf(w, "%s is\t\n", r.Results[0].Name)
-	for i, result := range r.Results {
+	return nil
+}
+
+func (w reportWorkload) rows(out *tabwriter.Writer) error {
+	fmt.Fprintf(out, "receiver\tlines/CPU-s\t±\tin kernel\tlines/s\tpeak RSS\t%s is\t\n", w.Results[0].Name)
+	for i, result := range w.Results {
 		ratio := ""
 		if i > 0 {
-			ratio = fmt.Sprintf("%.1f x", r.Results[0].LinesPerCPUSecond/result.LinesPerCPUSecond)
+			ratio = fmt.Sprintf("%.1f x", result.Ratio)
 		}
-		fmt.Fprintf(w, "%s\t%.0f\t%.0f%%\t%.0f%%\t%.0f\t%.0f MiB\t%s\t\n",
+		fmt.Fprintf(out, "%s\t%.0f\t%.0f%%\t%.0f%%\t%.0f\t%.0f MiB\t%s\t\n",
 			result.Title, result.LinesPerCPUSecond, result.Spread*50, result.SystemShare*100,
-			result.LinesPerSecond, float64(result.PeakRSS)/(1<<20), ratio)
+			result.LinesPerSecond, mebibytes(result.PeakRSS), ratio)
 	}
-	return w.Flush()
+	return out.Flush()
+}
+
+func (w reportWorkload) idleRows(out *tabwriter.Writer) error {
+	fmt.Fprint(out, "receiver\tof a core\t±\tCPU-s to read them\tRSS\tpeak RSS\t\n")
+	for _, result := range w.Results {
+		fmt.Fprintf(out, "%s\t%.2f%%\t%.0f%%\t%.2f\t%.0f MiB\t%.0f MiB\t\n",
+			result.Title, result.CoreShare*100, result.Spread*50, result.StartCPU, mebibytes(result.RSS), mebibytes(result.PeakRSS))
+	}
+	return out.Flush()
 }
