@@ -119,11 +119,20 @@ func (b *Batch) start(line []byte, o *Origin) (text string, now time.Time) {
 	}
 	// One allocation for the line and its uid.
 	var both strings.Builder
-	both.Grow(len(line) + recorduid.TextLen)
-	both.Write(line)
-	var uid [recorduid.TextLen]byte
-	u := b.uids.Next(now)
-	both.Write(u.AppendText(uid[:0]))
+	var scratch [recorduid.TextLen]byte
+	uid := scratch[:0]
+	if o.UIDPrefix != "" {
+		uid = strconv.AppendInt(uid, o.UIDNumber, 10)
+		both.Grow(len(line) + len(o.UIDPrefix) + len(uid))
+		both.Write(line)
+		both.WriteString(o.UIDPrefix)
+	} else {
+		u := b.uids.Next(now)
+		uid = u.AppendText(uid)
+		both.Grow(len(line) + len(uid))
+		both.Write(line)
+	}
+	both.Write(uid)
 	b.rec.uid = both.String()[len(line):]
 	return both.String()[:len(line)], now
 }

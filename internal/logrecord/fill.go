@@ -258,7 +258,10 @@ func (b *Batch) putExtras(o *Origin, line string) {
 		switch {
 		case i >= len(b.extras)-len(o.Attributes):
 			a := &o.Attributes[i-len(b.extras)+len(o.Attributes)]
-			key := strings.ToValidUTF8(a.Key, "\uFFFD")
+			key := a.Key
+			if !utf8.ValidString(key) { // quicker than ToValidUTF8
+				key = strings.ToValidUTF8(key, "\uFFFD")
+			}
 			if a.IsInt {
 				b.out.appendInt(key, a.Int)
 			} else {

@@ -40,6 +40,11 @@ type Origin struct {
 	// a UUIDv7.
 	UID string
 
+	// UIDPrefix, where UID is "", makes it: the prefix and UIDNumber, in decimal. That
+	// costs less than a string made before.
+	UIDPrefix string
+	UIDNumber int64
+
 	// Piece is set when the line is one piece of a longer one. Pieces are not
 	// parsed.
 	Piece Piece

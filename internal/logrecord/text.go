@@ -1,7 +1,6 @@
 package logrecord
 
 import (
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -34,7 +33,8 @@ type Text struct {
 	// Category is log.category, "" for none.
 	Category string
 
-	// Fields are further attributes. Where two have one key, or one has the key of
+	// Fields are further attributes; AddText changes the keys of those that it
+	// renames. Where two have one key, or one has the key of
 	// something above, the first is kept and the other is under "line." and the key.
 	Fields []Field
 	// Own says that the text is the collector's own, which may set attributes that
@@ -98,30 +98,32 @@ func (b *Batch) AddText(text string, t *Text, o *Origin) {
 
 func (b *Batch) putTextAttributes(t *Text) {
 	b.out.expect(len(b.extras) + len(t.Fields) + t.attributes())
-	var set textNames
-	set.names = set.first[:0]
 	put := func(name, value string) {
 		if value != "" {
-			b.putText(b.out.appendEmpty(b.textName(&set, name)), value)
+			b.putText(b.out.appendEmpty(b.own(name)), value)
 		}
 	}
-	put("exception.type", t.ExceptionType)
+	put(attrExceptionType, t.ExceptionType)
 	put(attrException, t.ExceptionMessage)
-	put("exception.stacktrace", t.ExceptionStacktrace)
+	put(attrExceptionStack, t.ExceptionStacktrace)
 	put(attrFunction, t.Function)
 	put(attrFilePath, t.File)
 	if t.LineNumber != 0 {
-		b.out.appendInt(b.textName(&set, attrLineNumber), t.LineNumber)
+		b.out.appendInt(b.own(attrLineNumber), t.LineNumber)
 	}
 	if t.PID != 0 {
-		b.out.appendInt(b.textName(&set, attrProcessPID), t.PID)
+		b.out.appendInt(b.own(attrProcessPID), t.PID)
 	}
 	put("log.category", t.Category)
 	for i := range t.Fields {
 		f := &t.Fields[i]
 		name := f.Key
 		if !t.Own {
-			name = b.textName(&set, name)
+			name = b.own(name)
+			for t.has(name, i) {
+				name = displacedPrefix + name
+			}
+			f.Key = name // what has compares with
 		}
 		switch f.Kind {
 		case IntField:
@@ -132,6 +134,35 @@ func (b *Batch) putTextAttributes(t *Text) {
 			b.putText(b.out.appendEmpty(name), f.Text)
 		}
 	}
+}
+
+// has reports whether the name is that of one of the first n fields, or of
+// something that stands before them.
+func (t *Text) has(name string, n int) bool {
+	switch name {
+	case attrExceptionType:
+		return t.ExceptionType != ""
+	case attrException:
+		return t.ExceptionMessage != ""
+	case attrExceptionStack:
+		return t.ExceptionStacktrace != ""
+	case attrFunction:
+		return t.Function != ""
+	case attrFilePath:
+		return t.File != ""
+	case attrLineNumber:
+		return t.LineNumber != 0
+	case attrProcessPID:
+		return t.PID != 0
+	case "log.category":
+		return t.Category != ""
+	}
+	for i := range t.Fields[:n] {
+		if t.Fields[i].Key == name {
+			return true
+		}
+	}
+	return false
 }
 
 // attributes is how many are set beside the fields.
@@ -149,20 +180,4 @@ func (t *Text) attributes() int {
 		n++
 	}
 	return n
-}
-
-// textNames are the names that a record of a text has so far.
-type textNames struct {
-	names []string
-	first [32]string // most records need no more
-}
-
-// textName is the name for an attribute of a text: one that no other has.
-func (b *Batch) textName(set *textNames, name string) string {
-	name = b.own(name)
-	for slices.Contains(set.names, name) {
-		name = displacedPrefix + name
-	}
-	set.names = append(set.names, name)
-	return name
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/heartwood-otel/heartwood/internal/accesslog"
@@ -97,10 +98,12 @@ type Stream struct {
 	joiner   stacktrace.Joiner
 	last     Format // of the line before
 	held     held
+	texts    [2]logrecord.Text // of the line before and the current one, in turn
 	parsed   textline.Line
 	access   accesslog.Entry
 	named    []accesslog.Attribute
 	fields   []logrecord.Field
+	prefix   string // of uids
 	uid      []byte
 	joined   int64
 }
@@ -109,7 +112,8 @@ type Stream struct {
 type held struct {
 	open   bool
 	first  string // its first line
-	text   logrecord.Text
+	uid    string
+	text   *logrecord.Text
 	attrs  []logrecord.Attribute
 	origin *logrecord.Origin
 	more   []byte // first and what was joined to it, once something was
@@ -123,6 +127,10 @@ type held struct {
 func New(set *Settings, from Source, batch *logrecord.Batch) *Stream {
 	s := &Stream{set: set, batch: batch, from: from, origin: from.Origin}
 	s.extra = append(s.extra, from.Origin.Attributes...)
+	if from.ID != "" {
+		s.prefix = from.ID + "-"
+		s.origin.UIDPrefix = s.prefix
+	}
 	if from.Offsets {
 		s.extra = append(s.extra, logrecord.Attribute{Key: attrOffset, IsInt: true})
 	}
@@ -200,32 +208,38 @@ func (s *Stream) addStructured(l *Line, format Format) {
 
 // addText holds back a line of plain text, or joins it to what is held.
 func (s *Stream) addText(l *Line) {
-	text := string(l.Data)
-	var t logrecord.Text
+	text, uid := s.own(l)
+	t := &s.texts[0]
+	if t == s.held.text {
+		t = &s.texts[1]
+	}
 	if l.Origin != nil && bytes.IndexByte(l.Data, '\n') >= 0 {
 		s.Flush()
 		s.joiner.Reset()
-		s.parse(text, l.Read, &t)
-		setException(&t, text)
-		s.emit(text, &t, l.Offset, l.Time, nil, l.Origin)
+		s.parse(text, l.Read, t)
+		setException(t, text)
+		s.emit(text, uid, t, l)
 		return
 	}
-	kind := s.parse(text, l.Read, &t)
+	kind := s.parse(text, l.Read, t)
 	if s.continues(l, kind) {
 		return
 	}
 	s.last = Text
 	if s.set.Join.Disabled || !s.joiner.Open() {
-		s.emit(text, &t, l.Offset, l.Time, l.Attributes, l.Origin)
+		s.emit(text, uid, t, l)
 		return
 	}
-	s.held = held{
-		open: true, first: text, text: t, attrs: slices.Clone(l.Attributes), lines: 1, offset: l.Offset, time: l.Time, since: l.Read, more: s.held.more[:0],
+	h := &s.held
+	h.open, h.first, h.uid, h.text = true, text, uid, t
+	h.lines, h.offset, h.time, h.since = 1, l.Offset, l.Time, l.Read
+	if len(l.Attributes) > 0 {
+		h.attrs = slices.Clone(l.Attributes)
 	}
 	if l.Origin != nil {
 		own := *l.Origin
 		own.Attributes = slices.Clone(own.Attributes)
-		s.held.origin = &own
+		h.origin = &own
 	}
 }
 
@@ -289,12 +303,12 @@ func (s *Stream) Flush() {
 	if len(h.more) > 0 {
 		// All of it is parsed anew: the message goes on to its end.
 		text = string(bytes.TrimRight(h.more, "\n\r \t"))
-		s.parse(text, h.since, &h.text)
+		s.parse(text, h.since, h.text)
 	}
 	if s.joiner.InTrace() || len(h.more) > 0 {
-		setException(&h.text, text)
+		setException(h.text, text)
 	}
-	s.emit(text, &h.text, h.offset, h.time, h.attrs, h.origin)
+	s.emit(text, h.uid, h.text, &Line{Offset: h.offset, Time: h.time, Attributes: h.attrs, Origin: h.origin})
 	more := h.more[:0]
 	if cap(more) > maxKept {
 		more = nil
@@ -305,13 +319,13 @@ func (s *Stream) Flush() {
 // maxKept is the memory that a stream keeps for joining, in bytes.
 const maxKept = 16 << 10
 
-func (s *Stream) emit(text string, t *logrecord.Text, offset int64, written time.Time, attrs []logrecord.Attribute, own *logrecord.Origin) {
-	if own != nil {
-		s.batch.AddText(text, t, own)
+func (s *Stream) emit(text, uid string, t *logrecord.Text, l *Line) {
+	if l.Origin != nil {
+		s.batch.AddText(text, t, l.Origin)
 		return
 	}
-	s.setOrigin(offset, written, attrs)
-	s.setUID(offset, -1)
+	s.setOrigin(l.Offset, l.Time, l.Attributes)
+	s.origin.UID = uid
 	s.batch.AddText(text, t, &s.origin)
 }
 
@@ -344,14 +358,25 @@ func (s *Stream) setOrigin(offset int64, written time.Time, attrs []logrecord.At
 // setUID makes the uid of the record that begins at offset; two pieces may begin at
 // one.
 func (s *Stream) setUID(offset int64, piece int) {
-	if s.from.ID == "" {
-		return
+	o := &s.origin
+	o.UIDNumber = offset
+	o.UID = ""
+	if s.prefix != "" && piece >= 0 {
+		o.UID = s.prefix + strconv.FormatInt(offset, 10) + "." + strconv.Itoa(piece)
 	}
-	s.uid = append(append(s.uid[:0], s.from.ID...), '-')
-	s.uid = strconv.AppendInt(s.uid, offset, 10)
-	if piece >= 0 {
-		s.uid = append(s.uid, '.')
-		s.uid = strconv.AppendInt(s.uid, int64(piece), 10)
+}
+
+// own gives a line as a string that stays, and its uid, "" where there is no ID.
+// Both have one allocation.
+func (s *Stream) own(l *Line) (text, uid string) {
+	if s.prefix == "" || l.Origin != nil {
+		return string(l.Data), ""
 	}
-	s.origin.UID = string(s.uid)
+	s.uid = strconv.AppendInt(append(s.uid[:0], s.prefix...), l.Offset, 10)
+	var both strings.Builder
+	both.Grow(len(l.Data) + len(s.uid))
+	both.Write(l.Data)
+	both.Write(s.uid)
+	all := both.String()
+	return all[:len(l.Data)], all[len(l.Data):]
 }

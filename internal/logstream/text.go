@@ -20,8 +20,9 @@ const (
 // line is to a joiner. Where none fits, the text is the body.
 func (s *Stream) parse(text string, read time.Time, t *logrecord.Text) stacktrace.Kind {
 	p := &s.parsed
+	fields := t.Fields[:0]
 	if !s.detector.Parse(text, read, p) {
-		*t = logrecord.Text{Body: text}
+		*t = logrecord.Text{Body: text, Fields: fields}
 		return stacktrace.Text
 	}
 	*t = logrecord.Text{
@@ -30,25 +31,16 @@ func (s *Stream) parse(text string, read time.Time, t *logrecord.Text) stacktrac
 		Body: p.Message, EventName: p.EventName,
 		Function: p.Function, File: p.File, LineNumber: p.LineNumber, PID: p.PID,
 	}
-	n := len(p.Fields)
 	if p.Logger != "" {
-		n++
+		fields = append(fields, logrecord.Field{Key: attrLogger, Text: p.Logger})
 	}
 	if p.Thread != "" {
-		n++
-	}
-	if n > 0 {
-		t.Fields = make([]logrecord.Field, 0, n)
-	}
-	if p.Logger != "" {
-		t.Fields = append(t.Fields, logrecord.Field{Key: attrLogger, Text: p.Logger})
-	}
-	if p.Thread != "" {
-		t.Fields = append(t.Fields, logrecord.Field{Key: attrThread, Text: p.Thread})
+		fields = append(fields, logrecord.Field{Key: attrThread, Text: p.Thread})
 	}
 	for _, f := range p.Fields {
-		t.Fields = append(t.Fields, logrecord.Field{Key: f.Key, Text: f.Value})
+		fields = append(fields, logrecord.Field{Key: f.Key, Text: f.Value})
 	}
+	t.Fields = fields
 	switch {
 	case p.Head:
 		return stacktrace.HeadRecord
@@ -75,7 +67,7 @@ func setException(t *logrecord.Text, text string) {
 
 // addAccess makes a record of an access log's line, whose whole is the body.
 func (s *Stream) addAccess(l *Line) bool {
-	text := string(l.Data)
+	text, uid := s.own(l)
 	if !accesslog.Parse(text, s.set.Timezone, &s.access) {
 		return false
 	}
@@ -95,7 +87,7 @@ func (s *Stream) addAccess(l *Line) bool {
 	}
 	t := logrecord.Text{Body: text, Category: "access", Fields: s.fields}
 	t.Time, t.HasTime = s.access.Time, s.access.HasTime
-	s.emit(text, &t, l.Offset, l.Time, l.Attributes, l.Origin)
+	s.emit(text, uid, &t, l)
 	clear(s.fields)
 	return true
 }

@@ -100,10 +100,8 @@ func (c *fileCapture) shutdown(ctx context.Context) error {
 
 // fileHandler makes records of the lines of a worker's files.
 type fileHandler struct {
-	capture *fileCapture
-	sink    *sink
-	now     time.Time
-
+	capture      *fileCapture
+	sink         *sink
 	lines, bytes int64
 }
 
@@ -189,12 +187,12 @@ func (s *fileStream) Line(l filetail.Line) {
 	if l.Index == 0 {
 		h.lines++
 	}
-	now := h.sink.clock()
+	h.sink.observe(l.Read)
 	var piece logrecord.Piece
 	if l.Cut {
 		piece = logrecord.Piece{ID: s.feed.pieceID(l.Start), Index: l.Index, Last: l.Last}
 	}
-	s.feed.add(l.Data, l.Offset, piece, "", now)
+	s.feed.add(l.Data, l.Offset, piece, "", l.Read)
 }
 
 // Held is the first line that is held back.

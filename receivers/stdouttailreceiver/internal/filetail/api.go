@@ -24,6 +24,8 @@ type Line struct {
 	// Unended says that the line had no end yet when Config.FlushAfter was over, or
 	// will never have one. If more comes after all, that is a piece with Index 1.
 	Unended bool
+	// Read is about when it was read.
+	Read time.Time
 }
 
 // FileInfo says which file a stream is of.

@@ -108,6 +108,7 @@ func (w *worker) flushPipe(f *file) {
 	}
 	end := f.pos + int64(len(data))
 	w.stream(f).Line(Line{
+		Read: time.Now(),
 		Data: trimCR(data), Offset: f.pos, End: end, Start: f.lineStart,
 		Cut: f.index > 0, Index: f.index, Unended: true,
 	})

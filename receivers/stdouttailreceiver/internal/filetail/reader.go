@@ -234,6 +234,7 @@ func (w *worker) split(deliver context.Context, f *file, base int64, buf []byte,
 		return i, nil
 	}
 	s := w.stream(f)
+	w.now = time.Now()
 	maxLine := w.t.cfg.MaxLine
 	var lines int64
 	defer func() { w.t.stats.lines.Add(lines) }()
@@ -263,6 +264,7 @@ func (w *worker) split(deliver context.Context, f *file, base int64, buf []byte,
 				return i, err
 			}
 			s = w.stream(f)
+			w.now = time.Now()
 		}
 	}
 	w.moved(f, base, buf, i)
@@ -294,6 +296,7 @@ func (w *worker) emit(f *file, s Stream, at int64, data []byte, nl int, lines *i
 		}
 	}
 	l.End = at + int64(taken)
+	l.Read = w.now
 	s.Line(l)
 	*lines++
 	return taken
@@ -415,6 +418,7 @@ func (w *worker) flush(f *file) {
 		s := w.stream(f)
 		content := trimCR(data)
 		if len(content) > w.t.cfg.MaxLine {
+			w.now = time.Now()
 			i := back + w.emit(f, s, f.pos, data, -1, &lines)
 			w.moved(f, base, buf, i)
 			w.t.stats.lines.Add(lines)
@@ -424,6 +428,7 @@ func (w *worker) flush(f *file) {
 			f.lineStart = f.pos
 		}
 		s.Line(Line{
+			Read: time.Now(),
 			Data: content, Offset: f.pos, End: base + int64(n), Start: f.lineStart,
 			Cut: f.index > 0, Index: f.index, Unended: true,
 		})

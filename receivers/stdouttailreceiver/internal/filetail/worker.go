@@ -24,6 +24,7 @@ type worker struct {
 
 	pipes     chan chunk
 	stopped   chan struct{} // closed when run returns
+	now       time.Time     // of the last read
 	buf       []byte
 	headBuf   []byte
 	open      map[*file]struct{}
