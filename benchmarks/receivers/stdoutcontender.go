@@ -23,6 +23,11 @@ var stdoutContenders = []contender{
 		config: readFiles(nil), want: wantFromFile(wantPlain), vary: varyNothing,
 	},
 	{
+		// With as much of a line's place as stdout_tail's records have.
+		name: "file_log_plain_place", title: "the same, with path and offset", workload: plainText, factory: filelogreceiver.NewFactory, framing: fromFile, weight: 4,
+		config: readFiles(withPlace), want: wantPlace(plainText, wantPlain), vary: varyPlace(plainText, varyNothing),
+	},
+	{
 		name: "stdout_tail_json", title: "stdout_tail", workload: jsonLines, factory: stdouttailreceiver.NewFactory, framing: fromFile, weight: 2,
 		config: tailFiles, want: wantTailed(jsonLines, wantJSON), vary: varyTailed(jsonLines, varyJSON),
 	},
@@ -68,6 +73,8 @@ func tailFiles(glob string) map[string]any {
 
 // withPath is what the container operator asks for.
 var withPath = map[string]any{"include_file_path": true}
+
+var withPlace = map[string]any{"include_file_path": true, "include_file_record_offset": true}
 
 func readFiles(more map[string]any, operators ...any) func(glob string) map[string]any {
 	return func(glob string) map[string]any {
@@ -126,13 +133,27 @@ func varyJSON(e event) uint64 {
 		sumOf("bytes", pcommon.ValueTypeInt, uint64(e.bytes))
 }
 
-// wantTailed adds what stdout_tail says of a line's place.
-func wantTailed(w *workload, want func(i int) record) func(i int) record {
+// wantPlace adds a line's place in its file.
+func wantPlace(w *workload, want func(i int) record) func(i int) record {
 	return func(i int) record {
 		r := want(i)
 		r.attributes["log.file.name"] = path.Base(w.file)
 		r.attributes["log.file.path"] = anyPath
 		r.attributes["log.file.record_offset"] = w.offset(i)
+		return r
+	}
+}
+
+func varyPlace(w *workload, vary func(e event) uint64) func(e event) uint64 {
+	return func(e event) uint64 {
+		return vary(e) + sumOf("log.file.record_offset", pcommon.ValueTypeInt, uint64(w.offset(int(e.n-firstNumber))))
+	}
+}
+
+// wantTailed adds a line's place and the identity that stdout_tail makes of it.
+func wantTailed(w *workload, want func(i int) record) func(i int) record {
+	return func(i int) record {
+		r := wantPlace(w, want)(i)
 		r.attributes["log.record.uid"] = anyFile + "-" + decimal(w.offset(i))
 		return r
 	}
@@ -143,8 +164,7 @@ func varyTailed(w *workload, vary func(e event) uint64) func(e event) uint64 {
 		offset := w.offset(int(e.n - firstNumber))
 		var digits [20]byte
 		uid := len(anyFile) + len("-") + len(strconv.AppendInt(digits[:0], offset, 10))
-		return vary(e) + sumOf("log.file.record_offset", pcommon.ValueTypeInt, uint64(offset)) +
-			sumOf("log.record.uid", pcommon.ValueTypeStr, uint64(uid))
+		return varyPlace(w, vary)(e) + sumOf("log.record.uid", pcommon.ValueTypeStr, uint64(uid))
 	}
 }
 
