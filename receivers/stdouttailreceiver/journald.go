@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -69,7 +70,7 @@ func (c *journalCapture) start(ctx context.Context, host component.Host) error {
 	}
 	reading, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
-	w := &journalWriter{capture: c, entries: make(chan *journal.Entry, 64), sink: c.in.newSink(), mapper: journal.NewMapper(), streams: map[string]*journalStream{}}
+	w := &journalWriter{capture: c, entries: make(chan *journal.Entry, 64), sink: c.in.newSink(), mapper: journal.NewMapper(), streams: map[string]*journalStream{}, resources: map[uintptr]mergedResource{}}
 	go func() {
 		defer close(c.done)
 		taking := make(chan struct{})
@@ -105,11 +106,16 @@ type journalWriter struct {
 	mapper  *journal.Mapper
 	origin  logrecord.Origin
 	streams map[string]*journalStream
+	// resources are by the address of what was told.
+	resources map[uintptr]mergedResource
 	// read counts entries; waiting are those of which something is not accepted yet,
 	// in order.
 	read    int64
 	waiting []waitingEntry
 }
+
+// mergedResource keeps told, so that no other map gets its address.
+type mergedResource struct{ told, both map[string]string }
 
 type waitingEntry struct {
 	number int64
@@ -169,14 +175,7 @@ func (w *journalWriter) add(e *journal.Entry) {
 	w.read++
 	w.waiting = append(w.waiting, waitingEntry{w.read, e.Cursor})
 	w.mapper.Fill(e, &w.origin)
-	if more := in.cfg.Resource; len(more) > 0 {
-		w.origin.Resource = maps.Clone(w.origin.Resource)
-		for name, value := range more {
-			if _, ok := w.origin.Resource[name]; !ok {
-				w.origin.Resource[name] = value
-			}
-		}
-	}
+	w.origin.Resource = w.resource(w.origin.Resource)
 	line := logstream.Line{
 		Data: e.Message, Offset: w.read, Read: now, Piece: w.origin.Piece, Problem: w.origin.Problem, Origin: &w.origin,
 	}
@@ -186,6 +185,26 @@ func (w *journalWriter) add(e *journal.Entry) {
 	if w.sink.full() {
 		w.deliver()
 	}
+}
+
+// resource lays what the configuration says under what the entry does. The mapper
+// gives one map for equal resources, and so does this: records are grouped by it.
+func (w *journalWriter) resource(told map[string]string) map[string]string {
+	configured := w.capture.in.cfg.Resource
+	if len(configured) == 0 {
+		return told
+	}
+	key := reflect.ValueOf(told).Pointer()
+	if m, ok := w.resources[key]; ok {
+		return m.both
+	}
+	both := maps.Clone(configured)
+	maps.Copy(both, told)
+	if len(w.resources) >= maxJournalStreams {
+		clear(w.resources)
+	}
+	w.resources[key] = mergedResource{told, both}
+	return both
 }
 
 // stream is that of an entry's program.
