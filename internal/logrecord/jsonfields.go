@@ -123,6 +123,7 @@ const (
 	styleSerilog                    // compact
 	styleLoguru
 	styleGoogle
+	styleCaddy  // its access log
 	styleSource // a source file was found
 
 	styleNot // of a need: not in this style
@@ -143,6 +144,7 @@ var jsonMarks = map[string]style{
 	"dd.service": styleDatadog, "dd.env": styleDatadog,
 	"@t":                           styleSerilog,
 	"record":                       styleLoguru,
+	"resp_headers":                 styleCaddy,
 	"logging.googleapis.com/trace": styleGoogle, "logging.googleapis.com/labels": styleGoogle,
 	"logging.googleapis.com/sourceLocation": styleGoogle, "logging.googleapis.com/insertId": styleGoogle,
 	"logging.googleapis.com/spanId": styleGoogle, "serviceContext": styleGoogle, "httpRequest": styleGoogle,

@@ -41,6 +41,9 @@ func (b *Batch) setJSON(r plog.LogRecord, o *Origin, line string) {
 	if b.rec.hasBody {
 		b.out.setString(r.Body(), b.rec.body)
 	}
+	if b.json.style&styleCaddy != 0 {
+		b.putAccess()
+	}
 	for i := 0; i < len(b.pairs); i += 1 + b.pairs[i].Size() {
 		if b.left(i) {
 			b.putJSON(b.own(keep(&b.pairs[i], b.pairs[i].Key)), i)

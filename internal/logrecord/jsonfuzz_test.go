@@ -178,6 +178,8 @@ var jsonOddities = []string{
 	`{"thrown":{"name":"N","cause":{"name":"M"},"extendedStackTrace":[1,{}],"suppressed":[[]]}}`, `{"stack":[{"func":"f","line":"1","source":"s.go"},2]}`,
 	`{"spans":[{"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"},{"span_id":"00f067aa0ba902b7","request_id":{"a":1}}]}`, `{"spans":[{},5]}`,
 	`{"service":{"name":"s","version":"v"},"host":{"name":"h"},"@version":1,"version":"2","region":"","a":{"b":{"c":1}},"b":{"c":"x"},"e":{"f":[]},"h":{"i":{"c":1}}}`,
+	`{"resp_headers":{},"status":200,"size":{"a":1},"duration":null,"request":{"method":"GET","uri":"/a?b=c?d","proto":"HTTP/","remote_ip":"::1","headers":{"User-Agent":["a"]}},"url.path":"x"}`,
+	`{"resp_headers":{},"status":404,"request":{"method":"","uri":"?","proto":"HTTP/1.1","client_ip":"1","headers":{"User-Agent":["a","b"]}},"log.category":"mine"}`,
 	`{"@t":"2026-11-21T08:15:30Z","@mt":"a {b}","@r":["1"]}`, `{"levelname":"x","level":20,"name":"n","funcName":5}`, `{"a\u0000":"\ud800","b\n":{"c\t":"\u00e9"}}`,
 }
 
@@ -226,6 +228,14 @@ func textsOf(got one) foundTexts {
 	walk(r.Body())
 	x.values[r.SeverityText()] = true
 	x.values[r.EventName()] = true
+	if version, ok := r.Attributes().Get("network.protocol.version"); ok {
+		x.values["HTTP/"+version.AsString()] = true
+	}
+	if query, ok := r.Attributes().Get("url.query"); ok {
+		if path, ok := r.Attributes().Get("url.path"); ok {
+			x.values[path.AsString()+"?"+query.AsString()] = true
+		}
+	}
 	if path, ok := r.Attributes().Get(attrFilePath); ok {
 		at := path.AsString()
 		if line, ok := r.Attributes().Get(attrLineNumber); ok {
