@@ -209,14 +209,11 @@ func (r *runner) main() error {
 	close(over)
 	relays.Wait()
 	for _, stream := range []*child.Stream{c.Stdout, c.Stderr} {
-		if stream == nil {
-			continue
-		}
-		if stream.Cut() {
+		if stream != nil && stream.Cut() {
 			r.say("the program has ended; what it has left running still holds its output, which is not shown any more")
 		}
-		_ = stream.Close()
 	}
+	c.Close()
 	if r.shipment != nil {
 		r.shipment.finish(hurry)
 	}

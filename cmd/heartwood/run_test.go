@@ -189,7 +189,9 @@ func startRun(t *testing.T, args ...string) *runProcess {
 
 func (r *runProcess) await(word string) {
 	r.t.Helper()
-	require.Eventually(r.t, func() bool { return strings.Contains(r.out.String(), word) }, patience, 5*time.Millisecond, "%q in what it says", word)
+	if !assert.Eventually(r.t, func() bool { return strings.Contains(r.out.String(), word) }, patience, 5*time.Millisecond) {
+		r.t.Fatalf("%q is not in what it says: %q", word, r.out.String())
+	}
 }
 
 func (r *runProcess) end() int {

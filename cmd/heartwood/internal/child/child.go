@@ -77,8 +77,8 @@ func startError(err error) error {
 	return &StartError{Status: status, Err: err}
 }
 
-// Start starts a program. A program that cannot be run is a *StartError. Wait must be
-// called.
+// Start starts a program. A program that cannot be run is a *StartError. Wait and
+// Close must be called.
 func Start(spec Spec) (*Child, error) {
 	path, err := exec.LookPath(spec.Argv[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
@@ -182,11 +182,12 @@ func (c *Child) Wait() int {
 			s.end()
 		}
 	}
-	if c.console != nil {
-		c.console.close()
-	}
 	return status(c.cmd.ProcessState)
 }
+
+// Close gives our own terminal back as it was, and closes the streams: who still
+// writes to them gets SIGPIPE. It is called when all that is to be shown was.
+func (c *Child) Close() { c.abandon() }
 
 // Signal sends a signal to the program, if it has not ended.
 func (c *Child) Signal(s os.Signal) { _ = c.cmd.Process.Signal(s) }

@@ -53,11 +53,7 @@ func play(t *testing.T, spec Spec, script string, during func(*Child)) (c *Child
 	}
 	status = c.Wait()
 	readers.Wait()
-	for _, s := range []*Stream{c.Stdout, c.Stderr} {
-		if s != nil {
-			require.NoError(t, s.Close())
-		}
-	}
+	c.Close()
 	return c, stdout, stderr, status
 }
 
@@ -137,8 +133,7 @@ func TestSlowReaderGetsEverything(t *testing.T) {
 	c.Stdout.mu.Unlock()
 	assert.Len(t, readAll(c.Stdout), 60_000)
 	assert.Empty(t, readAll(c.Stderr))
-	require.NoError(t, c.Stdout.Close())
-	require.NoError(t, c.Stderr.Close())
+	c.Close()
 }
 
 func TestReadPauses(t *testing.T) {
@@ -150,6 +145,5 @@ func TestReadPauses(t *testing.T) {
 	c.Signal(syscall.SIGKILL)
 	assert.Equal(t, 137, c.Wait())
 	assert.Empty(t, readAll(c.Stdout))
-	require.NoError(t, c.Stdout.Close())
-	require.NoError(t, c.Stderr.Close())
+	c.Close()
 }
