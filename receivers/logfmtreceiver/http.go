@@ -14,12 +14,12 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/heartwood-otel/heartwood/internal/lineframe"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
+	"github.com/heartwood-otel/heartwood/internal/refusal"
 	"github.com/heartwood-otel/heartwood/internal/syslogheader"
 )
 
@@ -267,7 +267,7 @@ func (q *request) take(ctx context.Context) (status int, out answer) {
 		in.tel.ReceiverLogfmtRecordsAccepted.Add(ctx, int64(records), in.attrs)
 		out.Accepted = records
 		return http.StatusOK, out
-	case consumererror.IsPermanent(err):
+	case refusal.Permanent(err):
 		in.drop(refusedForGood, records, err)
 		out.Rejected += records
 		out.Reasons = append(out.Reasons, "the collector refused the records for good; its log says why")

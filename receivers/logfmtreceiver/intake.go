@@ -2,19 +2,18 @@ package logfmtreceiver
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/heartwood-otel/heartwood/internal/refusal"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
 )
 
@@ -123,20 +122,20 @@ func (in *intake) insist(ctx context.Context, a *assembly, logs plog.Logs, count
 		case err == nil:
 			in.tel.ReceiverLogfmtRecordsAccepted.Add(ctx, int64(count), in.attrs)
 			return nil
-		case consumererror.IsPermanent(err):
+		case refusal.Permanent(err):
 			in.drop(refusedForGood, count, err)
 			return err
 		case in.work.Err() != nil:
 			in.drop(shutDown, count, err)
 			return err
 		}
-		var partial consumererror.Logs
+		rest, partial := refusal.Rest(err)
 		switch {
 		case in.mutates:
 			logs = a.rebuild()
-		case errors.As(err, &partial) && partial.Data().LogRecordCount() <= count:
+		case partial && rest.LogRecordCount() <= count:
 			// Nobody changes the data on its way, so this is the part that is left.
-			logs = partial.Data()
+			logs = rest
 			in.tel.ReceiverLogfmtRecordsAccepted.Add(ctx, int64(count-logs.LogRecordCount()), in.attrs)
 			count = logs.LogRecordCount()
 		}

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.opentelemetry.io/otel/attribute"
@@ -16,6 +15,8 @@ import (
 	"github.com/heartwood-otel/heartwood/internal/logrecord"
 	"github.com/heartwood-otel/heartwood/internal/logstream"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
+	"github.com/heartwood-otel/heartwood/internal/refusal"
+	"github.com/heartwood-otel/heartwood/internal/throttle"
 )
 
 // source is where a record was caught.
@@ -60,6 +61,7 @@ type intake struct {
 	// mutates says that a refused plog.Logs may have been changed, and must not be
 	// handed over a second time.
 	mutates bool
+	dropLog [reasons]throttle.Counter
 }
 
 func newIntake(r *stdoutTailReceiver, from source) (*intake, error) {
@@ -88,8 +90,10 @@ func newIntake(r *stdoutTailReceiver, from source) (*intake, error) {
 
 func (in *intake) drop(why reason, records int64, err error) {
 	in.tel.ReceiverStdoutTailRecordsDropped.Add(in.work, records, in.dropAttrs[why])
-	in.set.Logger.Error("Dropped log records",
-		zap.String("source", string(in.source)), zap.String("reason", reasonNames[why]), zap.Int64("records", records), zap.Error(err))
+	if n, ok := in.dropLog[why].Add(int(records)); ok {
+		in.set.Logger.Error("Dropped log records",
+			zap.String("source", string(in.source)), zap.String("reason", reasonNames[why]), zap.Int64("records", n), zap.Error(err))
+	}
 }
 
 // deliver hands over, again and again where the next consumer refuses. An error says
@@ -100,7 +104,7 @@ func (in *intake) deliver(logs plog.Logs) error {
 	ctx := in.obs.StartLogsOp(in.work)
 	err := in.insist(ctx, logs, count)
 	in.obs.EndLogsOp(ctx, "stdout_tail", count, err)
-	if consumererror.IsPermanent(err) {
+	if refusal.Permanent(err) {
 		return nil // dropped and counted: reading it again would not change that
 	}
 	return err
@@ -114,7 +118,7 @@ func (in *intake) insist(ctx context.Context, logs plog.Logs, count int) error {
 		case err == nil:
 			in.tel.ReceiverStdoutTailRecordsAccepted.Add(ctx, int64(count), in.attrs)
 			return nil
-		case consumererror.IsPermanent(err):
+		case refusal.Permanent(err):
 			in.drop(refusedForGood, int64(count), err)
 			return err
 		case in.work.Err() != nil:
@@ -123,9 +127,9 @@ func (in *intake) insist(ctx context.Context, logs plog.Logs, count int) error {
 			}
 			return errors.Join(err, in.work.Err())
 		}
-		if partial := (consumererror.Logs{}); !in.mutates && errors.As(err, &partial) && partial.Data().LogRecordCount() <= count {
+		if rest, ok := refusal.Rest(err); ok && !in.mutates && rest.LogRecordCount() <= count {
 			// Nobody changes the data on its way, so this is the part that is left.
-			logs = partial.Data()
+			logs = rest
 			in.tel.ReceiverStdoutTailRecordsAccepted.Add(ctx, int64(count-logs.LogRecordCount()), in.attrs)
 			count = logs.LogRecordCount()
 		}
