@@ -80,6 +80,8 @@ type Line struct {
 	// whole: neither is looked into or joined.
 	Piece   logrecord.Piece
 	Problem string
+	// Nth counts the pieces before this one that begin at the same offset.
+	Nth int
 	// Attributes are the line's own, beside its stream's.
 	Attributes []logrecord.Attribute
 	// Origin, if set, is the line's own, and takes the place of the stream's, Time and
@@ -338,7 +340,7 @@ func (s *Stream) originOf(l *Line) *logrecord.Origin {
 	if l.Piece.ID == "" {
 		s.setUID(l.Offset, -1)
 	} else {
-		s.setUID(l.Offset, l.Piece.Index)
+		s.setUID(l.Offset, l.Nth)
 	}
 	return &s.origin
 }

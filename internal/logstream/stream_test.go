@@ -216,7 +216,7 @@ func TestPiecesAndProblems(t *testing.T) {
 	b := newBed(t, Settings{Join: usual}, logrecord.Settings{}, Source{ID: "f", Offsets: true})
 	b.add("held\n")
 	b.Add(&Line{Data: []byte(`{"msg":`), Offset: 5, Piece: logrecord.Piece{ID: "f-5"}, Read: b.now})
-	b.Add(&Line{Data: []byte(`"x"}`), Offset: 5, Piece: logrecord.Piece{ID: "f-5", Index: 1, Last: true}, Read: b.now})
+	b.Add(&Line{Data: []byte(`"x"}`), Offset: 5, Nth: 1, Piece: logrecord.Piece{ID: "f-5", Index: 1, Last: true}, Read: b.now})
 	b.Add(&Line{Data: []byte(`{"msg":`), Offset: 17, Problem: "cut", Read: b.now})
 	records := b.take()
 	require.Len(t, records, 4)

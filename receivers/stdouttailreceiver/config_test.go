@@ -40,6 +40,7 @@ func TestConfigErrorsNameFieldValueAndRemedy(t *testing.T) {
 		`{stdin: {max_buffer_size: 1KiB}}`:                     `max_buffer_size is 1KiB, but must be at least 256KiB`,
 		`{stdin: , format: xml}`:                               `format is "xml", but must be one of ["auto" "json" "logfmt" "text" "access"]`,
 		`{stdin: , pattern: "("}`:                              `pattern: `,
+		`{stdin: , format: json, pattern: "(?P<message>.*)"}`:  `pattern is for text, and format is "json": leave one of them out`,
 		`{stdin: , timezone: Mars/Base}`:                       `timezone is "Mars/Base", which is no known zone`,
 		`{stdin: , types: guess}`:                              `types is "guess", but must be infer`,
 		`{stdin: , max_line_size: 3B}`:                         `max_line_size is 3B, but must be between 256B and 256MiB`,

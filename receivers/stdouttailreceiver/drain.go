@@ -80,6 +80,7 @@ func (d *drain) line(data []byte, piece logrecord.Piece) {
 		d.deliver()
 		d.now = time.Now()
 		d.sink.observe(d.now)
+		d.feed.expire(d.now) // idle may not come for long
 	}
 }
 
@@ -124,6 +125,8 @@ func (d *drain) tellLoss(c chunk) {
 	if d.lines.open() {
 		d.lines.end(d.line)
 	}
+	d.feed.end(d.now) // nothing is joined over what is missing
+	d.in.tel.ReceiverStdoutTailRecordsReceived.Add(d.in.work, c.lostLines, d.in.attrs)
 	d.in.drop(bufferFull, c.lostLines, errBufferFull)
 	text := fmt.Sprintf("%d lines (%d bytes) dropped here: the next consumer took nothing and the buffer was full", c.lostLines, c.lostBytes)
 	d.sink.batch.AddText(text, &logrecord.Text{

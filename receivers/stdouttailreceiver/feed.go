@@ -26,14 +26,21 @@ type feed struct {
 	sink   *sink
 	from   logstream.Source
 	format containerlog.Format
-	// undecided is set until the first line has told the format.
-	undecided bool
+	// auto says that the format is to be found out; undecided is for how many lines
+	// more.
+	auto      bool
+	undecided int
 
 	streams [3]*logstream.Stream // by containerlog.Stream
 	joiner  *containerlog.Joiner
 	scratch []byte
 	joined  []containerlog.Joined
 	line    logstream.Line
+	pieces  [3]pieces // by containerlog.Stream
+	// partial is when the last piece came of a line that the runtime has not ended.
+	partial time.Time
+	// flushAfter is how long its rest is waited for.
+	flushAfter time.Duration
 
 	// Of Docker's attrs, which are the same on all lines of a file.
 	attrs    []byte
@@ -41,10 +48,10 @@ type feed struct {
 }
 
 func (s *sink) newFeed(framing string, from logstream.Source) *feed {
-	f := &feed{sink: s, from: from, resource: from.Origin.Resource}
+	f := &feed{sink: s, from: from, resource: from.Origin.Resource, flushAfter: pipeFlushAfter}
 	switch framing {
 	case "auto":
-		f.undecided = true
+		f.auto, f.undecided = true, detectLines
 	case "cri":
 		f.format = containerlog.CRI
 	case "docker":
@@ -53,17 +60,32 @@ func (s *sink) newFeed(framing string, from logstream.Source) *feed {
 	return f
 }
 
+// detectLines are looked at to tell the framing: the first may be the rest of one.
+const detectLines = 16
+
+// pipeFlushAfter is a pipe's files::flush_after.
+const pipeFlushAfter = 5 * time.Second
+
+// pieces are those of a stream's line that is too long.
+type pieces struct {
+	id     string
+	offset int64 // where the last one began
+	begun  int   // how many began there
+}
+
 // add takes the next line. data is valid during the call.
 func (f *feed) add(data []byte, offset int64, piece logrecord.Piece, problem string, now time.Time) {
-	if f.undecided && len(data) > 0 {
-		f.format = containerlog.Detect(data)
-		f.undecided = false
+	if f.undecided > 0 && len(data) > 0 {
+		f.undecided--
+		if f.format = containerlog.Detect(data); f.format != containerlog.None {
+			f.undecided = 0
+		}
 	}
 	if f.format != containerlog.None && piece.ID == "" && problem == "" {
 		e, ok := f.entry(data)
 		if !ok {
 			// Docker and kubelet write nothing else, but a file may change hands.
-			if found := containerlog.Detect(data); found != containerlog.None {
+			if found := containerlog.Detect(data); f.auto && found != containerlog.None {
 				f.format = found
 				e, ok = f.entry(data)
 			}
@@ -73,8 +95,15 @@ func (f *feed) add(data []byte, offset int64, piece logrecord.Piece, problem str
 			return
 		}
 	}
+	if f.joiner != nil && piece.ID != "" {
+		// The reader has cut a line of the runtime's: nothing is joined over that.
+		f.joined = f.joiner.End(f.joined[:0])
+		f.addJoined(now)
+	}
 	f.line = logstream.Line{Data: data, Offset: offset, Read: now, Piece: piece, Problem: problem}
-	f.stream(containerlog.NoStream).Add(&f.line)
+	s := f.stream(containerlog.NoStream)
+	s.Add(&f.line)
+	f.sink.joined += s.TakeJoined()
 }
 
 func (f *feed) entry(data []byte) (e containerlog.Entry, ok bool) {
@@ -90,6 +119,9 @@ func (f *feed) addEntry(e *containerlog.Entry, offset int64, now time.Time) {
 		f.joiner = containerlog.NewJoiner(int(f.sink.in.cfg.MaxLineSize))
 	}
 	f.joined = f.joiner.Append(f.joined[:0], e, offset)
+	if e.Partial {
+		f.partial = now
+	}
 	f.addJoined(now)
 }
 
@@ -100,7 +132,16 @@ func (f *feed) addJoined(now time.Time) {
 			Data: trimCR(j.Content), Offset: j.Offset, Time: time.Unix(0, int64(j.Time)).UTC(), Read: now,
 		}
 		if j.Cut {
-			f.line.Piece = logrecord.Piece{ID: f.pieceID(j.Start), Index: j.Index, Last: j.Last}
+			p := &f.pieces[j.Stream]
+			if j.Index == 0 || f.from.ID != "" {
+				p.id = f.pieceID(j.Start)
+			}
+			if j.Offset != p.offset || j.Index == 0 {
+				p.offset, p.begun = j.Offset, 0
+			}
+			f.line.Piece = logrecord.Piece{ID: p.id, Index: j.Index, Last: j.Last}
+			f.line.Nth = p.begun
+			p.begun++
 		}
 		if j.Unended && !j.Cut {
 			f.line.Problem = "the log ends before the line does"
@@ -109,15 +150,30 @@ func (f *feed) addJoined(now time.Time) {
 			f.line.Attributes = append(f.line.Attributes, logrecord.Attribute{Key: attrCRITags, Value: string(j.Tags)})
 		}
 		for _, a := range j.Extra {
-			f.line.Attributes = append(f.line.Attributes, logrecord.Attribute{Key: a.Key, Value: a.Value})
+			f.addExtra(a)
 		}
 		if !bytes.Equal(j.Attrs, f.attrs) {
 			f.setAttrs(j.Attrs)
 		}
-		f.stream(j.Stream).Add(&f.line)
+		s := f.stream(j.Stream)
+		s.Add(&f.line)
+		f.sink.joined += s.TakeJoined()
 	}
 	clear(f.joined)
 }
+
+// addExtra adds a key that no runtime writes, under a name that is nobody else's.
+func (f *feed) addExtra(a containerlog.Attribute) {
+	key := extraPrefix + a.Key
+	for _, had := range f.line.Attributes {
+		if had.Key == key {
+			return // the first counts
+		}
+	}
+	f.line.Attributes = append(f.line.Attributes, logrecord.Attribute{Key: key, Value: a.Value})
+}
+
+const extraPrefix = "docker."
 
 // pieceID is common to the pieces of the line that begins at offset.
 func (f *feed) pieceID(offset int64) string {
@@ -136,6 +192,9 @@ func (f *feed) setAttrs(attrs []byte) {
 		resource = map[string]string{}
 	}
 	for _, a := range containerlog.AppendAttributes(nil, attrs) {
+		if a.Key == "" {
+			a.Key = extraPrefix // OpenTelemetry allows no empty name
+		}
 		if _, ok := resource[a.Key]; !ok {
 			resource[a.Key] = a.Value
 		}
@@ -174,6 +233,10 @@ func (f *feed) held() (offset int64, ok bool) {
 
 // expire gives out what has been held back for long enough.
 func (f *feed) expire(now time.Time) {
+	if f.joiner != nil && f.joiner.Size() > 0 && now.Sub(f.partial) >= f.flushAfter {
+		f.joined = f.joiner.Flush(f.joined[:0])
+		f.addJoined(now)
+	}
 	for _, s := range f.streams {
 		if s != nil {
 			s.Expire(now)
@@ -200,8 +263,7 @@ func (f *feed) end(now time.Time) {
 	f.flush()
 }
 
-// oldest is when the last line was read of the record that has been held back for
-// longest.
+// oldest is when the last line was read of what has been held back for longest.
 func (f *feed) oldest() (since time.Time, ok bool) {
 	for _, s := range f.streams {
 		if s == nil {
@@ -210,6 +272,9 @@ func (f *feed) oldest() (since time.Time, ok bool) {
 		if _, held := s.Held(); held && (!ok || s.Since().Before(since)) {
 			since, ok = s.Since(), true
 		}
+	}
+	if !ok && f.joiner != nil && f.joiner.Size() > 0 {
+		return f.partial, true
 	}
 	return since, ok
 }

@@ -43,8 +43,8 @@ func (c *fileCapture) start(ctx context.Context, host component.Host) error {
 	c.store = client
 	set := c.cfg.tailer()
 	set.MaxLine = int(c.in.cfg.MaxLineSize)
-	set.BatchWait = c.in.cfg.Batch.Linger
-	set.ShutdownWait = time.Hour // the deliveries' context ends first
+	set.BatchWait = max(c.in.cfg.Batch.Linger, 1) // 0 would be filetail's default
+	set.ShutdownWait = time.Hour                  // the deliveries' context ends first
 	store := filetail.Store(new(filetail.MemoryStore))
 	if client == nil {
 		set.Volatile = true
@@ -103,6 +103,8 @@ type fileHandler struct {
 	capture      *fileCapture
 	sink         *sink
 	lines, bytes int64
+	// err is why a batch was not accepted and will not be: nothing behind it is.
+	err error
 }
 
 // Open begins a file.
@@ -118,7 +120,9 @@ func (h *fileHandler) Open(info filetail.FileInfo) filetail.Stream {
 		from.Origin.Attributes = append(from.Origin.Attributes, logrecord.Attribute{Key: attrFileResolved, Value: info.Resolved})
 	}
 	from.Origin.Resource = h.capture.resource(info)
-	return &fileStream{handler: h, feed: h.sink.newFeed(h.capture.cfg.Framing, from), id: info.ID}
+	f := h.sink.newFeed(h.capture.cfg.Framing, from)
+	f.flushAfter = h.capture.cfg.FlushAfter
+	return &fileStream{handler: h, feed: f}
 }
 
 // resource is what the path of a file tells, before what the configuration says.
@@ -156,19 +160,23 @@ func (h *fileHandler) Full() bool { return h.sink.full() }
 
 // Pending says whether there is something to deliver, and since when.
 func (h *fileHandler) Pending() (since time.Time, ok bool) {
-	return h.sink.since, h.sink.batch.Len() > 0
+	return h.sink.since, h.sink.batch.Len() > 0 || h.err != nil
 }
 
 // Deliver hands the batch over. It tries until the receiver shuts down.
 //
 //nolint:contextcheck // deliveries have the receiver's context, which Shutdown ends
 func (h *fileHandler) Deliver(context.Context) error {
+	if h.err != nil {
+		return h.err
+	}
 	in := h.capture.in
 	in.tel.ReceiverStdoutTailLinesRead.Add(in.work, h.lines, in.attrs)
 	in.tel.ReceiverStdoutTailBytesRead.Add(in.work, h.bytes, in.attrs)
 	h.lines, h.bytes = 0, 0
 	if err := h.sink.deliver(); err != nil {
-		return fmt.Errorf("not accepted: %w", err)
+		h.err = fmt.Errorf("not accepted: %w", err)
+		return h.err
 	}
 	return nil
 }
@@ -177,7 +185,6 @@ func (h *fileHandler) Deliver(context.Context) error {
 type fileStream struct {
 	handler *fileHandler
 	feed    *feed
-	id      string
 }
 
 // Line takes a line.

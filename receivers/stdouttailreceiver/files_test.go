@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/receivers/stdouttailreceiver/internal/filetail"
 )
 
 // podLog makes a log file as kubelet lays it out, and gives its path.
@@ -153,4 +156,122 @@ func TestLongLineInAFile(t *testing.T) {
 	assert.Len(t, seen, 4)
 	assert.Equal(t, 1000, size)
 	assert.Equal(t, "short", records[4].Body().Str())
+}
+
+// TestDockersExtraKeysAreNotOurs: whoever can write a container's log file cannot
+// write the collector's attributes.
+func TestDockersExtraKeysAreNotOurs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x-json.log")
+	appendTo(t, path, `{"log":"hello\n","stream":"stdout","time":"2026-11-21T08:15:30.1Z","log.record.uid":"evil","log.iostream":"evil",`+
+		`"heartwood.dropped.lines":"9","x":"1","x":"2","":"empty","attrs":{"":"e","team":"a"}}`+"\n")
+	next := &keeper{}
+	start(t, newHost(), fmt.Sprintf(`{files: {include: [%s], start_at: beginning}}`, path), next)
+	r := next.wait(t, 1)[0]
+	seen := map[string]bool{}
+	for name := range r.Attributes().All() {
+		assert.False(t, seen[name], name)
+		seen[name] = true
+	}
+	assert.Equal(t, "stdout", r.attr("log.iostream"))
+	assert.Nil(t, r.attr("heartwood.dropped.lines"))
+	assert.Equal(t, "9", r.attr("docker.heartwood.dropped.lines"))
+	assert.Equal(t, "1", r.attr("docker.x"))
+	assert.Nil(t, r.of(""))
+	assert.Equal(t, "a", r.of("team"))
+}
+
+// TestQuietStreamDoesNotHoldTheCheckpoint: while a long backlog of stdout is read, a
+// line of stderr that nothing follows is delivered after join::timeout all the same.
+func TestQuietStreamDoesNotHoldTheCheckpoint(t *testing.T) {
+	root := t.TempDir()
+	path := podLog(t, root)
+	var b strings.Builder
+	b.WriteString("2026-11-21T08:15:30.1Z stderr F starting up\n")
+	for i := range 40_000 {
+		_, _ = fmt.Fprintf(&b, "2026-11-21T08:15:30.1Z stdout F {\"msg\":\"n\",\"n\":%d}\n", i)
+	}
+	appendTo(t, path, b.String())
+	next := &keeper{before: func(context.Context, int, plog.Logs) error {
+		time.Sleep(5 * time.Millisecond) // as a next consumer does that has work to do
+		return nil
+	}}
+	start(t, newHost(), fmt.Sprintf(`{join: {timeout: 10ms}, files: {include: [%s/var/log/pods/*/*/*.log], start_at: beginning}}`, root), next)
+	require.Eventually(t, func() bool { return slices.Contains(next.bodies(), "starting up") }, patience, time.Millisecond)
+	assert.Less(t, len(next.records()), 40_000, "long before the end of the file")
+}
+
+func TestPieceWithoutAnEndIsDelivered(t *testing.T) {
+	root := t.TempDir()
+	path := podLog(t, root)
+	appendTo(t, path, "2026-11-21T08:15:30.1Z stderr P dangling\n2026-11-21T08:15:30.1Z stdout F {\"msg\":\"n\"}\n")
+	next := &keeper{}
+	start(t, newHost(), fmt.Sprintf(`{files: {include: [%s/var/log/pods/*/*/*.log], start_at: beginning, flush_after: 50ms}}`, root), next)
+	next.wait(t, 2)
+	assert.ElementsMatch(t, []string{"dangling", "n"}, next.bodies())
+}
+
+func TestFramingIsFoundBehindATornLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	appendTo(t, path, "rest of a line\n2026-11-21T08:15:30.1Z stdout F hello\n2026-11-21T08:15:30.1Z stdout P a\n2026-11-21T08:15:30.1Z stdout F b\n")
+	next := &keeper{}
+	start(t, newHost(), fmt.Sprintf(`{files: {include: [%s], start_at: beginning}}`, path), next)
+	next.wait(t, 3)
+	assert.ElementsMatch(t, []string{"rest of a line", "hello", "ab"}, next.bodies())
+}
+
+// TestRefusedBatchStaysRefused: the worker may ask again, and must not hear that all
+// is well.
+func TestRefusedBatchStaysRefused(t *testing.T) {
+	next := &keeper{before: func(context.Context, int, plog.Logs) error { return errRefused }}
+	r, err := newReceiver(settings(), parseConfig(t, `{files: {include: [/x]}}`), next)
+	require.NoError(t, err)
+	in, err := newIntake(r, fromFiles)
+	require.NoError(t, err)
+	h := &fileHandler{capture: newFileCapture(in, r.cfg.Files.Get()), sink: in.newSink()}
+	h.Open(filetail.FileInfo{ID: "id", Path: "/x", Resolved: "/x"}).Line(filetail.Line{Data: []byte(`{"msg":"a"}`), End: 12})
+	r.stopWork()
+	require.Error(t, h.Deliver(t.Context()))
+	require.Error(t, h.Deliver(t.Context()))
+	_, pending := h.Pending()
+	assert.True(t, pending)
+}
+
+// TestUIDsOfPiecesAfterARestart are those from before, for the same bytes.
+func TestUIDsOfPiecesAfterARestart(t *testing.T) {
+	root := t.TempDir()
+	var b strings.Builder
+	for i := range 12 {
+		_, _ = fmt.Fprintf(&b, "2026-11-21T08:15:30.1Z stdout P %s\n", strings.Repeat(string(rune('a'+i)), 190))
+	}
+	b.WriteString("2026-11-21T08:15:30.1Z stdout F end\n")
+	appendTo(t, podLog(t, root), b.String())
+	config := fmt.Sprintf(`{storage: memory_storage, max_line_size: 256B, batch: {max_records: 1}, accept_timeout: 50ms, files: {include: [%s/var/log/pods/*/*/*.log], start_at: beginning}}`, root)
+	store := &memoryStorage{}
+	uids := map[string]any{}
+	refusing := &keeper{before: func(_ context.Context, call int, logs plog.Logs) error {
+		r := record{LogRecord: logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)}
+		uids[r.Body().Str()] = r.attr("log.record.uid")
+		if call > 4 {
+			return errRefused
+		}
+		return nil
+	}}
+	r := start(t, newHost().withStorage(store), config, refusing)
+	require.Eventually(t, func() bool { return refusing.called() > 5 }, patience, time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_ = r.Shutdown(ctx) // it says that it could not deliver
+	second := &keeper{}
+	start(t, newHost().withStorage(store), config, second)
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(second.bodies(), func(body string) bool { return strings.HasSuffix(body, "end") })
+	}, patience, time.Millisecond)
+	again := 0
+	for _, r := range second.records() {
+		if uid, ok := uids[r.Body().Str()]; ok {
+			again++
+			assert.Equal(t, uid, r.attr("log.record.uid"), "%.3s", r.Body().Str())
+		}
+	}
+	assert.Positive(t, again)
 }

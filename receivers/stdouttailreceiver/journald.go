@@ -1,11 +1,13 @@
 package stdouttailreceiver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"reflect"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -70,7 +72,7 @@ func (c *journalCapture) start(ctx context.Context, host component.Host) error {
 	}
 	reading, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
-	w := &journalWriter{capture: c, entries: make(chan *journal.Entry, 64), sink: c.in.newSink(), mapper: journal.NewMapper(), streams: map[string]*journalStream{}, resources: map[uintptr]mergedResource{}}
+	w := c.newWriter()
 	go func() {
 		defer close(c.done)
 		taking := make(chan struct{})
@@ -112,6 +114,8 @@ type journalWriter struct {
 	// in order.
 	read    int64
 	waiting []waitingEntry
+	// lost says that a batch was not accepted: the cursor must not pass it.
+	lost bool
 }
 
 // mergedResource keeps told, so that no other map gets its address.
@@ -126,6 +130,13 @@ type waitingEntry struct {
 type journalStream struct {
 	*logstream.Stream
 	used int64
+}
+
+func (c *journalCapture) newWriter() *journalWriter {
+	return &journalWriter{
+		capture: c, entries: make(chan *journal.Entry, 64), sink: c.in.newSink(), mapper: journal.NewMapper(),
+		streams: map[string]*journalStream{}, resources: map[uintptr]mergedResource{},
+	}
 }
 
 // Entry queues an entry, and waits while the queue is full.
@@ -155,6 +166,16 @@ func (w *journalWriter) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		select {
+		case e, ok := <-w.entries: // without the cost of the timer, while there are any
+			if !ok {
+				w.end()
+				return
+			}
+			w.add(e)
+			continue
+		default:
+		}
 		timer.Reset(w.wait())
 		select {
 		case e, ok := <-w.entries:
@@ -179,11 +200,49 @@ func (w *journalWriter) add(e *journal.Entry) {
 	line := logstream.Line{
 		Data: e.Message, Offset: w.read, Read: now, Piece: w.origin.Piece, Problem: w.origin.Problem, Origin: &w.origin,
 	}
-	w.stream(e).Add(&line)
+	s := w.stream(e)
+	switch {
+	case line.Piece.ID == "" && line.Problem == "" && len(bytes.TrimSpace(e.Message)) == 0:
+		s.Flush() // it has fields, if no message
+		w.sink.batch.AddText("", &logrecord.Text{}, &w.origin)
+	case len(e.Message) > int(in.cfg.MaxLineSize):
+		w.addPieces(s, &line)
+	default:
+		s.Add(&line)
+	}
 	in.tel.ReceiverStdoutTailLinesRead.Add(in.work, 1, in.attrs)
 	in.tel.ReceiverStdoutTailBytesRead.Add(in.work, int64(len(e.Message)), in.attrs)
-	if w.sink.full() {
+	if w.sink.full() || len(w.waiting) >= maxWaiting {
+		for _, s := range w.streams { // idle may not come for long
+			s.Expire(now)
+			if len(w.waiting) >= maxWaiting {
+				s.Flush() // so many entries must not hang on one record
+			}
+		}
 		w.deliver()
+	}
+}
+
+// maxWaiting bounds the entries that hang on a record that is held back.
+const maxWaiting = 4096
+
+// addPieces cuts a message that is too long.
+func (w *journalWriter) addPieces(s *journalStream, line *logstream.Line) {
+	uid, message := w.origin.UID, line.Data
+	if uid == "" {
+		uid = newUID(w.sink.uids)
+	}
+	piece := logrecord.Piece{ID: uid}
+	for ; len(message) > 0; piece.Index++ {
+		n := min(len(message), int(w.capture.in.cfg.MaxLineSize))
+		if n < len(message) {
+			n = wholeRunes(message[:n])
+		}
+		line.Data, message = message[:n], message[n:]
+		piece.Last = len(message) == 0
+		line.Piece, w.origin.Piece = piece, piece
+		w.origin.UID = uid + "." + strconv.Itoa(piece.Index)
+		s.Add(line)
 	}
 }
 
@@ -233,6 +292,7 @@ func (w *journalWriter) endOne() {
 		}
 	}
 	w.streams[oldest].Flush()
+	w.sink.joined += w.streams[oldest].TakeJoined()
 	delete(w.streams, oldest)
 }
 
@@ -275,7 +335,10 @@ func (w *journalWriter) deliver() {
 		w.sink.joined += s.TakeJoined()
 	}
 	if err := w.sink.deliver(); err != nil {
-		w.waiting = nil // the receiver shuts down, and the cursor stays
+		w.waiting, w.lost = nil, true // the receiver shuts down, and the cursor stays
+		return
+	}
+	if w.lost {
 		return
 	}
 	held := w.read + 1

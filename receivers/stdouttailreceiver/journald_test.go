@@ -3,6 +3,7 @@
 package stdouttailreceiver
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/receivers/stdouttailreceiver/internal/journal"
 )
 
 // pretendJournalctl is a shell script that shows the entries of a file behind a
@@ -111,4 +114,60 @@ func TestJournalctlThatIsMissing(t *testing.T) {
 	r, err := newReceiver(settings(), parseConfig(t, `{journald: {journalctl: /no/such/journalctl}}`), &keeper{})
 	require.NoError(t, err)
 	require.ErrorContains(t, r.Start(t.Context(), newHost()), "/no/such/journalctl")
+}
+
+// pretendEntries has the writer take entries without a journalctl.
+func pretendEntries(t *testing.T, r *stdoutTailReceiver, store *memoryStorage, entries ...string) {
+	t.Helper()
+	in, err := newIntake(r, fromJournald)
+	require.NoError(t, err)
+	c := &journalCapture{in: in, cfg: r.cfg.Journald.Get(), client: memoryClient{store, ""}}
+	w := c.newWriter()
+	go func() {
+		for _, e := range entries {
+			w.entries <- journal.Parse([]byte(strings.TrimSpace(e)))
+		}
+		close(w.entries)
+	}()
+	w.run()
+}
+
+func TestCursorDoesNotPassWhatWasRefused(t *testing.T) {
+	next := &keeper{before: func(_ context.Context, call int, _ plog.Logs) error {
+		if call == 1 {
+			return errRefused
+		}
+		return nil
+	}}
+	r, err := newReceiver(settings(), parseConfig(t, `{journald: , batch: {max_records: 1}}`), next)
+	require.NoError(t, err)
+	r.stopWork() // the deadline of a shutdown is over while entries are queued
+	store := &memoryStorage{}
+	pretendEntries(t, r, store, journalEntry(1, "a", `{"msg":"1"}`), journalEntry(2, "a", `{"msg":"2"}`))
+	assert.Empty(t, store.data)
+}
+
+func TestJournalEntriesWithoutMessage(t *testing.T) {
+	next := &keeper{}
+	r, err := newReceiver(settings(), parseConfig(t, `{journald: }`), next)
+	require.NoError(t, err)
+	pretendEntries(t, r, &memoryStorage{},
+		`{"__CURSOR":"s=a;i=1","PRIORITY":"2","SHOP_ORDER":"o-1","_PID":"42"}`, `{"__CURSOR":"s=a;i=2","SHOP_ORDER":"o-1","MESSAGE":""}`)
+	records := next.wait(t, 2)
+	assert.Equal(t, "o-1", records[0].attr("systemd.journal.SHOP_ORDER"))
+	assert.Equal(t, int64(42), records[0].of("process.pid"))
+}
+
+func TestLongMessageOfTheJournalComesInPieces(t *testing.T) {
+	next := &keeper{}
+	r, err := newReceiver(settings(), parseConfig(t, `{journald: , max_line_size: 1KiB}`), next)
+	require.NoError(t, err)
+	text := strings.Repeat("日本", 2000)
+	pretendEntries(t, r, &memoryStorage{}, journalEntry(1, "a", text))
+	uids := map[any]bool{}
+	for _, r := range next.records() {
+		uids[r.attr("log.record.uid")] = true
+	}
+	assert.Len(t, uids, 12)
+	assert.Equal(t, text, strings.Join(next.bodies(), ""))
 }

@@ -2,6 +2,7 @@ package stdouttailreceiver
 
 import (
 	"bytes"
+	"unicode/utf8"
 
 	"github.com/heartwood-otel/heartwood/internal/logrecord"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
@@ -47,14 +48,30 @@ func (l *lines) grow(part []byte, line func([]byte, logrecord.Piece)) {
 		n := l.max - len(l.tail)
 		l.tail = append(l.tail, part[:n]...)
 		part = part[n:]
+		whole := wholeRunes(l.tail)
+		rest := string(l.tail[whole:])
+		l.tail = l.tail[:whole]
 		if l.piece.ID == "" {
 			l.piece.ID = newUID(l.uids)
 		}
 		line(l.tail, l.piece)
 		l.piece.Index++
-		l.tail = l.tail[:0]
+		l.tail = append(l.tail[:0], rest...)
 	}
 	l.tail = append(l.tail, part...)
+}
+
+// wholeRunes is the length of s without the bytes at its end that only begin a rune.
+func wholeRunes(s []byte) int {
+	for n := len(s) - 1; n >= max(1, len(s)-utf8.UTFMax); n-- {
+		if utf8.RuneStart(s[n]) {
+			if !utf8.FullRune(s[n:]) {
+				return n
+			}
+			break
+		}
+	}
+	return len(s)
 }
 
 // open reports whether a line has begun and not ended.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -89,5 +90,20 @@ func TestLinesKeepEveryByte(t *testing.T) {
 			want = want[:len(want)-1] // what Split gives behind the last newline
 		}
 		assert.Equal(t, string(bytes.Join(want, []byte("|"))), string(bytes.Join(got, []byte("|"))), "%q", text)
+	}
+}
+
+func TestPiecesKeepCharacters(t *testing.T) {
+	for limit := 16; limit < 24; limit++ {
+		l := newLines(limit)
+		text := strings.Repeat("aä日🚀", 20)
+		var got strings.Builder
+		take := func(data []byte, _ logrecord.Piece) {
+			assert.True(t, utf8.Valid(data), "%q", data)
+			assert.LessOrEqual(t, len(data), limit)
+			got.Write(data)
+		}
+		l.add([]byte(text+"\n"), take)
+		assert.Equal(t, text, got.String())
 	}
 }

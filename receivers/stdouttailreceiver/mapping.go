@@ -68,6 +68,9 @@ func (c *Config) recordSettings() (recordSettings, error) {
 		errs = append(errs, oneOf("format", c.Format, "auto", "json", "logfmt", "text", "access"))
 	}
 	stream.Format = format
+	if c.Pattern != "" && format != logstream.Auto && format != logstream.Text {
+		errs = append(errs, fmt.Errorf("pattern is for text, and format is %q: leave one of them out", c.Format))
+	}
 	if c.Pattern != "" {
 		stream.Pattern, err = textline.CompilePattern(c.Pattern)
 		if err != nil {

@@ -145,8 +145,17 @@ func (p *pipe) queueLocked(data []byte) {
 	}
 	c := p.lost
 	p.lost = chunk{}
-	c.data = data
 	p.midLine = data[len(data)-1] != '\n'
+	if n := len(p.chunks); n > 0 && c.lostBytes == 0 {
+		// Small reads share memory: each has a buffer of its own otherwise.
+		if last := &p.chunks[n-1]; cap(last.data)-len(last.data) >= len(data) {
+			last.data = append(last.data, data...)
+			p.held += len(data)
+			p.spareLocked(data)
+			return
+		}
+	}
+	c.data = data
 	p.chunks = append(p.chunks, c)
 	p.held += len(data)
 }
@@ -182,8 +191,12 @@ func (p *pipe) next() (c chunk, ok bool, err error) {
 func (p *pipe) done(c chunk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if cap(c.data) == pipeReadSize && len(p.spare) < pipeAhead/pipeReadSize {
-		p.spare = append(p.spare, c.data[:pipeReadSize])
+	p.spareLocked(c.data)
+}
+
+func (p *pipe) spareLocked(buf []byte) {
+	if cap(buf) == pipeReadSize && len(p.spare) < pipeAhead/pipeReadSize {
+		p.spare = append(p.spare, buf[:pipeReadSize])
 	}
 }
 

@@ -158,3 +158,20 @@ func (p *pipe) idle() bool {
 	defer p.mu.Unlock()
 	return p.taken > 0 && len(p.chunks) == 0
 }
+
+// smallReads is a program that writes a line at a time.
+type smallReads struct{ left int }
+
+func (r *smallReads) Read(buf []byte) (int, error) {
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	r.left--
+	return copy(buf, "a line of fifty bytes, as a program writes at once\n"), nil
+}
+
+func TestSmallReadsShareMemory(t *testing.T) {
+	p := newPipe(&smallReads{left: 20_000}, 2<<20, true)
+	p.read()
+	assert.LessOrEqual(t, len(p.chunks), p.held/pipeReadSize+1)
+}

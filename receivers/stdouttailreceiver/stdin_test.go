@@ -2,6 +2,7 @@ package stdouttailreceiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -189,4 +190,63 @@ func TestStdinKnowsContainerFraming(t *testing.T) {
 	assert.Equal(t, "one line", byStream["stdout"].Body().Str())
 	assert.Equal(t, "on stderr", byStream["stderr"].Body().Str())
 	assert.Equal(t, time.Date(2026, 11, 21, 8, 15, 30, 5e8, time.UTC), byStream["stdout"].Timestamp().AsTime())
+}
+
+// TestFanOut: of two pipelines behind the receiver one refuses for good, or takes a
+// part, and the other is busy. That one gets everything.
+func TestFanOut(t *testing.T) {
+	part := func(logs plog.Logs) error {
+		rest := plog.NewLogs()
+		logs.CopyTo(rest)
+		rest.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().RemoveIf(func(r plog.LogRecord) bool { return r.Body().Str() == "1" })
+		return consumererror.NewLogs(errRefused, rest)
+	}
+	never := func(plog.Logs) error { return consumererror.NewPermanent(errRefused) }
+	for name, first := range map[string]func(plog.Logs) error{"a part": part, "never": never} {
+		t.Run(name, func(t *testing.T) {
+			in := pretendStdin(t)
+			next := &keeper{before: func(_ context.Context, call int, logs plog.Logs) error {
+				if call == 1 {
+					return errors.Join(first(logs), errors.New("the other is busy"))
+				}
+				return nil
+			}}
+			start(t, newHost(), `{stdin: {}}`, next)
+			_, _ = fmt.Fprint(in, "{\"msg\":\"1\"}\n{\"msg\":\"2\"}\n{\"msg\":\"3\"}\n")
+			next.wait(t, 3)
+			assert.Equal(t, []string{"1", "2", "3"}, next.bodies())
+		})
+	}
+}
+
+func TestNothingIsJoinedOverALoss(t *testing.T) {
+	next := &keeper{}
+	r, err := newReceiver(settings(), parseConfig(t, `{stdin: {framing: cri}}`), next)
+	require.NoError(t, err)
+	in, err := newIntake(r, fromStdin)
+	require.NoError(t, err)
+	d := in.newDrain(newPipe(strings.NewReader(""), 0, true), "cri", in.source0())
+	d.take(chunk{data: []byte("2026-11-21T08:15:30.1Z stdout P money sent to Alice: \n2026-11-21T08:15:30.1Z stderr F 2026-11-21 08:15:30,123 ERROR a.b c\n")})
+	d.take(chunk{lostLines: 5, lostBytes: 500, data: []byte("2026-11-21T08:15:30.1Z stdout F Bob's\n2026-11-21T08:15:30.1Z stderr F   of another record\n")})
+	d.end()
+	assert.ElementsMatch(t, []string{
+		"money sent to Alice: ", "c", "5 lines (500 bytes) dropped here: the next consumer took nothing and the buffer was full",
+		"Bob's", "  of another record",
+	}, next.bodies())
+}
+
+func TestPiecesOfALineOnStdinShareAnID(t *testing.T) {
+	in := pretendStdin(t)
+	next := &keeper{}
+	start(t, newHost(), `{stdin: {framing: cri}, max_line_size: 256B}`, next)
+	for range 3 {
+		_, _ = fmt.Fprintf(in, "2026-11-21T08:15:30.5Z stdout P %s\n", strings.Repeat("x", 200))
+	}
+	_, _ = fmt.Fprint(in, "2026-11-21T08:15:30.5Z stdout F end\n")
+	require.NoError(t, in.Close())
+	records := next.wait(t, 3)
+	for _, r := range records {
+		assert.Equal(t, records[0].attr("heartwood.line.id"), r.attr("heartwood.line.id"))
+	}
+	assert.Equal(t, true, records[2].attr("heartwood.line.last"))
 }

@@ -106,7 +106,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.RotateWait, 10*time.Second)
 	setDefault(&c.ForgetAfter, 24*time.Hour)
 	setDefault(&c.BatchWait, 200*time.Millisecond)
-	setDefault(&c.Workers, min(4, runtime.GOMAXPROCS(0)))
+	setDefault(&c.Workers, max(1, min(4, runtime.GOMAXPROCS(0), c.MaxOpenFiles)))
 	setDefault(&c.Compressed, Skip)
 	setDefault(&c.ReadBufferSize, 256<<10)
 	setDefault(&c.TurnSize, 4<<20)

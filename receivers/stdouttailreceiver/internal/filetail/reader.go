@@ -59,6 +59,7 @@ func (w *worker) turn(ctx, deliver context.Context, f *file) error {
 		case more:
 		}
 	}
+	w.attendTo(f) // what it holds back must not wait for its end
 	w.enqueue(f)
 	return nil
 }
@@ -265,6 +266,7 @@ func (w *worker) split(deliver context.Context, f *file, base int64, buf []byte,
 			}
 			s = w.stream(f)
 			w.now = time.Now()
+			s.Expire(w.now) // a long turn holds nothing back for longer than a short one
 		}
 	}
 	w.moved(f, base, buf, i)

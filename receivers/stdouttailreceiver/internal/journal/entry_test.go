@@ -126,7 +126,7 @@ func TestFill(t *testing.T) {
 	m := NewMapper()
 	m.Fill(e, &o)
 	assert.Equal(t, map[string]string{
-		"host.name": "node1", "host.id": "60d7", "systemd.boot_id": "bb62", "process.pid": "41832", "process.user.id": "1000",
+		"host.name": "node1", "host.id": "60d7", "systemd.boot_id": "bb62", "process.user.id": "1000",
 		"process.executable.name": "orders", "process.executable.path": "/usr/bin/orders", "process.command_line": "/usr/bin/orders --port 80",
 		"process.linux.cgroup": "/system.slice/orders.service", "systemd.unit": "orders.service", "systemd.slice": "system.slice", "systemd.invocation_id": "9e1c",
 	}, o.Resource)
@@ -148,7 +148,7 @@ func TestFill(t *testing.T) {
 	}, o.Attributes)
 	o.Attributes, o.Resource = nil, nil
 	assert.Equal(t, logrecord.Origin{
-		App: "shop-orders", Severity: severity.Warn, SeverityText: "warning",
+		App: "shop-orders", ProcID: "41832", Severity: severity.Warn, SeverityText: "warning",
 		Time: time.UnixMicro(1795248930123400).UTC(), UID: "f06d0324c00147f082b06bbd3a6d3850-1",
 	}, o)
 }
@@ -176,13 +176,13 @@ func TestFillSharesResources(t *testing.T) {
 		m.Fill(&Entry{Fields: fields(kv...)}, &o)
 		return o.Resource
 	}
-	a := resource("_PID", "1", "_COMM", "x")
+	a := resource("_EXE", "1", "_COMM", "x")
 	a["mark"] = "kept"
-	assert.Equal(t, a, resource("_COMM", "x", "ORDER", "2", "_PID", "1"))
-	assert.NotContains(t, resource("_COMM", "x", "_PID", "2"), "mark")
-	assert.NotContains(t, resource("_COMM", "x\x00_PID=1=1"), "mark")
+	assert.Equal(t, a, resource("_COMM", "x", "ORDER", "2", "_EXE", "1"))
+	assert.NotContains(t, resource("_COMM", "x", "_EXE", "2"), "mark")
+	assert.NotContains(t, resource("_COMM", "x\x00_EXE=1=1"), "mark")
 	for i := range 3 * maxResources {
-		resource("_PID", strconv.Itoa(i))
+		resource("_EXE", strconv.Itoa(i))
 		require.LessOrEqual(t, len(m.resources), maxResources)
 	}
 	n := len(m.resources)

@@ -160,8 +160,9 @@ func TestRealValues(t *testing.T) {
 	require.ErrorIs(t, r.Run(t.Context(), "", k), errEnough)
 	var o logrecord.Origin
 	NewMapper().Fill(k.entries[0], &o)
-	assert.Equal(t, map[string]string{"host.name": "node1", "process.pid": "1", "systemd.boot_id": bootA, "systemd.unit": "test.service"}, o.Resource)
+	assert.Equal(t, map[string]string{"host.name": "node1", "systemd.boot_id": bootA, "systemd.unit": "test.service"}, o.Resource)
 	assert.Equal(t, "test", o.App)
+	assert.Equal(t, "1", o.ProcID)
 	assert.Equal(t, "info", o.SeverityText)
 	assert.Equal(t, int64(1790000001000000), o.Time.UnixMicro())
 	assert.Equal(t, []logrecord.Attribute{{Key: "code.function.name", Value: "f"}, {Key: "systemd.journal.CODE_FUNC", Value: "g"}}, o.Attributes)

@@ -15,7 +15,6 @@ var resourceFields = map[string]string{
 	"_HOSTNAME":              "host.name",
 	"_MACHINE_ID":            "host.id",
 	"_BOOT_ID":               "systemd.boot_id",
-	"_PID":                   "process.pid",
 	"_UID":                   "process.user.id",
 	"_COMM":                  "process.executable.name",
 	"_EXE":                   "process.executable.path",
@@ -51,7 +50,7 @@ var names = func() map[string]string {
 		}
 	}
 	for _, name := range []string{
-		"__CURSOR", "__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP", "__SEQNUM", "__SEQNUM_ID", "MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_PID",
+		"_PID", "__CURSOR", "__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP", "__SEQNUM", "__SEQNUM_ID", "MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_PID",
 		"SYSLOG_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP", "_SOURCE_MONOTONIC_TIMESTAMP", "_GID", "_CAP_EFFECTIVE", "_SELINUX_CONTEXT", "_STREAM_ID",
 		"_RUNTIME_SCOPE", "_SYSTEMD_USER_SLICE", "_AUDIT_SESSION", "_AUDIT_LOGINUID", "_SYSTEMD_OWNER_UID", "_SYSTEMD_SESSION", "CONTAINER_ID", "CONTAINER_TAG",
 	} {
@@ -121,6 +120,11 @@ func (m *Mapper) Fill(e *Entry, o *logrecord.Origin) {
 		}
 		value := string(f.Value)
 		switch f.Name {
+		case "_PID":
+			if o.ProcID == "" && value != "" {
+				o.ProcID = value // resource attribute process.pid, a number
+				continue
+			}
 		case "PRIORITY":
 			if n, err := strconv.Atoi(value); err == nil && n >= 0 && n < len(words) && o.SeverityText == "" {
 				o.Severity, _ = severity.FromNumber(int64(n), severity.Syslog)
