@@ -238,6 +238,7 @@ func TestRunCanBeHurried(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(r.errors.String(), "Ctrl-C: do not wait") }, patience, 5*time.Millisecond)
 	require.NoError(t, r.Process.Signal(syscall.SIGINT))
 	assert.Zero(t, r.end())
+	assert.Contains(t, r.errors.String(), "nobody knows whether the last lines were delivered")
 	assertGone(t, contentOf(t, dir, "pid"))
 }
 

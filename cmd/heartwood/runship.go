@@ -18,10 +18,12 @@ const (
 	feedSize     = 32 << 20
 	feedPatience = 5 * time.Second
 
-	// stopTime is what the receiver takes at most to give up after SIGTERM: its
-	// accept_timeout and its window for what is under way. It goes on delivering
-	// what it has read, and counts the rest, so it is told early enough.
-	stopTime = 7 * time.Second
+	// maxAccept and minAccept bound how long a request may take. After SIGTERM the
+	// receiver goes on delivering what it has read, for as long as that and
+	// stopWindow, and then counts the rest; so it is told early enough.
+	maxAccept  = 5 * time.Second
+	minAccept  = time.Second
+	stopWindow = 2 * time.Second
 	// stopSlack is for the end of the process itself.
 	stopSlack = time.Second
 	// stillTime is how long a collector has to take nothing to be thought stuck.
@@ -64,7 +66,7 @@ func (r *runner) startShipment() (*shipment, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, over, err := r.target.configs(resource, r.child.PID)
+	before, over, err := r.target.configs(resource, r.child.PID, r.acceptTime())
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +97,12 @@ func (r *runner) startShipment() (*shipment, error) {
 	})
 	go s.watch()
 	return s, nil
+}
+
+// acceptTime is how long a request may take, so that the end of the collector fits
+// into the time there is for it.
+func (r *runner) acceptTime() time.Duration {
+	return min(max(r.flushTimeout-stopWindow, minAccept), maxAccept)
 }
 
 // lossNotice is a line in the place of those that were dropped.
@@ -188,9 +196,14 @@ func (s *shipment) finish(hurry <-chan struct{}) {
 		}
 		return
 	}
-	text := fmt.Sprintf("%d lines were not delivered to %s", lost, s.target.shown)
-	if killed {
-		text += ", and perhaps some that the collector had at hand"
+	var text string
+	switch {
+	case lost == 0:
+		text = "nobody knows whether the last lines were delivered to " + s.target.shown + ": the collector had to be killed"
+	case killed:
+		text = fmt.Sprintf("%d lines were not delivered to %s, and perhaps some that the collector had at hand", lost, s.target.shown)
+	default:
+		text = fmt.Sprintf("%d lines were not delivered to %s", lost, s.target.shown)
 	}
 	if why := s.collector.Why(); why != "" {
 		text += ": " + why
@@ -204,7 +217,11 @@ func (s *shipment) await(hurry <-chan struct{}) (killed bool) {
 	tick := time.NewTicker(stopInterval)
 	defer tick.Stop()
 	var told, stopped bool
+	stopTime := s.acceptTime() + stopWindow
 	killAt := begun.Add(s.flushTimeout + stopSlack)
+	if s.flushTimeout >= minAccept {
+		killAt = begun.Add(max(s.flushTimeout, stopTime) + stopSlack)
+	}
 	for {
 		select {
 		case <-s.collector.Done():

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -282,12 +283,14 @@ const (
 
 // configs gives the collector's configuration as JSON, which YAML includes: what
 // stands before the user's file, if there is one, and what stands over it.
-func (t *target) configs(resource map[string]string, pid int) (before, over string, err error) {
+func (t *target) configs(resource map[string]string, pid int, accept time.Duration) (before, over string, err error) {
 	type object = map[string]any
 	receiver := object{
 		"stdin":    object{"framing": "cri", "on_eof": "shutdown"},
 		"resource": resource,
 		"batch":    object{"max_records": runBatchRecords, "max_size": runBatchSize},
+
+		"accept_timeout": accept.String(),
 	}
 	base := object{
 		"receivers": object{runReceiver: receiver},

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -95,7 +96,7 @@ func TestHeaderFromAFile(t *testing.T) {
 	r.headers = headerFlag{header("authorization=@" + path)}
 	require.NoError(t, r.check())
 	assert.Equal(t, map[string]string{"authorization": "Bearer $x"}, r.target.settings["headers"])
-	before, _, err := r.target.configs(map[string]string{"service.name": "${env:HOME}"}, 7)
+	before, _, err := r.target.configs(map[string]string{"service.name": "${env:HOME}"}, 7, time.Second)
 	require.NoError(t, err)
 	assert.Contains(t, before, `"authorization":"Bearer $$x"`)
 	assert.Contains(t, before, `"service.name":"$${env:HOME}"`, "no value is looked into")
@@ -150,7 +151,7 @@ func TestConfigFileMustTakeTheOutput(t *testing.T) {
 	require.ErrorContains(t, r.check(), "no pipeline has the receiver stdout_tail/run")
 	write("service: {pipelines: {logs: {receivers: [otlp, stdout_tail/run]}}}")
 	require.NoError(t, r.check())
-	before, over, err := r.target.configs(map[string]string{}, 7)
+	before, over, err := r.target.configs(map[string]string{}, 7, time.Second)
 	require.NoError(t, err)
 	assert.NotContains(t, before, "exporters")
 	assert.NotContains(t, before, "pipelines")
