@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -51,31 +53,80 @@ func (o *onTerminal) press(keys string) {
 	require.NoError(o.t, err)
 }
 
-const (
-	ctrlC       = "\x03"
-	countCtrlCs = `trap 'n=$((n+1)); echo got $n' INT; trap 'echo bye; exit 9' TERM; echo ready; while :; do sleep 0.01; done`
-)
+const ctrlC = "\x03"
 
-// The terminal's driver tells the program and us of Ctrl-C; the program gets it once.
+const countVariable = "HEARTWOOD_TEST_COUNT"
+
+// TestCountSignals is a program that tells each SIGINT it gets; it is no test.
+func TestCountSignals(t *testing.T) {
+	if os.Getenv(countVariable) == "" {
+		t.Skip("this is a program of TestCtrlCReachesTheProgramOnce")
+	}
+	if os.Getenv(countVariable) == "apart" {
+		require.NoError(t, syscall.Setpgid(0, 0))
+	}
+	signals := make(chan os.Signal, 100)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	fmt.Println("ready")
+	for n := 1; ; n++ {
+		if s := <-signals; s == syscall.SIGTERM {
+			fmt.Println("bye")
+			os.Exit(9)
+		}
+		fmt.Println("got", n)
+	}
+}
+
+// The terminal's driver tells the program and us of Ctrl-C; the program gets it once,
+// and the collector, which has to deliver its last words, never.
 func TestCtrlCReachesTheProgramOnce(t *testing.T) {
 	t.Parallel()
+	self, err := os.Executable()
+	require.NoError(t, err)
 	for name, flags := range map[string][]string{"shared terminal": nil, "its own terminal": {"--pty"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := startOnTerminal(t, nil, append(flags, "--quiet", "sh", "-c", countCtrlCs)...)
+			collector, dir := fakeRunCollector(t, takeAll)
+			o := startOnTerminal(t, []string{countVariable + "=1"},
+				append(flags, "--collector", collector, "--endpoint", anyEndpoint, self, "-test.run", "^TestCountSignals$")...)
 			o.await("ready")
-			o.press(ctrlC)
-			o.await("got 1")
-			require.NoError(t, o.Process.Signal(syscall.SIGTERM)) // and behind it, another
+			require.Eventually(t, func() bool {
+				_, err := os.Stat(filepath.Join(dir, "lines"))
+				return err == nil
+			}, patience, 5*time.Millisecond)
+			for n := range 5 {
+				o.press(ctrlC)
+				o.await("got " + strconv.Itoa(n+1))
+			}
+			require.NoError(t, o.Process.Signal(syscall.SIGTERM)) // and behind it, a sixth
 			assert.Equal(t, 9, o.end())
 			o.await("bye")
-			assert.NotContains(t, o.out.String(), "got 2")
+			assert.NotContains(t, o.out.String(), "got 6")
+			lines := framed(t, dir)
+			assert.Contains(t, lines[len(lines)-1], "bye")
+
 			after, err := unix.IoctlGetTermios(int(o.terminal.Fd()), unix.TCGETS)
 			require.NoError(t, err)
 			assert.NotZero(t, after.Lflag&unix.ECHO, "the terminal is as it was")
 			assert.NotZero(t, after.Oflag&unix.OPOST)
 		})
 	}
+}
+
+// The kernel may make one of two signals that come at once. A program that is in no
+// foreground group shows whether we have handed one on that the terminal did not send it.
+func TestCtrlCIsNotHandedOn(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	o := startOnTerminal(t, []string{countVariable + "=apart"}, "--quiet", self, "-test.run", "^TestCountSignals$")
+	o.await("ready")
+	o.press(ctrlC)
+	o.await("^C")
+	require.NoError(t, o.Process.Signal(syscall.SIGTERM))
+	assert.Equal(t, 9, o.end())
+	o.await("bye")
+	assert.NotContains(t, o.out.String(), "got")
 }
 
 func TestProgramOnATerminalOfItsOwn(t *testing.T) {

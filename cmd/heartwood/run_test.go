@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -247,7 +248,11 @@ func TestRunOfAProgramNobodyListensTo(t *testing.T) {
 	t.Parallel()
 	collector, _ := fakeRunCollector(t, `say '`+readyLine+`'; exec cat >/dev/null`)
 	script := filepath.Join(newHome(t, ""), "bin", "heartwood") + ` run --quiet --collector ` + collector + ` --endpoint ` + anyEndpoint + ` yes | head -1`
-	shell := exec.CommandContext(t.Context(), "sh", "-c", script)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "sh", "-c", script)
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
 	shell.Env = append(os.Environ(), hurried)
 	out, err := shell.Output()
 	require.NoError(t, err)
