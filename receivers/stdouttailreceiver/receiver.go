@@ -150,6 +150,10 @@ func (r *stdoutTailReceiver) isClosing() bool {
 // the configuration says so. The collector knows only one way for a component to
 // end it: a fatal status.
 func (r *stdoutTailReceiver) endCollector(why error) {
+	if r.isClosing() {
+		return
+	}
 	r.set.Logger.Info("Stopping the collector", zap.String("because", why.Error()))
-	componentstatus.ReportStatus(r.host, componentstatus.NewFatalErrorEvent(why))
+	// Nobody waits for this: a collector that is being stopped already never takes it.
+	go componentstatus.ReportStatus(r.host, componentstatus.NewFatalErrorEvent(why))
 }

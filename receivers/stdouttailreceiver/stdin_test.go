@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 )
@@ -249,4 +250,29 @@ func TestPiecesOfALineOnStdinShareAnID(t *testing.T) {
 		assert.Equal(t, records[0].attr("heartwood.line.id"), r.attr("heartwood.line.id"))
 	}
 	assert.Equal(t, true, records[2].attr("heartwood.line.last"))
+}
+
+// deafHost takes no status, as a collector does that is being stopped.
+type deafHost struct{ *testHost }
+
+func (deafHost) Report(*componentstatus.Event) { select {} }
+
+// TestStdinThatEndsDuringAShutdown: nobody waits for the other.
+func TestStdinThatEndsDuringAShutdown(t *testing.T) {
+	in := pretendStdin(t)
+	next := &keeper{before: func(context.Context, int, plog.Logs) error { return errRefused }}
+	r := start(t, deafHost{newHost()}, `{stdin: {}}`, next)
+	_, _ = fmt.Fprint(in, "{\"msg\":\"never taken\"}\n")
+	require.NoError(t, in.Close())
+	require.Eventually(t, func() bool { return next.called() > 0 }, patience, time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	done := make(chan error)
+	go func() { done <- r.Shutdown(ctx) }()
+	select {
+	case err := <-done:
+		require.NoError(t, err)
+	case <-time.After(patience):
+		require.Fail(t, "Shutdown waits for a status that nobody takes")
+	}
 }
