@@ -29,7 +29,7 @@ type Style struct {
 // machinery is left out unless all is asked for: true, and of no help to a person
 // who looks on.
 var machinery = map[string]bool{
-	"log.record.uid": true, "log.file.name": true, "log.file.path": true, "log.iostream": true,
+	"log.record.uid": true, "log.file.name": true, "log.file.path": true, "log.file.record_offset": true, "log.iostream": true,
 	"code.file.path": true, "code.line.number": true,
 }
 

@@ -38,7 +38,9 @@ func TestMain(m *testing.M) {
 		os.Exit(7)
 	case "crash":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+		for {
+			time.Sleep(time.Hour) // without cgo, waiting for nothing is a deadlock
+		}
 	case "polite":
 		got := make(chan os.Signal, 10)
 		signal.Notify(got, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1)
@@ -53,7 +55,9 @@ func TestMain(m *testing.M) {
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready", os.Getpid())
 		sayReady()
-		select {}
+		for {
+			time.Sleep(time.Hour) // without cgo, waiting for nothing is a deadlock
+		}
 	case "flood":
 		line := bytes.Repeat([]byte("x"), 1023)
 		for i := range 64 << 10 { // 64 MiB
@@ -82,7 +86,9 @@ func TestMain(m *testing.M) {
 	case "escaped":
 		fmt.Println("escaped", os.Getpid())
 		sayReady()
-		select {}
+		for {
+			time.Sleep(time.Hour) // without cgo, waiting for nothing is a deadlock
+		}
 	case "who":
 		fmt.Println(os.Getuid(), os.Getgid(), os.Getenv("HOME"), os.Getenv("USER"), os.Getenv("ADDED"))
 		dir, _ := os.Getwd()
@@ -95,7 +101,9 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		select {}
+		for {
+			time.Sleep(time.Hour) // without cgo, waiting for nothing is a deadlock
+		}
 	}
 }
 

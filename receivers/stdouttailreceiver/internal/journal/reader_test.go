@@ -81,7 +81,9 @@ func playJournalctl(dir string, args []string) int {
 	}
 	if slices.Contains(args, "--follow") && plan != "end" {
 		fmt.Fprintln(os.Stderr, "following")
-		select {}
+		for {
+			time.Sleep(time.Hour) // without cgo, waiting for nothing is a deadlock
+		}
 	}
 	return 0
 }
