@@ -72,9 +72,9 @@
 //
 //   - a copy was made and the original truncated, and the copy ends more than some
 //     seconds before the place that had been read: it can't be recognised;
-//   - a file is compressed while it isn't open, with more files than
-//     Config.MaxOpenFiles, and the file system gives its inode to another file at
-//     once: with Config.Compressed Read, its copy isn't recognised;
+//   - a file is compressed while it isn't open, and the file system gives its inode to
+//     another file before that was noticed: with Config.Compressed Read, its copy isn't
+//     recognised;
 //   - a file was lost from sight for Config.ForgetAfter and turns up again.
 //
 // A last line without an end is delivered after Config.FlushAfter, marked Unended.
