@@ -55,7 +55,7 @@ type Feed struct {
 	closed     bool
 	gone       bool   // the reader, or the patience of whoever called Abort
 	tail       []byte // the last that was written
-	unread     int64  // lines, once gone
+	unread     int    // bytes in the pipe when it was given up
 
 	more chan struct{} // has a token when there is something for the writer
 	room chan struct{} // closed and replaced when something was taken
@@ -227,8 +227,7 @@ func (f *Feed) Abort() {
 	}
 	f.gone = true
 	if f.set.Unread != nil {
-		unread := min(max(f.set.Unread(), 0), len(f.tail))
-		f.unread = int64(bytes.Count(f.tail[len(f.tail)-unread:], []byte{'\n'}))
+		f.unread = max(f.set.Unread(), 0)
 	}
 	_ = f.to.Close() // ends the write under way
 	f.wakeLocked()
@@ -251,7 +250,9 @@ func (f *Feed) Lost() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.gone {
-		return f.lost + f.lines + f.unread
+		// What the write under way brought is in the tail by the time it has ended.
+		unread := f.tail[len(f.tail)-min(f.unread, len(f.tail)):]
+		return f.lost + f.lines + int64(bytes.Count(unread, []byte{'\n'}))
 	}
 	return f.lost
 }
