@@ -79,7 +79,7 @@ var errProgramEnded = errors.New("the program has ended, and everything it wrote
 // Stream reads one of the program's streams to its end.
 func (c *commandCapture) Stream(name string, r io.Reader) {
 	p := newPipe(r, int(c.cfg.MaxBufferSize), c.cfg.OnFull == "drop_newest")
-	from := c.in.source0()
+	from := c.in.baseSource()
 	from.Origin.Attributes = []logrecord.Attribute{{Key: attrIOStream, Value: name}}
 	d := c.in.newDrain(p, "lines", from)
 	read := make(chan struct{})
@@ -101,7 +101,7 @@ func (c *commandCapture) Exited(e command.Exit) {
 	text, t := exitText(c.cfg.Argv, &e)
 	s := c.in.newSink()
 	s.clock()
-	origin := c.in.source0().Origin
+	origin := c.in.baseSource().Origin
 	s.batch.AddText(text, t, &origin)
 	_ = s.deliver() // an error has been counted
 }

@@ -109,7 +109,7 @@ type fileHandler struct {
 
 // Open begins a file.
 func (h *fileHandler) Open(info filetail.FileInfo) filetail.Stream {
-	from := h.capture.in.source0()
+	from := h.capture.in.baseSource()
 	from.Offsets = true
 	from.ID = info.ID
 	from.Origin.Attributes = []logrecord.Attribute{

@@ -277,7 +277,7 @@ func (w *journalWriter) stream(e *journal.Entry) *journalStream {
 		if len(w.streams) == maxJournalStreams {
 			w.endOne()
 		}
-		s = &journalStream{Stream: w.sink.stream(w.capture.in.source0())}
+		s = &journalStream{Stream: w.sink.stream(w.capture.in.baseSource())}
 		w.streams[key] = s
 	}
 	s.used = w.read

@@ -56,7 +56,7 @@ func (c *stdinCapture) start(context.Context, component.Host) error {
 	}
 	c.src = src
 	c.pipe = newPipe(src, int(c.cfg.MaxBufferSize), c.cfg.OnFull == "drop_newest")
-	from := c.in.source0()
+	from := c.in.baseSource()
 	if c.cfg.IOStream != "" {
 		from.Origin.Attributes = []logrecord.Attribute{{Key: attrIOStream, Value: c.cfg.IOStream}}
 	}
@@ -86,7 +86,7 @@ func (c *stdinCapture) shutdown(context.Context) error {
 	return c.src.Close()
 }
 
-// source0 is the Source that all streams begin with.
-func (in *intake) source0() logstream.Source {
+// baseSource is the Source that all streams begin with.
+func (in *intake) baseSource() logstream.Source {
 	return logstream.Source{Origin: logrecord.Origin{Resource: in.cfg.Resource}}
 }

@@ -226,7 +226,7 @@ func TestNothingIsJoinedOverALoss(t *testing.T) {
 	require.NoError(t, err)
 	in, err := newIntake(r, fromStdin)
 	require.NoError(t, err)
-	d := in.newDrain(newPipe(strings.NewReader(""), 0, true), "cri", in.source0())
+	d := in.newDrain(newPipe(strings.NewReader(""), 0, true), "cri", in.baseSource())
 	d.take(chunk{data: []byte("2026-11-21T08:15:30.1Z stdout P money sent to Alice: \n2026-11-21T08:15:30.1Z stderr F 2026-11-21 08:15:30,123 ERROR a.b c\n")})
 	d.take(chunk{lostLines: 5, lostBytes: 500, data: []byte("2026-11-21T08:15:30.1Z stdout F Bob's\n2026-11-21T08:15:30.1Z stderr F   of another record\n")})
 	d.end()
