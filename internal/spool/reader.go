@@ -1,0 +1,177 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+)
+
+// Record is what a Reader gives. Payload is good until the next call.
+type Record struct {
+	ID      ID
+	Segment uint64
+	Payload []byte
+}
+
+// Reader gives records that are durable and not acknowledged, the oldest first. It is
+// for one goroutine at a time. Close lets its file go.
+type Reader struct {
+	s       *Spool
+	segment *segment
+	after   uint64 // the number of the last segment that was read to its end
+	file    File
+	at      int64
+	buf     []byte
+	records [][]byte
+	id      ID // of records[0]
+}
+
+// NewReader begins before the oldest record. Each Reader reads for itself.
+func (s *Spool) NewReader() *Reader { return &Reader{s: s} }
+
+// Next waits for the next record.
+func (r *Reader) Next(ctx context.Context) (Record, error) {
+	for {
+		r.s.mu.Lock()
+		changed, closing := r.s.changed, r.s.closing
+		r.s.mu.Unlock()
+		record, err := r.TryNext()
+		if err != ErrDrained { //nolint:errorlint // it is never wrapped
+			return record, err
+		}
+		if closing {
+			return Record{}, ErrClosed
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Record{}, ctx.Err()
+		}
+	}
+}
+
+// TryNext gives the next record, or ErrDrained where there is none now.
+func (r *Reader) TryNext() (Record, error) {
+	for {
+		for len(r.records) > 0 {
+			record := Record{ID: r.id, Segment: r.segment.number, Payload: r.records[0]}
+			r.records, r.id = r.records[1:], r.id+1
+			if !r.acked(record.ID) {
+				return record, nil
+			}
+		}
+		limit, more := r.position()
+		switch {
+		case r.segment == nil:
+			return Record{}, ErrDrained
+		case r.at < limit:
+			if err := r.load(limit); err != nil {
+				return Record{}, err
+			}
+		case more:
+			r.leave()
+		default:
+			return Record{}, ErrDrained
+		}
+	}
+}
+
+// Close lets the file go. It may be called more than once.
+func (r *Reader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	file := r.file
+	r.file = nil
+	return file.Close()
+}
+
+func (r *Reader) acked(id ID) bool {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	return r.segment.isAcked(id)
+}
+
+// position finds the segment to read; limit is how far it is durable, more says that
+// nothing will come behind that.
+func (r *Reader) position() (limit int64, more bool) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	if r.segment == nil {
+		for _, seg := range r.s.segments {
+			if seg.number > r.after {
+				r.segment, r.at = seg, seg.head
+				break
+			}
+		}
+	}
+	if r.segment == nil {
+		return 0, false
+	}
+	if r.segment.unacked == 0 && r.segment.closed {
+		return r.at, true // all of it is acknowledged, and it may be gone
+	}
+	return r.segment.length, r.segment.closed
+}
+
+func (r *Reader) leave() {
+	r.after = r.segment.number
+	r.segment, r.records = nil, nil
+	_ = r.Close()
+}
+
+// load reads the next frame.
+func (r *Reader) load(limit int64) error {
+	path := r.segment.path(r.s.dir)
+	if r.file == nil {
+		file, err := r.s.fs.Open(path)
+		if err != nil {
+			if _, more := r.position(); more && r.segment.unacked == 0 {
+				return nil // it has gone meanwhile
+			}
+			return fmt.Errorf("read a segment: %w", err)
+		}
+		r.file = file
+	}
+	read := func(size int) error {
+		if int64(size) > limit-r.at {
+			return &DamageError{File: path, Offset: r.at, Reason: errShort}
+		}
+		if cap(r.buf) < size {
+			r.buf = make([]byte, size)
+		}
+		r.buf = r.buf[:size]
+		if _, err := r.file.ReadAt(r.buf, r.at); err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+		return nil
+	}
+	if err := read(frameHead); err != nil {
+		return err
+	}
+	size, err := readFrameHead(r.buf)
+	if err != nil {
+		return &DamageError{File: path, Offset: r.at, Reason: err}
+	}
+	if err := read(size); err != nil {
+		return err
+	}
+	f, _, err := readFrame(r.buf)
+	if err != nil {
+		return &DamageError{File: path, Offset: r.at, Reason: err}
+	}
+	r.at += int64(size)
+	r.records, r.id = f.records, f.first
+	return nil
+}
+
+// Closed reports whether nothing more comes to a segment.
+func (s *Spool) Closed(segment uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, seg := range s.segments {
+		if seg.number == segment {
+			return seg.closed
+		}
+	}
+	return true
+}

@@ -1,0 +1,303 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// ID names a record while it is in the spool. IDs grow in the order of Enqueue and are
+// not used again.
+type ID uint64
+
+// Settings of a spool. Only Directory must be set.
+type Settings struct {
+	// Directory is the spool's own. It is made where it is missing.
+	Directory string
+	// SegmentSize is where a segment is closed, in bytes. Default 32 MiB.
+	SegmentSize int64
+	// SegmentAge is how long after its first record a segment is closed, with the next
+	// batch or AckDelay later. 0: never for its age.
+	SegmentAge time.Duration
+	// MaxSize is how many bytes may be on disk before Reserve waits. 0: no limit.
+	MaxSize int64
+	// AckDelay is how long an acknowledgement may wait for fsync. Default 100ms.
+	AckDelay time.Duration
+	// FS is the file system. Default: the operating system's.
+	FS FS
+}
+
+const (
+	defaultSegmentSize = 32 << 20
+	defaultAckDelay    = 100 * time.Millisecond
+	// maxPending is how much may wait for the disk before Reserve waits.
+	maxPending = 64 << 20
+	// firstID leaves 0 to mean none.
+	firstID ID = 1
+)
+
+var (
+	// ErrFull says that there was no room for as long as the caller could wait.
+	ErrFull = errors.New("the spool is full")
+	// ErrInUse says that another spool, of this process or another, has the directory.
+	ErrInUse = errors.New("the directory is in use")
+	// ErrClosed says that Close was called.
+	ErrClosed = errors.New("the spool is closed")
+	// ErrDrained says that a Reader has nothing more now.
+	ErrDrained = errors.New("there is nothing more to read now")
+)
+
+// Batch is one transaction: after a crash all of it is there or nothing. The Ticket of
+// an empty one is a barrier: its Wait tells whether everything enqueued before is
+// durable.
+type Batch struct {
+	// Records are copied.
+	Records [][]byte
+	// Acks are records that are no longer needed. Unknown ones do no harm. The slice
+	// may be put into another order.
+	Acks []ID
+}
+
+// Spool is a log of records on disk. It is safe for concurrent use.
+type Spool struct {
+	set  Settings
+	dir  string
+	fs   FS
+	lock io.Closer
+
+	// recovered says what Open found.
+	recovered Recovery
+
+	wake chan struct{} // has one place: there is something to write
+	done chan struct{} // closed when the committer has ended
+
+	// mu guards the following.
+	mu      sync.Mutex
+	nextID  ID
+	pending *group
+	closing bool
+	// segments are in the order of their numbers; the last one is written to, if it is
+	// not closed.
+	segments []*segment
+	nextNum  uint64
+	// changed is closed and made anew when something is durable, removed or closed.
+	changed chan struct{}
+	bytes   int64 // on disk
+	syncs   uint64
+	// failures counts the groups that could not be written.
+	failures    uint64
+	lastFailure error
+
+	// The committer's own.
+	file      File       // of the last segment, nil where none can be written
+	written   int64      // its length, durable or not
+	unsynced  []*group   // written, with acknowledgements only
+	syncAt    time.Time  // when they are to be synced
+	removable []*segment // all acknowledged, to be removed once that is durable
+	unsaid    []*segment // acknowledged in full, where that could not be written
+	spare     *group     // for the next, so that its buffer is used again
+}
+
+// group is what is written at one time.
+type group struct {
+	buf     []byte
+	frames  []pendingFrame
+	records int
+	acks    int
+	// barrier says that someone wants to know whether all before is durable, too;
+	// failures is the spool's count then.
+	barrier  bool
+	failures uint64
+	done     chan struct{}
+	err      error
+}
+
+type pendingFrame struct {
+	offset  int
+	first   ID
+	records int
+	acks    []ID
+}
+
+// Ticket stands for a batch that was enqueued.
+type Ticket struct {
+	// First is the ID of the batch's first record; the others follow.
+	First ID
+	group *group
+}
+
+// Wait waits until the batch, and everything enqueued before it, is durable. An error
+// that is not the context's says that it may or may not be on disk, and that no Reader
+// of this process gives it.
+func (t Ticket) Wait(ctx context.Context) error {
+	if t.group == nil {
+		return ErrClosed
+	}
+	select {
+	case <-t.group.done:
+		return t.group.err
+	default:
+	}
+	select {
+	case <-t.group.done:
+		return t.group.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Reserve waits while there is no room for so many bytes. The error at the end of the
+// context names the limits, and Is ErrFull. What is reserved is not kept for the
+// caller: callers that reserve at the same time may together exceed the limit by what
+// they write.
+func (s *Spool) Reserve(ctx context.Context, bytes int) error {
+	for {
+		s.mu.Lock()
+		pending := 0
+		if s.pending != nil {
+			pending = len(s.pending.buf)
+		}
+		size, changed, closing := s.bytes, s.changed, s.closing
+		s.mu.Unlock()
+		if closing {
+			return ErrClosed
+		}
+		fits := s.set.MaxSize == 0 || size+int64(pending)+int64(bytes) <= s.set.MaxSize
+		if fits && pending < maxPending {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %d bytes are in %s and %d wait for the disk, the limit is %d, and %d more are to be written: %w",
+				ErrFull, size, s.dir, pending, s.set.MaxSize, bytes, ctx.Err())
+		}
+	}
+}
+
+// Enqueue takes a batch, and numbers its records. It never waits for the disk.
+func (s *Spool) Enqueue(b Batch) Ticket {
+	var ranges []idRange
+	var acks []ID
+	if len(b.Acks) > 0 {
+		acks = append(acks, b.Acks...)
+		ranges = rangesOf(acks)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return Ticket{First: s.nextID}
+	}
+	g := s.pending
+	if g == nil {
+		g = s.spare
+		s.spare = nil
+		if g == nil {
+			g = &group{}
+		}
+		g.done = make(chan struct{})
+		s.pending = g
+	}
+	first := s.nextID
+	if len(b.Records) > 0 || len(acks) > 0 {
+		g.frames = append(g.frames, pendingFrame{offset: len(g.buf), first: first, records: len(b.Records), acks: acks})
+		g.buf = appendFrame(g.buf, first, b.Records, ranges)
+		g.records += len(b.Records)
+		g.acks += len(acks)
+		s.nextID += ID(len(b.Records))
+	} else {
+		g.records++ // it is to be synced as records are
+		if !g.barrier {
+			g.barrier, g.failures = true, s.failures
+		}
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	return Ticket{First: first, group: g}
+}
+
+// Append writes a batch and waits until it is durable.
+func (s *Spool) Append(ctx context.Context, b Batch) (ID, error) {
+	size := 0
+	for _, r := range b.Records {
+		size += len(r)
+	}
+	if size > 0 {
+		if err := s.Reserve(ctx, size); err != nil {
+			return 0, err
+		}
+	}
+	t := s.Enqueue(b)
+	return t.First, t.Wait(ctx)
+}
+
+// Ack lets records go.
+func (s *Spool) Ack(ids ...ID) Ticket { return s.Enqueue(Batch{Acks: ids}) }
+
+// Stats is the state of a spool.
+type Stats struct {
+	Bytes    int64         // on disk
+	Segments int           // files
+	Records  uint64        // not acknowledged
+	Oldest   time.Duration // since the oldest segment with such records got its first, or was found at Open
+	Syncs    uint64        // calls of fsync for data
+}
+
+// Stats is the state now.
+func (s *Spool) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Stats{Bytes: s.bytes, Segments: len(s.segments), Syncs: s.syncs}
+	for _, seg := range s.segments {
+		if seg.unacked > 0 && st.Records == 0 && !seg.since.IsZero() {
+			st.Oldest = time.Since(seg.since)
+		}
+		st.Records += seg.unacked
+	}
+	return st
+}
+
+// Recovery is what Open found.
+type Recovery struct {
+	Records uint64 // not acknowledged
+	Cut     int64  // bytes of a torn end, never durable, that were cut off
+}
+
+// Recovered is what Open found.
+func (s *Spool) Recovered() Recovery { return s.recovered }
+
+// Close writes and syncs what is enqueued, and lets the directory go. Tickets get
+// their answers; later calls get ErrClosed.
+func (s *Spool) Close() error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		<-s.done
+		return nil
+	}
+	s.closing = true
+	s.announceLocked()
+	s.mu.Unlock()
+	close(s.wake)
+	<-s.done
+	var err error
+	if s.file != nil {
+		err = s.file.Close()
+	}
+	return errors.Join(err, s.lock.Close())
+}
+
+func (s *Spool) announceLocked() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *Spool) current() *segment { return s.segments[len(s.segments)-1] }
+
+func (s *Spool) path(name string) string { return filepath.Join(s.dir, name) }
