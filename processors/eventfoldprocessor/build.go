@@ -1,0 +1,137 @@
+package eventfoldprocessor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/internal/recordwire"
+	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
+	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/story"
+)
+
+var styles = map[string]story.Style{
+	styleDocument:  story.Document,
+	styleLogTrace:  story.LogTrace,
+	styleCanonical: story.Canonical,
+}
+
+var strategies = map[string]story.Strategy{
+	"first": story.First, "last": story.Last, "min": story.Min, "max": story.Max,
+	"sum": story.Sum, "count": story.Count, "list": story.List, "unique": story.Unique,
+}
+
+func strategyNames() []string { return slices.Sorted(maps.Keys(strategies)) }
+
+// settings are of a configuration that is valid.
+func (m *mergeConfig) settings() story.MergeSettings {
+	out := story.MergeSettings{Default: strategies[m.Default], Keys: make(map[string]story.Strategy, len(m.Keys))}
+	for key, name := range m.Keys {
+		out.Keys[key] = strategies[name]
+	}
+	return out
+}
+
+// storyReasons translates what the table says.
+var storyReasons = [foldtable.Reasons]story.Reason{
+	foldtable.Ended:       story.Ended,
+	foldtable.Idle:        story.Idle,
+	foldtable.MaxDuration: story.MaxDuration,
+	foldtable.MaxRecords:  story.MaxRecords,
+	foldtable.MaxBytes:    story.MaxBytes,
+	foldtable.Memory:      story.Memory,
+	foldtable.Shutdown:    story.Shutdown,
+}
+
+// newBuilder makes a builder that asks conditions in a context that must not end.
+func newBuilder(ctx context.Context, cfg *Config, c *compiled, failed func(error)) *story.Builder {
+	asked := func(c *condition) func(story.Part) bool {
+		if c == nil {
+			return nil
+		}
+		return func(p story.Part) bool {
+			tc := transformContext(p.ResourceLogs, p.ScopeLogs, p.Record)
+			defer tc.Close()
+			return c.holds(ctx, tc, failed)
+		}
+	}
+	return story.New(story.Settings{
+		Style: styles[cfg.Style],
+		LogTrace: story.LogTraceSettings{
+			Verbosity: cfg.LogTrace.Verbosity, Delimiter: cfg.LogTrace.Delimiter, Tag: cfg.LogTrace.Tag, UID: cfg.LogTrace.UID,
+		},
+		Merge:   cfg.Merge.settings(),
+		Success: asked(c.success), Failure: asked(c.failure),
+	})
+}
+
+// assembly makes events of stored parts. It is for one goroutine at a time.
+type assembly struct {
+	wire  recordwire.Assembly
+	slots []slot
+	where []place
+	parts []story.Part
+}
+
+// slot is an origin of an event, and where it is in the assembly.
+type slot struct {
+	origin uint32
+	index  int
+}
+
+// place is where a part is in the assembly.
+type place struct{ resource, record int }
+
+// build makes one record of each event; s.parts are the parts of all, in order.
+func (s *shard) build(batch []*foldtable.Closed) (plog.Logs, error) {
+	out := plog.NewLogs()
+	parts := s.parts
+	for _, c := range batch {
+		event, err := s.assembly.event(c, parts[:c.Parts()])
+		if err != nil {
+			return plog.Logs{}, fmt.Errorf("event %s: %w", c.ID, err)
+		}
+		s.builder.AppendTo(out.ResourceLogs(), event)
+		parts = parts[c.Parts():]
+	}
+	return out, nil
+}
+
+// event decodes the parts. Those of one origin share a resource, and keep their order
+// among all.
+func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart) (story.Event, error) {
+	a.wire.Reset()
+	a.slots, a.where, a.parts = a.slots[:0], a.where[:0], a.parts[:0]
+	for i := range stored {
+		p := &stored[i]
+		resource := a.indexOf(p)
+		a.where = append(a.where, place{resource, a.wire.Record(resource, p.Record)})
+	}
+	logs, err := a.wire.Logs()
+	if err != nil {
+		return story.Event{}, err
+	}
+	for _, w := range a.where {
+		rl := logs.ResourceLogs().At(w.resource)
+		sl := rl.ScopeLogs().At(0)
+		a.parts = append(a.parts, story.Part{ResourceLogs: rl, ScopeLogs: sl, Record: sl.LogRecords().At(w.record)})
+	}
+	return story.Event{
+		ID: c.ID, Previous: c.Previous, Reason: storyReasons[c.Reason], Complete: c.Complete, Early: c.Early, Parts: a.parts,
+	}, nil
+}
+
+// indexOf finds the part's origin in the assembly. An event has few.
+func (a *assembly) indexOf(p *foldtable.StoredPart) int {
+	for _, s := range slices.Backward(a.slots) {
+		if s.origin == p.OriginSlot {
+			return s.index
+		}
+	}
+	index := a.wire.Origin(p.Origin)
+	a.slots = append(a.slots, slot{p.OriginSlot, index})
+	return index
+}

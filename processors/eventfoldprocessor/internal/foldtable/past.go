@@ -1,0 +1,108 @@
+package foldtable
+
+import (
+	"encoding/binary"
+
+	"github.com/heartwood-otel/heartwood/internal/recorduid"
+)
+
+// What a remembered event takes in memory beside its fingerprints, with its entry in
+// the map.
+const memoryOverhead = 152
+
+// memory is an ended event that is remembered.
+type memory struct {
+	key        Key
+	id         recorduid.UUID
+	ended      int64
+	uids       []byte // eight bytes each
+	journal    uint64 // the number of its entry in the journal, 0 where there is none
+	older      uint64 // the one before of the same key, by its number; 0: none
+	generation uint32
+	reason     Reason
+}
+
+// past is what is remembered, in the order of ending: a queue of numbered memories.
+type past struct {
+	newest map[Key]uint64 // by number
+	queue  []memory
+	first  uint64 // the number of queue[0]
+	// unneeded are entries of the journal that nothing stands for any more.
+	unneeded []uint64
+	bytes    int
+	top      int // those before are forgotten
+}
+
+func newPast() past { return past{newest: make(map[Key]uint64), first: 1} }
+
+func (p *past) count() int { return len(p.queue) - p.top }
+
+// get gives the memory of this number, nil where it is forgotten. It is good until
+// the next change.
+func (p *past) get(number uint64) *memory {
+	if number < p.first+uint64(p.top) {
+		return nil
+	}
+	return &p.queue[number-p.first]
+}
+
+func (p *past) last(key Key) *memory { return p.get(p.newest[key]) }
+
+func (p *past) hasUID(key Key, uid uint64) bool {
+	for m := p.last(key); m != nil; m = p.get(m.older) {
+		for uids := m.uids; len(uids) > 0; uids = uids[8:] {
+			if binary.LittleEndian.Uint64(uids) == uid {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// add remembers, and gives the memory's number.
+func (p *past) add(m memory) uint64 {
+	number := p.first + uint64(len(p.queue))
+	m.older = p.newest[m.key]
+	p.newest[m.key] = number
+	p.queue = append(p.queue, m)
+	p.bytes += memoryOverhead + cap(m.uids)
+	return number
+}
+
+func (p *past) oldest() (ended int64, ok bool) {
+	if p.count() == 0 {
+		return 0, false
+	}
+	return p.queue[p.top].ended, true
+}
+
+// forget lets go of what ended at the time or before, and of the oldest beyond the
+// limit.
+func (p *past) forget(before int64, limit int) {
+	for p.count() > 0 && (p.queue[p.top].ended <= before || p.count() > limit) {
+		m := &p.queue[p.top]
+		if m.journal != 0 {
+			p.unneeded = append(p.unneeded, m.journal)
+		}
+		if number := p.first + uint64(p.top); p.newest[m.key] == number {
+			delete(p.newest, m.key)
+		}
+		p.bytes -= memoryOverhead + cap(m.uids)
+		*m = memory{}
+		p.top++
+	}
+	if p.top > 1024 && p.top > len(p.queue)/2 {
+		p.queue = append([]memory(nil), p.queue[p.top:]...)
+		p.first += uint64(p.top)
+		p.top = 0
+	}
+}
+
+// setJournal notes the number of the entry in the journal that stands for a memory.
+func (p *past) setJournal(number, journal uint64) {
+	if m := p.get(number); m != nil {
+		m.journal = journal
+		return
+	}
+	p.unneeded = append(p.unneeded, journal)
+}

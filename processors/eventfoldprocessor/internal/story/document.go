@@ -1,0 +1,297 @@
+package story
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+// The keys of a document.
+const (
+	keyParts   = "parts"
+	keyShared  = "shared"  // names of attributes that all parts have, kept with the event
+	keyOrigins = "origins" // where there are several
+
+	keyOffset       = "offset" // s since the event's time; time and observed_time are what counts
+	keyTime         = "time"   // Unix time in ns, absent: 0
+	keyObserved     = "observed_time"
+	keySeverity     = "severity"
+	keySeverityNum  = "severity_number"
+	keyMessage      = "message" // the body
+	keyEventName    = "event_name"
+	keyTraceID      = "trace_id" // absent: as the event's
+	keySpanID       = "span_id"
+	keyFlags        = "flags"
+	keyDropped      = "dropped_attributes_count"
+	keyAttributes   = "attributes"
+	keyOrigin       = "origin" // an index in origins
+	keyResource     = "resource"
+	keyResourceURL  = "resource_schema_url"
+	keyResourceDrop = "resource_dropped_attributes_count"
+	keyScope        = "scope"
+	keyScopeURL     = "scope_schema_url"
+	keyName         = "name"
+	keyVersion      = "version"
+)
+
+// writeDocument makes the event's body of the parts.
+func writeDocument(event plog.LogRecord, parts []Part, origins []origin, m *merger) {
+	body := event.Body().SetEmptyMap()
+	body.EnsureCapacity(3)
+	list := body.PutEmptySlice(keyParts)
+	list.EnsureCapacity(len(parts))
+	start := parts[0].time()
+	for i := range parts {
+		p := &parts[i]
+		to := list.AppendEmpty().SetEmptyMap()
+		to.EnsureCapacity(8)
+		to.PutDouble(keyOffset, time.Duration(p.time()-start).Seconds())
+		if len(origins) > 1 {
+			if v, ok := p.ResourceLogs.Resource().Attributes().Get("service.name"); ok {
+				v.CopyTo(to.PutEmpty("service")) // to be read; what counts is the origin
+			}
+		}
+		writePart(to, p, event, m)
+		if len(origins) > 1 {
+			to.PutInt(keyOrigin, int64(indexOf(origins, origin{p.ResourceLogs, p.ScopeLogs})))
+		}
+	}
+	shared := pcommon.NewSlice()
+	for i := range m.names {
+		if m.shared(m.names[i].name) {
+			shared.AppendEmpty().SetStr(m.names[i].name)
+		}
+	}
+	if shared.Len() > 0 {
+		shared.MoveAndAppendTo(body.PutEmptySlice(keyShared))
+	}
+	if len(origins) > 1 {
+		writeOrigins(body.PutEmptySlice(keyOrigins), origins)
+	}
+}
+
+func writePart(to pcommon.Map, p *Part, event plog.LogRecord, m *merger) {
+	r := p.Record
+	if s := r.SeverityText(); s != "" {
+		to.PutStr(keySeverity, s)
+	}
+	if n := r.SeverityNumber(); n != 0 {
+		to.PutInt(keySeverityNum, int64(n))
+	}
+	if r.Body().Type() != pcommon.ValueTypeEmpty {
+		r.Body().MoveTo(to.PutEmpty(keyMessage))
+	}
+	if name := r.EventName(); name != "" {
+		to.PutStr(keyEventName, name)
+	}
+	r.Attributes().RemoveIf(func(name string, _ pcommon.Value) bool { return m.shared(name) })
+	if r.Attributes().Len() > 0 {
+		r.Attributes().MoveTo(to.PutEmptyMap(keyAttributes))
+	}
+	if t := r.Timestamp(); t != 0 {
+		to.PutInt(keyTime, int64(t))
+	}
+	if t := r.ObservedTimestamp(); t != 0 {
+		to.PutInt(keyObserved, int64(t))
+	}
+	if id := r.TraceID(); id != event.TraceID() {
+		to.PutStr(keyTraceID, id.String())
+	}
+	if id := r.SpanID(); id != event.SpanID() {
+		to.PutStr(keySpanID, id.String())
+	}
+	if f := r.Flags(); f != 0 {
+		to.PutInt(keyFlags, int64(f))
+	}
+	if n := r.DroppedAttributesCount(); n != 0 {
+		to.PutInt(keyDropped, int64(n))
+	}
+}
+
+func writeOrigins(list pcommon.Slice, origins []origin) {
+	for _, o := range origins {
+		to := list.AppendEmpty().SetEmptyMap()
+		resource, scope := o.resource.Resource(), o.scope.Scope()
+		resource.Attributes().CopyTo(to.PutEmptyMap(keyResource))
+		if n := resource.DroppedAttributesCount(); n != 0 {
+			to.PutInt(keyResourceDrop, int64(n))
+		}
+		if url := o.resource.SchemaUrl(); url != "" {
+			to.PutStr(keyResourceURL, url)
+		}
+		s := to.PutEmptyMap(keyScope)
+		if scope.Name() != "" {
+			s.PutStr(keyName, scope.Name())
+		}
+		if scope.Version() != "" {
+			s.PutStr(keyVersion, scope.Version())
+		}
+		if scope.Attributes().Len() > 0 {
+			scope.Attributes().CopyTo(s.PutEmptyMap(keyAttributes))
+		}
+		if n := scope.DroppedAttributesCount(); n != 0 {
+			s.PutInt(keyDropped, int64(n))
+		}
+		if url := o.scope.SchemaUrl(); url != "" {
+			to.PutStr(keyScopeURL, url)
+		}
+	}
+}
+
+var errNoDocument = errors.New("the record is no document of event_fold")
+
+// Originals gives the records that a document was made of, in the order of their
+// times: each in a ResourceLogs of its own. The parts of a second stage, documents
+// themselves, become their originals in turn. An error names what is not as
+// docs/format/folded-event.md says.
+func Originals(rl plog.ResourceLogs, sl plog.ScopeLogs, event plog.LogRecord) (plog.Logs, error) {
+	out := plog.NewLogs()
+	return out, appendOriginals(out, rl, sl, event)
+}
+
+func isDocument(event plog.LogRecord) bool {
+	if _, ok := event.Attributes().Get(attrID); !ok || event.Body().Type() != pcommon.ValueTypeMap {
+		return false
+	}
+	parts, ok := event.Body().Map().Get(keyParts)
+	return ok && parts.Type() == pcommon.ValueTypeSlice
+}
+
+func appendOriginals(out plog.Logs, rl plog.ResourceLogs, sl plog.ScopeLogs, event plog.LogRecord) error {
+	if !isDocument(event) {
+		return errNoDocument
+	}
+	body := event.Body().Map()
+	parts, _ := body.Get(keyParts)
+	var shared []string
+	if v, ok := body.Get(keyShared); ok && v.Type() == pcommon.ValueTypeSlice {
+		for _, name := range v.Slice().All() {
+			shared = append(shared, name.AsString())
+		}
+	}
+	origins, _ := body.Get(keyOrigins)
+	for i, part := range parts.Slice().All() {
+		if part.Type() != pcommon.ValueTypeMap {
+			return fmt.Errorf("%w: part %d is no map", errNoDocument, i)
+		}
+		one := plog.NewLogs()
+		toRL := one.ResourceLogs().AppendEmpty()
+		toSL := toRL.ScopeLogs().AppendEmpty()
+		if err := readOrigin(toRL, toSL, part.Map(), origins, rl, sl); err != nil {
+			return fmt.Errorf("part %d: %w", i, err)
+		}
+		record := toSL.LogRecords().AppendEmpty()
+		if err := readPart(record, part.Map(), event, shared); err != nil {
+			return fmt.Errorf("part %d: %w", i, err)
+		}
+		if isDocument(record) {
+			if err := appendOriginals(out, toRL, toSL, record); err != nil {
+				return fmt.Errorf("part %d: %w", i, err)
+			}
+			continue
+		}
+		one.ResourceLogs().MoveAndAppendTo(out.ResourceLogs())
+	}
+	return nil
+}
+
+func readOrigin(toRL plog.ResourceLogs, toSL plog.ScopeLogs, part pcommon.Map, origins pcommon.Value, rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+	index, ok := part.Get(keyOrigin)
+	if !ok {
+		rl.Resource().CopyTo(toRL.Resource())
+		toRL.SetSchemaUrl(rl.SchemaUrl())
+		sl.Scope().CopyTo(toSL.Scope())
+		toSL.SetSchemaUrl(sl.SchemaUrl())
+		return nil
+	}
+	if origins == (pcommon.Value{}) || origins.Type() != pcommon.ValueTypeSlice || index.Int() < 0 || index.Int() >= int64(origins.Slice().Len()) ||
+		origins.Slice().At(int(index.Int())).Type() != pcommon.ValueTypeMap {
+		return fmt.Errorf("%w: origin %s is not there", errNoDocument, index.AsString())
+	}
+	o := origins.Slice().At(int(index.Int())).Map()
+	copyMap(o, keyResource, toRL.Resource().Attributes())
+	toRL.Resource().SetDroppedAttributesCount(uint32(integer(o, keyResourceDrop)))
+	toRL.SetSchemaUrl(text(o, keyResourceURL))
+	toSL.SetSchemaUrl(text(o, keyScopeURL))
+	if s, ok := o.Get(keyScope); ok && s.Type() == pcommon.ValueTypeMap {
+		toSL.Scope().SetName(text(s.Map(), keyName))
+		toSL.Scope().SetVersion(text(s.Map(), keyVersion))
+		copyMap(s.Map(), keyAttributes, toSL.Scope().Attributes())
+		toSL.Scope().SetDroppedAttributesCount(uint32(integer(s.Map(), keyDropped)))
+	}
+	return nil
+}
+
+func readPart(r plog.LogRecord, part pcommon.Map, event plog.LogRecord, shared []string) error {
+	r.SetTimestamp(pcommon.Timestamp(integer(part, keyTime)))
+	r.SetObservedTimestamp(pcommon.Timestamp(integer(part, keyObserved)))
+	r.SetSeverityText(text(part, keySeverity))
+	r.SetSeverityNumber(plog.SeverityNumber(integer(part, keySeverityNum)))
+	r.SetEventName(text(part, keyEventName))
+	r.SetFlags(plog.LogRecordFlags(integer(part, keyFlags)))
+	r.SetDroppedAttributesCount(uint32(integer(part, keyDropped)))
+	if v, ok := part.Get(keyMessage); ok {
+		v.CopyTo(r.Body())
+	}
+	copyMap(part, keyAttributes, r.Attributes())
+	for _, name := range shared {
+		if v, ok := event.Attributes().Get(name); ok {
+			v.CopyTo(r.Attributes().PutEmpty(name))
+		}
+	}
+	trace, span := event.TraceID(), event.SpanID()
+	if err := readID(part, keyTraceID, trace[:]); err != nil {
+		return err
+	}
+	if err := readID(part, keySpanID, span[:]); err != nil {
+		return err
+	}
+	r.SetTraceID(trace)
+	r.SetSpanID(span)
+	return nil
+}
+
+// readID reads an id where there is one; an empty one is zero.
+func readID(part pcommon.Map, name string, id []byte) error {
+	v, ok := part.Get(name)
+	if !ok {
+		return nil
+	}
+	clear(id)
+	if v.Str() == "" {
+		return nil
+	}
+	if len(v.Str()) != hex.EncodedLen(len(id)) {
+		return fmt.Errorf("%w: %s is %q", errNoDocument, name, v.Str())
+	}
+	if _, err := hex.Decode(id, []byte(v.Str())); err != nil {
+		return fmt.Errorf("%w: %s is %q: %w", errNoDocument, name, v.Str(), err)
+	}
+	return nil
+}
+
+func integer(m pcommon.Map, name string) int64 {
+	v, ok := m.Get(name)
+	if !ok {
+		return 0
+	}
+	return v.Int()
+}
+
+func text(m pcommon.Map, name string) string {
+	v, ok := m.Get(name)
+	if !ok {
+		return ""
+	}
+	return v.Str()
+}
+
+func copyMap(from pcommon.Map, name string, to pcommon.Map) {
+	if v, ok := from.Get(name); ok && v.Type() == pcommon.ValueTypeMap {
+		v.Map().CopyTo(to)
+	}
+}

@@ -1,0 +1,378 @@
+// Package story makes one log record of the parts of an event, in three styles, and the
+// parts of a document again. docs/format/folded-event.md describes what comes out.
+package story
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/internal/recorduid"
+)
+
+// Part is one record of an event with where it came from; many parts may share that.
+// AppendTo consumes it: what it points to may be taken out.
+type Part struct {
+	ResourceLogs plog.ResourceLogs
+	ScopeLogs    plog.ScopeLogs
+	Record       plog.LogRecord
+}
+
+// time is the part's own time, or that of its observation.
+func (p *Part) time() pcommon.Timestamp {
+	if t := p.Record.Timestamp(); t != 0 {
+		return t
+	}
+	return p.Record.ObservedTimestamp()
+}
+
+// Reason says why an event was emitted.
+type Reason uint8
+
+// The reasons.
+const (
+	Ended Reason = iota
+	Idle
+	MaxDuration
+	MaxRecords
+	MaxBytes
+	Memory
+	Shutdown
+)
+
+var reasonNames = [...]string{"ended", "idle", "max_duration", "max_records", "max_bytes", "memory", "shutdown"}
+
+func (r Reason) String() string { return reasonNames[r] }
+
+// Event is what is to become one record.
+type Event struct {
+	ID, Previous recorduid.UUID // Previous is zero where there is none
+	Reason       Reason
+	Complete     bool
+	Early        bool   // it will come again; Reason and Complete are of no meaning
+	Parts        []Part // in the order of their coming; at least one
+}
+
+// Style is what the event looks like.
+type Style uint8
+
+// The styles.
+const (
+	Document Style = iota
+	LogTrace
+	Canonical
+)
+
+// Settings of a Builder.
+type Settings struct {
+	Style    Style
+	LogTrace LogTraceSettings
+	Merge    MergeSettings
+	// Success and Failure say what a part makes of the outcome. Nil: its severity,
+	// exception and status do.
+	Success, Failure func(Part) bool
+}
+
+// The attributes of an event.
+const (
+	attrID       = "fold.id"
+	attrPrevious = "fold.previous"
+	attrOutcome  = "fold.outcome"
+	attrCount    = "fold.count"
+	attrDuration = "fold.duration"
+	attrReason   = "fold.reason"
+	attrComplete = "fold.complete"
+	attrEarly    = "fold.early"
+	attrTraceIDs = "fold.trace_ids"
+	attrSpanIDs  = "fold.span_ids"
+	attrEvents   = "fold.event_names"
+	foldPrefix   = "fold."
+
+	attrUID       = "log.record.uid"
+	attrOriginal  = "log.record.original"
+	exceptionType = "exception.type"
+)
+
+var exceptionNames = []string{exceptionType, "exception.message", "exception.stacktrace"}
+
+// Builder makes records of events. It is safe for concurrent use.
+type Builder struct {
+	set     Settings
+	scratch sync.Pool // of *merger
+}
+
+// New makes a builder.
+func New(set Settings) *Builder {
+	b := &Builder{set: set}
+	b.scratch.New = func() any { return newMerger() }
+	return b
+}
+
+// AppendTo makes one record of the event, with a resource of its own, and puts it
+// behind those in dst.
+func (b *Builder) AppendTo(dst plog.ResourceLogsSlice, ev Event) {
+	parts := ev.Parts
+	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(a.time(), b.time()) })
+	parts = withoutEarly(parts)
+
+	rl := dst.AppendEmpty()
+	sl := rl.ScopeLogs().AppendEmpty()
+	event := sl.LogRecords().AppendEmpty()
+	origins := originsOf(parts)
+	mergeOrigins(origins, rl, sl)
+
+	m := b.scratch.Get().(*merger)
+	defer b.scratch.Put(m)
+	m.read(parts)
+	b.describe(event, ev, parts)
+	switch b.set.Style {
+	case Document:
+		m.write(event.Attributes(), &b.set.Merge, true)
+		writeDocument(event, parts, origins, m)
+	case LogTrace:
+		m.write(event.Attributes(), &b.set.Merge, false)
+		b.set.LogTrace.write(event, parts)
+	case Canonical:
+		m.write(event.Attributes(), &b.set.Merge, false)
+		parts[len(parts)-1].Record.Body().MoveTo(event.Body())
+	}
+	m.reset()
+}
+
+// withoutEarly leaves out events of a stage before that came early, where the whole
+// one is there.
+func withoutEarly(parts []Part) []Part {
+	var whole map[string]bool
+	early := false
+	for i := range parts {
+		if isEarly(&parts[i]) {
+			early = true
+		}
+	}
+	if !early {
+		return parts
+	}
+	whole = make(map[string]bool)
+	for i := range parts {
+		if id, ok := parts[i].Record.Attributes().Get(attrID); ok && !isEarly(&parts[i]) {
+			whole[id.Str()] = true
+		}
+	}
+	kept := parts[:0]
+	for i := range parts {
+		if id, ok := parts[i].Record.Attributes().Get(attrID); ok && isEarly(&parts[i]) && whole[id.Str()] {
+			continue
+		}
+		kept = append(kept, parts[i])
+	}
+	return kept
+}
+
+func isEarly(p *Part) bool {
+	early, ok := p.Record.Attributes().Get(attrEarly)
+	return ok && early.Type() == pcommon.ValueTypeBool && early.Bool()
+}
+
+// describe fills what all styles have: times, severity, ids, exception, fold.*.
+func (b *Builder) describe(event plog.LogRecord, ev Event, parts []Part) {
+	attrs := event.Attributes()
+	attrs.EnsureCapacity(16)
+	attrs.PutStr(attrID, ev.ID.String())
+	if ev.Previous != (recorduid.UUID{}) {
+		attrs.PutStr(attrPrevious, ev.Previous.String())
+	}
+	attrs.PutStr(attrOutcome, b.outcome(ev, parts))
+	attrs.PutInt(attrCount, countOf(parts))
+	attrs.PutDouble(attrDuration, durationOf(parts).Seconds())
+	uid := ev.ID
+	if ev.Early {
+		attrs.PutBool(attrEarly, true)
+		attrs.PutBool(attrComplete, false)
+		uid = earlyUID(ev.ID, len(parts))
+	} else {
+		attrs.PutStr(attrReason, ev.Reason.String())
+		attrs.PutBool(attrComplete, ev.Complete)
+	}
+	attrs.PutStr(attrUID, uid.String())
+
+	event.SetTimestamp(parts[0].Record.Timestamp())
+	event.SetObservedTimestamp(parts[0].Record.ObservedTimestamp())
+	highest := 0
+	for i := range parts {
+		if parts[i].Record.SeverityNumber() > parts[highest].Record.SeverityNumber() {
+			highest = i
+		}
+	}
+	event.SetSeverityNumber(parts[highest].Record.SeverityNumber())
+	event.SetSeverityText(parts[highest].Record.SeverityText())
+	unite(event, parts)
+	for i := range parts {
+		if copyException(attrs, parts[i].Record.Attributes()) {
+			break
+		}
+	}
+}
+
+// earlyUID names an early event: it is another record than the final one.
+func earlyUID(id recorduid.UUID, parts int) recorduid.UUID {
+	for i := 15; parts > 0 && i > 8; i-- {
+		id[i] ^= byte(parts)
+		parts >>= 8
+	}
+	id[9] ^= 0xff
+	return id
+}
+
+// unite keeps the trace, the span, the flags and the name that all parts agree on, and
+// lists what they don't.
+func unite(event plog.LogRecord, parts []Part) {
+	var traces, spans, names []string
+	note := func(list []string, text string) []string {
+		if text == "" || len(list) > 0 && list[len(list)-1] == text || slices.Contains(list, text) {
+			return list
+		}
+		return append(list, text)
+	}
+	lastTrace, lastSpan := pcommon.TraceID{}, pcommon.SpanID{}
+	flags, same := parts[0].Record.Flags(), true
+	for i := range parts {
+		r := parts[i].Record
+		if t := r.TraceID(); t != lastTrace && !t.IsEmpty() {
+			traces, lastTrace = note(traces, t.String()), t
+			event.SetTraceID(t)
+		}
+		if s := r.SpanID(); s != lastSpan && !s.IsEmpty() {
+			spans, lastSpan = note(spans, s.String()), s
+			event.SetSpanID(s)
+		}
+		names = note(names, r.EventName())
+		same = same && r.Flags() == flags
+	}
+	if same {
+		event.SetFlags(flags)
+	}
+	list := func(name string, texts []string) {
+		to := event.Attributes().PutEmptySlice(name)
+		for _, t := range texts {
+			to.AppendEmpty().SetStr(t)
+		}
+	}
+	if len(traces) > 1 {
+		event.SetTraceID(pcommon.TraceID{})
+		list(attrTraceIDs, traces)
+	}
+	if len(spans) > 1 {
+		event.SetSpanID(pcommon.SpanID{})
+		list(attrSpanIDs, spans)
+	}
+	if len(names) == 1 {
+		event.SetEventName(names[0])
+	} else if len(names) > 1 {
+		list(attrEvents, names)
+	}
+}
+
+func copyException(to, from pcommon.Map) (found bool) {
+	for _, name := range exceptionNames {
+		if v, ok := from.Get(name); ok {
+			v.CopyTo(to.PutEmpty(name))
+			found = true
+		}
+	}
+	return found
+}
+
+// countOf counts records: a part that is a folded event counts what it holds, an early
+// one nothing.
+func countOf(parts []Part) (count int64) {
+	for i := range parts {
+		n := int64(1)
+		if v, ok := parts[i].Record.Attributes().Get(attrCount); ok && v.Type() == pcommon.ValueTypeInt {
+			n = v.Int()
+			if isEarly(&parts[i]) {
+				n = 0
+			}
+		}
+		count += n
+	}
+	return count
+}
+
+// durationOf is the time from the first part to the end of the latest.
+func durationOf(parts []Part) time.Duration {
+	begin := parts[0].time()
+	end := begin
+	for i := range parts {
+		t := parts[i].time()
+		if v, ok := parts[i].Record.Attributes().Get(attrDuration); ok && v.Type() == pcommon.ValueTypeDouble && v.Double() > 0 {
+			t += pcommon.Timestamp(v.Double() * float64(time.Second))
+		}
+		end = max(end, t)
+	}
+	return time.Duration(end - begin)
+}
+
+// The outcomes.
+const (
+	success = "success"
+	failure = "failure"
+	unknown = "unknown"
+)
+
+// outcome is failure where a part says so, otherwise success where one does.
+func (b *Builder) outcome(ev Event, parts []Part) string {
+	good := false
+	for i := range parts {
+		said := partOutcome(&parts[i])
+		if b.set.Failure != nil && b.set.Failure(parts[i]) || b.set.Failure == nil && said == failure {
+			return failure
+		}
+		if b.set.Success != nil {
+			good = good || b.set.Success(parts[i])
+		} else {
+			good = good || said == success
+		}
+	}
+	if good || b.set.Success == nil && ev.Reason == Ended && !ev.Early {
+		return success
+	}
+	return unknown
+}
+
+// statusNames are attributes that hold an HTTP status: the conventions' name, the one
+// before it, and what many loggers write.
+var statusNames = []string{"http.response.status_code", "http.status_code", "status"}
+
+func partOutcome(p *Part) string {
+	attrs := p.Record.Attributes()
+	if v, ok := attrs.Get(attrOutcome); ok {
+		return v.Str() // of the stage before
+	}
+	if p.Record.SeverityNumber() >= plog.SeverityNumberError {
+		return failure
+	}
+	if _, ok := attrs.Get(exceptionType); ok {
+		return failure
+	}
+	for _, name := range statusNames {
+		v, ok := attrs.Get(name)
+		if !ok || v.Type() != pcommon.ValueTypeInt || v.Int() < 100 || v.Int() > 599 {
+			continue
+		}
+		if v.Int() >= 500 {
+			return failure
+		}
+		return success
+	}
+	return unknown
+}
+
+// isMerged says that an attribute may become one of the event.
+func isMerged(name string) bool {
+	return !strings.HasPrefix(name, foldPrefix) && name != attrUID && name != attrOriginal && !slices.Contains(exceptionNames, name)
+}

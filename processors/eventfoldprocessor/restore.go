@@ -1,0 +1,91 @@
+package eventfoldprocessor
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/heartwood-otel/heartwood/internal/spool"
+	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldjournal"
+	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
+)
+
+// restore puts the journal's parts back into events, and remembers ended ones. The
+// time that the collector was down does not count: an event's age goes on from where
+// the journal ends.
+func (p *foldProcessor) restore() (parts int, err error) {
+	down, err := p.downtime()
+	if err != nil {
+		return 0, err
+	}
+	err = p.eachEntry(func(id spool.ID, part *foldjournal.Part, ended *foldjournal.Ended) {
+		if ended != nil {
+			s := p.shardOf(ended.Key)
+			s.table.RestoreMemory(p.clock(ended.Ended), ended.Key, ended.ID, ended.Generation, reasonOf(ended.Reason), ended.UIDs, number(id))
+			return
+		}
+		parts++
+		s := p.shardOf(part.Key)
+		s.table.RestorePart(p.clock(part.Arrived)+down, foldtable.Place{
+			Key: part.Key, UID: part.UID, Generation: part.Generation, Opens: part.Opens, Starts: part.Starts,
+			Previous: part.Previous, PreviousReason: reasonOf(part.PreviousReason),
+		}, &foldtable.Part{UID: part.UID, Journal: number(id), Origin: part.Origin, Record: part.Record, Ends: part.Ends})
+	})
+	for _, s := range p.shards {
+		s.mu.Lock()
+		s.publishLocked()
+		s.mu.Unlock()
+	}
+	return parts, err
+}
+
+// clock makes a time on the table's clock of Unix time. Before the start it is
+// negative.
+func (p *foldProcessor) clock(unix int64) int64 { return unix - p.started.UnixNano() }
+
+// downtime is how long nothing came, in ns.
+func (p *foldProcessor) downtime() (int64, error) {
+	var newest int64
+	err := p.eachEntry(func(_ spool.ID, part *foldjournal.Part, ended *foldjournal.Ended) {
+		if part != nil {
+			newest = max(newest, part.Arrived)
+		} else {
+			newest = max(newest, ended.Ended)
+		}
+	})
+	if newest == 0 {
+		return 0, err
+	}
+	return max(0, time.Now().UnixNano()-newest), err
+}
+
+func (p *foldProcessor) shardOf(key foldtable.Key) *shard {
+	return p.shards[int(key[0])&(len(p.shards)-1)]
+}
+
+// reasonOf reads a reason that a later version may have written.
+func reasonOf(b byte) foldtable.Reason {
+	if int(b) >= foldtable.Reasons {
+		return foldtable.Ended
+	}
+	return foldtable.Reason(b)
+}
+
+// eachEntry reads what the journal holds.
+func (p *foldProcessor) eachEntry(visit func(id spool.ID, part *foldjournal.Part, ended *foldjournal.Ended)) error {
+	reader := p.journal.spool.NewReader()
+	for {
+		record, err := reader.TryNext()
+		if errors.Is(err, spool.ErrDrained) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		part, ended, err := foldjournal.Decode(record.Payload)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w; it was written by another version, or is no journal of event_fold: use the version that wrote it, or move the directory aside, which loses the records in it", record.ID, err)
+		}
+		visit(record.ID, part, ended)
+	}
+}

@@ -1,0 +1,199 @@
+package requestidprocessor
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"sync"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/heartwood-otel/heartwood/processors/requestidprocessor/internal/metadata"
+)
+
+const (
+	requestAttribute = "request.id"
+	macroAttribute   = "request.macro_id"
+)
+
+// namespace is that of the ids made of trace ids: a UUIDv5 (RFC 9562 section 5.5) of it
+// and the 16 bytes of the trace id. Every gateway gives the same.
+var namespace = uuid.MustParse("7f1f1e2e-6a0c-5d43-9f55-0d5f5c1a4b6e")
+
+// how an item came by its id.
+type how int
+
+const (
+	byAttribute how = iota
+	byResource
+	byBody
+	byTrace
+	byGeneration
+	byNothing
+	hows
+)
+
+var howOptions = [hows]metric.MeasurementOption{
+	withAttribute("how", "attribute"), withAttribute("how", "resource"), withAttribute("how", "body"),
+	withAttribute("how", "trace"), withAttribute("how", "generated"), withAttribute("how", "none"),
+}
+
+var refusalOptions = map[refusal]metric.MeasurementOption{
+	tooLong: withAttribute("reason", "length"), badCharacter: withAttribute("reason", "characters"),
+}
+
+func withAttribute(key, value string) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(attribute.String(key, value)))
+}
+
+// requestIDProcessor is what both signals have in common.
+type requestIDProcessor struct {
+	cfg      *Config
+	set      processor.Settings
+	tel      *metadata.TelemetryBuilder
+	shared   *shared
+	sources  map[string]int // by normalised name: the place in cfg.Sources
+	forms    []form         // by place
+	known    map[string]int // what is neither: traceparent, parents
+	patterns []*regexp.Regexp
+	longest  int // of the normalised names
+
+	closing chan struct{}
+	stop    sync.Once
+}
+
+// The values of known; they are no places.
+const (
+	isTraceparent = -1
+	isParent      = -2
+)
+
+func newProcessor(set processor.Settings, cfg *Config) (*requestIDProcessor, error) {
+	tel, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	p := &requestIDProcessor{
+		cfg: cfg, set: set, tel: tel, sources: make(map[string]int), known: make(map[string]int), closing: make(chan struct{}),
+	}
+	if p.patterns, err = cfg.patterns(); err != nil {
+		return nil, err
+	}
+	for _, name := range cfg.Sources {
+		normal := string(normalise(nil, name))
+		if _, ok := p.sources[normal]; !ok {
+			p.sources[normal] = len(p.forms)
+			p.forms = append(p.forms, formOf(normal))
+			p.longest = max(p.longest, len(normal))
+		}
+	}
+	for _, name := range traceparentNames {
+		p.known[name] = isTraceparent
+		p.longest = max(p.longest, len(name))
+	}
+	for _, name := range parentNames {
+		p.known[name] = isParent
+	}
+	p.shared = acquire(set.ID, cfg)
+	return p, nil
+}
+
+func (p *requestIDProcessor) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: true}
+}
+
+func (p *requestIDProcessor) Start(context.Context, component.Host) error {
+	if !p.shared.observeOnce() {
+		return nil
+	}
+	entries := func(_ context.Context, o metric.Int64Observer) error {
+		n, _ := p.shared.table.Stats()
+		o.Observe(int64(n))
+		return nil
+	}
+	evicted := func(_ context.Context, o metric.Int64Observer) error {
+		_, n := p.shared.table.Stats()
+		o.Observe(n)
+		return nil
+	}
+	waiting := func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(p.shared.waiting.Load())
+		return nil
+	}
+	return errors.Join(
+		p.tel.RegisterProcessorRequestIDEntriesCallback(entries),
+		p.tel.RegisterProcessorRequestIDEvictedCallback(evicted),
+		p.tel.RegisterProcessorRequestIDWaitingCallback(waiting),
+	)
+}
+
+// Shutdown lets those that wait go on.
+func (p *requestIDProcessor) Shutdown(context.Context) error {
+	p.stop.Do(func() {
+		close(p.closing)
+		p.tel.Shutdown()
+		p.shared.release(p.set.ID)
+	})
+	return nil
+}
+
+type logsProcessor struct {
+	*requestIDProcessor
+	next consumer.Logs
+}
+
+func (p *logsProcessor) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	b := p.begin()
+	for _, rl := range logs.ResourceLogs().All() {
+		b.resource(rl.Resource().Attributes())
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, r := range sl.LogRecords().All() {
+				b.record(r)
+			}
+		}
+	}
+	if err := b.resolve(ctx, func() int64 { return int64((&plog.ProtoMarshaler{}).LogsSize(logs)) }); err != nil {
+		return err
+	}
+	if err := p.next.ConsumeLogs(ctx, logs); err != nil {
+		return err
+	}
+	b.count(ctx)
+	return nil
+}
+
+type tracesProcessor struct {
+	*requestIDProcessor
+	next consumer.Traces
+}
+
+func (p *tracesProcessor) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
+	b := p.begin()
+	for _, rs := range traces.ResourceSpans().All() {
+		b.resource(rs.Resource().Attributes())
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, s := range ss.Spans().All() {
+				b.item(s.Attributes(), s.TraceID())
+			}
+		}
+	}
+	if err := b.resolve(ctx, func() int64 { return int64((&ptrace.ProtoMarshaler{}).TracesSize(traces)) }); err != nil {
+		return err
+	}
+	if err := p.next.ConsumeTraces(ctx, traces); err != nil {
+		return err
+	}
+	b.count(ctx)
+	return nil
+}
+
+// fromTrace is the id of a trace that brings none.
+func fromTrace(trace pcommon.TraceID) string { return uuid.NewSHA1(namespace, trace[:]).String() }
