@@ -49,6 +49,9 @@ func TestEndToEnd(t *testing.T) {
 		return page.Sum("up") == 4
 	})
 	shop.Stop(t)
+	col.WaitMetrics(t, "all stories to be told", func(m harness.Metrics) bool {
+		return m.Sum("otelcol_processor_event_fold_records_merged") > 0 && m.Sum("otelcol_processor_event_fold_records_held") == 0
+	})
 
 	t.Run("logfmt lines", func(t *testing.T) { checkInventory(t, sink, stdout.String(), begin) })
 	t.Run("JSON lines", func(t *testing.T) {
@@ -61,6 +64,50 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("file", func(t *testing.T) {
 		checkFile(t, filepath.Join(col.Path("run"), "records", "logs.jsonl"), sink.LogCount())
 	})
+	t.Run("stories", func(t *testing.T) {
+		checkStories(t, filepath.Join(col.Path("run"), "records", "stories.jsonl"), sink.Logs())
+	})
+}
+
+// checkStories: every record is in exactly one document, or has no request. Those of a
+// bought order are of all three services.
+func checkStories(t *testing.T, path string, records []harness.LogRecord) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	total, ofAll := 0, 0
+	seen := make(map[string]bool)
+	for line := range strings.Lines(string(text)) {
+		logs, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs([]byte(line))
+		require.NoError(t, err)
+		for _, rl := range logs.ResourceLogs().All() {
+			services, _ := rl.Resource().Attributes().Get("service.name")
+			for _, sl := range rl.ScopeLogs().All() {
+				for _, r := range sl.LogRecords().All() {
+					count, folded := r.Attributes().Get("fold.count")
+					if !folded {
+						_, has := r.Attributes().Get("request.id")
+						assert.False(t, has, "a record of a request that is in no story: %v", r.Attributes().AsRaw())
+						total++
+						continue
+					}
+					total += int(count.Int())
+					id, _ := r.Attributes().Get("fold.id")
+					assert.False(t, seen[id.Str()], "story %s is told twice", id.Str())
+					seen[id.Str()] = true
+					if list, ok := services.AsRaw().([]any); ok && len(list) == 3 {
+						ofAll++
+					}
+				}
+			}
+		}
+	}
+	assert.Equal(t, len(records), total, "every record is in one story, or passed")
+	assert.Positive(t, ofAll, "a story that all three services tell")
+	result := harness.Run(t, heartwoodCommand(t), "stories", "-once", "-run-dir", filepath.Dir(filepath.Dir(path)))
+	assert.Zero(t, result.Code, "%s", result.Stderr)
+	assert.Contains(t, result.Stdout, "success in ")
+	assert.Contains(t, result.Stdout, "of purchasing, ")
 }
 
 func startQuickstart(t *testing.T, sink *harness.Sink) *harness.Collector {
@@ -75,7 +122,7 @@ func startQuickstart(t *testing.T, sink *harness.Sink) *harness.Collector {
 		  prometheus: {config: {global: {scrape_interval: 500ms, scrape_timeout: 400ms}}}
 		service:
 		  pipelines:
-		    logs: {exporters: [otlp_grpc, file/logs, debug]}
+		    logs: {exporters: [otlp_grpc, file/logs, debug, forward]}
 		    traces: {exporters: [otlp_grpc, file/traces, debug]}
 		    metrics: {exporters: [otlp_grpc, file/metrics, prometheus, debug]}
 	`, harness.WithFile("configs/quickstart.yaml"), harness.With("sink", sink), harness.WithEnv(
@@ -169,7 +216,7 @@ func checkInventory(t *testing.T, sink *harness.Sink, stdout string, begin time.
 			Attributes: harness.Attributes{
 				"code.function.name": "reserve", "order": m[2], "reservation": asWritten(m[3]),
 				"count#reserved": asWritten(m[4]), "measure.elapsed": asWritten(m[5]), "reserved": true,
-				"request_id": m[6], "log.record.uid": r.UID(),
+				"request_id": m[6], "request.id": m[6], "log.record.uid": r.UID(),
 			},
 		}, r, line)
 	}
@@ -276,7 +323,7 @@ func checkOrdering(t *testing.T, sink *harness.Sink, path string, begin time.Tim
 		assert.Equal(t, harness.Attributes{
 			"order":      map[string]any{"id": want.Order.ID, "sku": want.Order.SKU, "quantity": want.Order.Quantity, "total": total},
 			"customer":   map[string]any{"id": want.Customer.ID},
-			"request_id": want.RequestID, "log.file.name": "ordering.jsonl", "log.file.path": path,
+			"request_id": want.RequestID, "request.id": want.RequestID, "log.file.name": "ordering.jsonl", "log.file.path": path,
 			"log.file.record_offset": at, "log.record.uid": r.UID(),
 		}, r.Attributes, line)
 		assert.True(t, strings.HasSuffix(r.UID(), fmt.Sprintf("-%d", at)), r.UID())

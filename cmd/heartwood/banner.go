@@ -32,6 +32,7 @@ func (q *quickstart) banner() {
 	for _, command := range q.examples(at) {
 		fmt.Fprintf(&b, "  %s\n\n", command)
 	}
+	b.WriteString("See each request as one story, from another terminal:\n\n  " + q.storiesExample() + "\n\n")
 	b.WriteString("Ctrl-C stops everything. The records, as they come:\n\n")
 	_, _ = q.stdout.Write([]byte(b.String()))
 }
@@ -48,6 +49,15 @@ func (q *quickstart) examples(at func(string) string) []string {
 			`"scopeLogs":[{"logRecords":[{"timeUnixNano":"'"$(date +%s)"'000000000","severityNumber":9,"severityText":"INFO","body":{"stringValue":"hello from OTLP"}}]}]}]}' http://` +
 			at("HEARTWOOD_OTLP_HTTP_PORT") + `/v1/logs`,
 	}
+}
+
+// storiesExample is the command that shows the stories of this run.
+func (q *quickstart) storiesExample() string {
+	show := shellQuote(shortest(os.Args[0])) + " stories"
+	if q.runDir != filepath.Join(homeDir(), ".run") {
+		show += " -run-dir " + shellQuote(q.runDir)
+	}
+	return show
 }
 
 // shortest gives the path of a program as one would type it here.

@@ -215,7 +215,7 @@ func (q *quickstart) prepareRunDir() (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{"records", "shop", "log"} {
+	for _, dir := range []string{"records", "shop", "log", "fold"} {
 		dir = filepath.Join(q.runDir, dir)
 		if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
 			unlock()

@@ -173,7 +173,10 @@ func appendOriginals(out plog.Logs, rl plog.ResourceLogs, sl plog.ScopeLogs, eve
 			shared = append(shared, name.AsString())
 		}
 	}
-	origins, _ := body.Get(keyOrigins)
+	origins := pcommon.NewSlice()
+	if v, ok := body.Get(keyOrigins); ok && v.Type() == pcommon.ValueTypeSlice {
+		origins = v.Slice()
+	}
 	for i, part := range parts.Slice().All() {
 		if part.Type() != pcommon.ValueTypeMap {
 			return fmt.Errorf("%w: part %d is no map", errNoDocument, i)
@@ -199,7 +202,7 @@ func appendOriginals(out plog.Logs, rl plog.ResourceLogs, sl plog.ScopeLogs, eve
 	return nil
 }
 
-func readOrigin(toRL plog.ResourceLogs, toSL plog.ScopeLogs, part pcommon.Map, origins pcommon.Value, rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+func readOrigin(toRL plog.ResourceLogs, toSL plog.ScopeLogs, part pcommon.Map, origins pcommon.Slice, rl plog.ResourceLogs, sl plog.ScopeLogs) error {
 	index, ok := part.Get(keyOrigin)
 	if !ok {
 		rl.Resource().CopyTo(toRL.Resource())
@@ -208,11 +211,10 @@ func readOrigin(toRL plog.ResourceLogs, toSL plog.ScopeLogs, part pcommon.Map, o
 		toSL.SetSchemaUrl(sl.SchemaUrl())
 		return nil
 	}
-	if origins == (pcommon.Value{}) || origins.Type() != pcommon.ValueTypeSlice || index.Int() < 0 || index.Int() >= int64(origins.Slice().Len()) ||
-		origins.Slice().At(int(index.Int())).Type() != pcommon.ValueTypeMap {
+	if index.Int() < 0 || index.Int() >= int64(origins.Len()) || origins.At(int(index.Int())).Type() != pcommon.ValueTypeMap {
 		return fmt.Errorf("%w: origin %s is not there", errNoDocument, index.AsString())
 	}
-	o := origins.Slice().At(int(index.Int())).Map()
+	o := origins.At(int(index.Int())).Map()
 	copyMap(o, keyResource, toRL.Resource().Attributes())
 	toRL.Resource().SetDroppedAttributesCount(uint32(integer(o, keyResourceDrop)))
 	toRL.SetSchemaUrl(text(o, keyResourceURL))

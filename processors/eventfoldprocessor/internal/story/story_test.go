@@ -348,6 +348,18 @@ func TestNoDocument(t *testing.T) {
 	p := partsOf(logs)[0]
 	_, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record)
 	require.ErrorIs(t, err, errNoDocument)
+
+	for name, part := range map[string]any{
+		"no map":              "text",
+		"an origin not there": map[string]any{"origin": 3},
+		"an id that is none":  map[string]any{"trace_id": "xyz"},
+		"an id that is short": map[string]any{"span_id": "00"},
+	} {
+		p.Record.Attributes().PutStr("fold.id", "x")
+		require.NoError(t, p.Record.Body().SetEmptyMap().FromRaw(map[string]any{"parts": []any{part}}))
+		_, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record)
+		require.ErrorIs(t, err, errNoDocument, name)
+	}
 }
 
 // TestLogTrace: by the rules of LogTrace 0.1.2; integration/ compares with the module.
