@@ -67,7 +67,7 @@ func (s *Spool) write(g *group) {
 		}
 		return
 	}
-	if err := s.sync(); err != nil {
+	if err := s.fsync(); err != nil {
 		s.abandon()
 		s.apply(g, false)
 		s.settle(err)
@@ -75,6 +75,7 @@ func (s *Spool) write(g *group) {
 		return
 	}
 	s.apply(g, true)
+	s.publish()
 	s.settle(nil)
 	s.finish(g, nil)
 }
@@ -159,20 +160,33 @@ func (s *Spool) append(g *group) error {
 	return nil
 }
 
+// sync makes what is written durable, and lets readers see it.
 func (s *Spool) sync() error {
+	err := s.fsync()
+	if err == nil {
+		s.publish()
+	}
+	return err
+}
+
+func (s *Spool) fsync() error {
 	if s.file == nil {
 		return errNoSegment
 	}
 	if err := s.file.Sync(); err != nil {
 		return fmt.Errorf("sync %s: %w", segmentName(s.current().number), err)
 	}
+	return nil
+}
+
+// publish lets readers see what is durable. The segment must know its records by then.
+func (s *Spool) publish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seg := s.current()
 	s.bytes += s.written - seg.length
 	seg.length = s.written
 	s.syncs++
-	return nil
 }
 
 // settle answers for the groups that waited for a sync.

@@ -154,6 +154,32 @@ func TestAReaderFollows(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
+// TestAReaderSeesOnlyWhatIsKnown: it reads while many write.
+func TestAReaderSeesOnlyWhatIsKnown(t *testing.T) {
+	s := open(t, newCrashFS(), Settings{SegmentSize: 20_000})
+	const writers, each = 8, 300
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for range each {
+				if _, err := s.Append(t.Context(), Batch{Records: make([][]byte, 70)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	r := s.NewReader()
+	for n := range writers * each * 70 {
+		record, err := r.Next(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, firstID+ID(n), record.ID)
+		s.Ack(record.ID)
+	}
+	all.Wait()
+	require.NoError(t, r.Close())
+	require.NoError(t, s.Close())
+}
+
 func TestAFullSpoolWaits(t *testing.T) {
 	s := open(t, newCrashFS(), Settings{MaxSize: 4000})
 	big := string(make([]byte, 1000))
