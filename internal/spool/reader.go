@@ -12,8 +12,9 @@ type Record struct {
 	Payload []byte
 }
 
-// Reader gives records that are durable and not acknowledged, the oldest first. It is
-// for one goroutine at a time. Close lets its file go.
+// Reader gives records that are durable and not acknowledged, the oldest first; one
+// that is acknowledged while the Reader is near it may still be given. It is for one
+// goroutine at a time. Close lets its file go.
 type Reader struct {
 	s       *Spool
 	segment *segment
@@ -23,6 +24,9 @@ type Reader struct {
 	buf     []byte
 	records [][]byte
 	id      ID // of records[0]
+	// fresh says that none of the frame's records was acknowledged when it was read:
+	// then none is asked about one by one.
+	fresh bool
 }
 
 // NewReader begins before the oldest record. Each Reader reads for itself.
@@ -31,9 +35,13 @@ func (s *Spool) NewReader() *Reader { return &Reader{s: s} }
 // Next waits for the next record.
 func (r *Reader) Next(ctx context.Context) (Record, error) {
 	for {
+		if record, err := r.TryNext(); err != ErrDrained { //nolint:errorlint // it is never wrapped
+			return record, err
+		}
 		r.s.mu.Lock()
 		changed, closing := r.s.changed, r.s.closing
 		r.s.mu.Unlock()
+		// Something may have come before changed was taken.
 		record, err := r.TryNext()
 		if err != ErrDrained { //nolint:errorlint // it is never wrapped
 			return record, err
@@ -55,7 +63,7 @@ func (r *Reader) TryNext() (Record, error) {
 		for len(r.records) > 0 {
 			record := Record{ID: r.id, Segment: r.segment.number, Payload: r.records[0]}
 			r.records, r.id = r.records[1:], r.id+1
-			if !r.acked(record.ID) {
+			if r.fresh || !r.acked(record.ID) {
 				return record, nil
 			}
 		}
@@ -161,6 +169,12 @@ func (r *Reader) load(limit int64) error {
 	}
 	r.at += int64(size)
 	r.records, r.id = f.records, f.first
+	r.fresh = true
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	for i := range r.records {
+		r.fresh = r.fresh && !r.segment.isAcked(r.id+ID(i))
+	}
 	return nil
 }
 
