@@ -145,7 +145,7 @@ vulncheck: ## look for known vulnerabilities (needs the open internet, so it is 
 # --- measuring ----------------------------------------------------------------
 
 .PHONY: bench
-bench: bench-logfmt bench-receivers ## the side-by-side measurements of docs/performance.md
+bench: bench-logfmt bench-receivers bench-folding ## the side-by-side measurements of docs/performance.md
 
 .PHONY: bench-logfmt
 bench-logfmt:
@@ -156,6 +156,11 @@ bench-logfmt:
 .PHONY: bench-receivers
 bench-receivers:
 	go -C benchmarks run ./receivers
+
+.PHONY: bench-folding
+bench-folding:
+	go -C benchmarks test -run '^$$' -bench . -benchtime 5000x -count $(COUNT) ./spool
+	go test -run '^$$' -bench Fold -benchtime 500x -count $(COUNT) ./processors/eventfoldprocessor
 
 # --- releases -----------------------------------------------------------------
 
