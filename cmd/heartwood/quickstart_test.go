@@ -206,7 +206,7 @@ func TestQuickstartsExamplesWorkWhenPasted(t *testing.T) {
 	r := startQuickstart(t, newHome(t, "fine"), nil)
 	r.await("Ctrl-C stops everything.")
 	commands := regexp.MustCompile(`(?m)^  ((?:bin/heartwood|curl) .*)$`).FindAllStringSubmatch(r.out.String(), -1)
-	require.Len(t, commands, 3, r.out.String())
+	require.Len(t, commands, 4, r.out.String())
 	for i, shows := range []string{"web        level=info msg=hi\n", `web        level=warn app=me msg="hello from curl"`, `otlp       {"resourceLogs":`} {
 		shell := exec.CommandContext(t.Context(), "/bin/sh", "-c", commands[i][1])
 		shell.Dir = r.home
@@ -214,6 +214,7 @@ func TestQuickstartsExamplesWorkWhenPasted(t *testing.T) {
 		require.NoError(t, err, "%s: %s", commands[i][1], out)
 		r.await(shows)
 	}
+	assert.Equal(t, "bin/heartwood stories", commands[3][1], "it shows what there is until it is stopped")
 	require.NoError(t, r.command.Process.Signal(syscall.SIGINT))
 	assert.Equal(t, 0, r.end())
 }

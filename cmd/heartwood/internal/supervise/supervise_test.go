@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 		fmt.Println("ready")
-		select {}
+		time.Sleep(time.Hour) // where nothing can come, select{} is a deadlock to the runtime
 	case "failing":
 		for i := range 100 {
 			fmt.Println("line", i)
@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 			fmt.Println(p.PID)
 		}
 		fmt.Println("started")
-		select {}
+		time.Sleep(time.Hour)
 	}
 }
 
