@@ -258,7 +258,7 @@ func TestSendersWaitWhenTheNextConsumerDoesNotTake(t *testing.T) {
 		accepted := 0
 		var err error
 		for ; err == nil && accepted < 10_000; accepted++ {
-			err = b.ConsumeLogs(t.Context(), logs(rec{request: fmt.Sprint(accepted), body: string(make([]byte, 1000))}))
+			err = b.ConsumeLogs(t.Context(), logs(rec{request: strconv.Itoa(accepted), body: string(make([]byte, 1000))}))
 		}
 		accepted--
 		require.ErrorContains(t, err, "max_state is 1MiB")

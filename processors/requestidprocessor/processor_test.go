@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -394,7 +395,7 @@ func TestTheTableIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, "{max_requests: 1000, ttl: 1m}")
 		for n := range 20_000 {
-			logs, _ := one(nil, attrs{"request.id": fmt.Sprint(n), "caused_by": "x"}, "", pcommon.TraceID{byte(n), byte(n >> 8), 15: byte(n)})
+			logs, _ := one(nil, attrs{"request.id": strconv.Itoa(n), "caused_by": "x"}, "", pcommon.TraceID{byte(n), byte(n >> 8), 15: byte(n)})
 			require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
 		}
 		assert.LessOrEqual(t, b.sum(t, "entries", ""), int64(2*1000+2*64))
