@@ -17,8 +17,7 @@ import (
 // for as long as they are remembered. The table names entries by numbers that are
 // never 0: the spool's, and one more.
 type journal struct {
-	spool   *spool.Spool
-	started time.Time // the zero of the table's clock
+	spool *spool.Spool
 }
 
 func number(id spool.ID) uint64      { return uint64(id) + 1 }
@@ -138,7 +137,6 @@ func spoolIDs(numbers []uint64) []spool.ID {
 	return ids
 }
 
-// journalFiles sees to it that each directory has one user.
 var errNoJournal = errors.New("the journal of event_fold can't be used")
 
 // openJournal opens the journal and puts back what it holds.
@@ -147,7 +145,7 @@ func (p *foldProcessor) openJournal() error {
 	if err != nil {
 		return fmt.Errorf("%w: directory is %q: %w", errNoJournal, p.cfg.Directory, err)
 	}
-	p.journal = &journal{spool: s, started: p.started}
+	p.journal = &journal{spool: s}
 	parts, err := p.restore()
 	if err != nil {
 		return errors.Join(fmt.Errorf("%w: directory is %q: %w", errNoJournal, p.cfg.Directory, err), p.closeJournal())

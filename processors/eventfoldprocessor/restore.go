@@ -72,8 +72,9 @@ func reasonOf(b byte) foldtable.Reason {
 }
 
 // eachEntry reads what the journal holds.
-func (p *foldProcessor) eachEntry(visit func(id spool.ID, part *foldjournal.Part, ended *foldjournal.Ended)) error {
+func (p *foldProcessor) eachEntry(visit func(id spool.ID, part *foldjournal.Part, ended *foldjournal.Ended)) (err error) {
 	reader := p.journal.spool.NewReader()
+	defer func() { err = errors.Join(err, reader.Close()) }()
 	for {
 		record, err := reader.TryNext()
 		if errors.Is(err, spool.ErrDrained) {
