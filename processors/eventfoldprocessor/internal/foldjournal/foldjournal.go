@@ -39,6 +39,8 @@ var (
 	errShort = errors.New("the entry is shorter than its form")
 	errKind  = errors.New("the entry is of a kind that this version does not know")
 	errFlags = errors.New("the entry has flags that this version does not know")
+
+	errPrevious = errors.New("the entry names an event before where there can be none")
 )
 
 // Part is one record of an event.
@@ -144,6 +146,9 @@ func decodePart(b []byte) (*Part, error) {
 			return nil, errShort
 		}
 		p.Previous, p.PreviousReason = recorduid.UUID(b[:16]), b[16]
+		if !p.Opens || p.Previous == (recorduid.UUID{}) {
+			return nil, errPrevious
+		}
 		b = b[17:]
 	}
 	size, n := binary.Uvarint(b)
