@@ -104,6 +104,9 @@ func (s Style) appendRecord(dst []byte, service string, r plog.LogRecord) []byte
 		if machinery[key] && !s.Full {
 			continue
 		}
+		if _, named := r.Attributes().Get("request.id"); key == "request_id" && named && !s.Full {
+			continue // the same, under its writer's name
+		}
 		dst = s.appendValue(dst, key, value)
 	}
 	if id := r.TraceID(); !id.IsEmpty() {
