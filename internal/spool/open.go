@@ -74,6 +74,7 @@ func Open(set Settings) (*Spool, error) {
 type files struct {
 	segments []uint64 // in order
 	done     map[uint64]bool
+	halfMade []string
 	unneeded []string
 }
 
@@ -91,7 +92,7 @@ func (s *Spool) list() (f files, err error) {
 			f.unneeded = append(f.unneeded, name)
 			s.nextNum = max(s.nextNum, n+1)
 		} else if strings.HasSuffix(name, segmentSuffix+tmpSuffix) {
-			f.unneeded = append(f.unneeded, name)
+			f.halfMade = append(f.halfMade, name)
 		} else if name != lockName {
 			return f, &DamageError{File: s.path(name), Reason: errForeign}
 		}
@@ -110,11 +111,9 @@ func (s *Spool) recover() error {
 			return err
 		}
 	}
-	for _, name := range found.unneeded {
-		// A half-made segment must go: its number may be used again.
-		if err := s.fs.Remove(s.path(name)); err != nil {
-			return fmt.Errorf("remove what is no longer needed: %w", err)
-		}
+	// Their numbers may be used again.
+	if err := s.removeAll(found.halfMade); err != nil {
+		return err
 	}
 	for _, seg := range s.segments {
 		s.recovered.Records += seg.unacked
@@ -129,6 +128,17 @@ func (s *Spool) recover() error {
 		return err
 	}
 	s.clean()
+	// Only now: until there was a header that knows it, a .done file was all that said
+	// that its segment is acknowledged.
+	return s.removeAll(found.unneeded)
+}
+
+func (s *Spool) removeAll(names []string) error {
+	for _, name := range names {
+		if err := s.fs.Remove(s.path(name)); err != nil {
+			return fmt.Errorf("remove what is no longer needed: %w", err)
+		}
+	}
 	return nil
 }
 
