@@ -16,6 +16,8 @@ const (
 	// maxBody bounds what a length may say: a larger one is damage, not a reason to
 	// allocate.
 	maxBody = 1 << 30
+	// maxRecords bounds what a manifest may say of a segment: a bit is kept for each.
+	maxRecords = 1 << 30
 )
 
 var crcTable = crc32.MakeTable(crc32.Castagnoli)
@@ -97,6 +99,11 @@ func readHeader(data []byte) (m *manifest, size int, err error) {
 		m.entries = append(m.entries, manifestEntry{
 			number: d.uvarint(), first: ID(d.uvarint()), count: d.uvarint(), length: int64(d.uvarint()), acked: d.ranges(),
 		})
+		e := &m.entries[len(m.entries)-1]
+		d.failed = d.failed || e.count > maxRecords || e.length < 0 || uint64(e.first)+e.count < e.count
+		if n := len(e.acked); n > 0 {
+			d.failed = d.failed || e.acked[n-1].from+e.acked[n-1].count > e.count
+		}
 	}
 	if d.failed || len(d.data) != 0 {
 		return nil, 0, errContent

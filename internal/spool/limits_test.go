@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -88,4 +89,37 @@ func TestPowerLossAtEveryCallOfAStart(t *testing.T) {
 			require.NoError(t, s.Close())
 		}
 	}
+}
+
+func TestUnknownAcknowledgementsDoNoHarm(t *testing.T) {
+	fs := newCrashFS()
+	s := open(t, fs, Settings{})
+	a := put(t, s, "a")
+	require.NoError(t, s.Ack(math.MaxUint64, 0, a+1, a, a+2).Wait(t.Context()))
+	require.NoError(t, s.Ack(math.MaxUint64).Wait(t.Context()))
+	put(t, s, "b", "c")
+	assert.Equal(t, []string{"b", "c"}, texts(drain(t, s)))
+	require.NoError(t, s.Close())
+	s = open(t, fs, Settings{})
+	assert.Equal(t, []string{"b", "c"}, texts(drain(t, s)), "IDs that were not given yet stay unacknowledged")
+	require.NoError(t, s.Close())
+}
+
+// TestAForgedManifestTakesNoMemory: a checksum is no proof.
+func TestAForgedManifestTakesNoMemory(t *testing.T) {
+	for name, entry := range map[string]manifestEntry{
+		"count":  {number: 1, first: 1, count: 1 << 60, length: 100},
+		"length": {number: 1, first: 1, count: 1, length: -1},
+		"acked":  {number: 1, first: 1, count: 1, length: 100, acked: []idRange{{0, 1 << 60}}},
+		"first":  {number: 1, first: math.MaxUint64, count: 2, length: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := readHeader(appendHeader(nil, &manifest{number: 2, first: 2, entries: []manifestEntry{entry}}))
+			require.ErrorIs(t, err, errContent)
+		})
+	}
+	seg := &segment{first: 10}
+	seg.add(5)
+	seg.ackRange(idRange{from: 1, count: math.MaxUint64 - 1})
+	assert.Zero(t, seg.unacked)
 }

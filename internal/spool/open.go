@@ -196,9 +196,7 @@ func (s *Spool) loadOlder(m *manifest, found *files) error {
 		seg := &segment{number: e.number, first: e.first, length: e.length, closed: true, since: time.Now()}
 		seg.add(e.count)
 		for _, r := range e.acked {
-			for j := range r.count {
-				seg.ack(e.first + ID(r.from+j))
-			}
+			seg.ackRange(idRange{from: uint64(e.first) + r.from, count: r.count})
 		}
 		s.nextID = max(s.nextID, e.first+ID(e.count))
 		needed[e.number] = true
@@ -244,10 +242,8 @@ func (s *Spool) loadFrames(path string, data []byte, start int64, seg *segment) 
 		end += int64(size)
 	}
 	for _, r := range acks {
-		for id := ID(r.from); id < ID(r.from+r.count); id++ {
-			if of := s.segmentOfLocked(id); of != nil {
-				of.ack(id)
-			}
+		for _, of := range s.segments {
+			of.ackRange(r)
 		}
 	}
 	return end, s.checkOlder()

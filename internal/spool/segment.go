@@ -68,6 +68,16 @@ func (s *segment) ack(id ID) bool {
 	return true
 }
 
+// ackRange notes acknowledgements by ID, those that are of this segment. It takes time
+// for these only, whatever the range says.
+func (s *segment) ackRange(r idRange) {
+	from := max(r.from, uint64(s.first))
+	to := min(r.from+r.count, uint64(s.first)+s.count)
+	for id := from; id < to; id++ {
+		s.ack(ID(id))
+	}
+}
+
 func (s *segment) isAcked(id ID) bool {
 	i := uint64(id - s.first)
 	return s.acked[i/64]&(1<<(i%64)) != 0

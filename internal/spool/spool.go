@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -203,6 +204,12 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 		s.pending = g
 	}
 	first := s.nextID
+	if n := len(acks); n > 0 && acks[n-1] >= first {
+		// Not given to anyone yet: it must not be acknowledged when it is.
+		cut, _ := slices.BinarySearch(acks, first)
+		acks = acks[:cut]
+		ranges = rangesOf(acks)
+	}
 	if len(b.Records) > 0 || len(acks) > 0 {
 		g.frames = append(g.frames, pendingFrame{offset: len(g.buf), first: first, records: len(b.Records), acks: acks})
 		g.buf = appendFrame(g.buf, first, b.Records, ranges)
