@@ -140,6 +140,15 @@ func appendFrame(dst []byte, first ID, records [][]byte, acks []idRange) []byte 
 	return finishFrame(dst, start, first)
 }
 
+// maxFrameBody is how many bytes appendFrame's body has at most.
+func maxFrameBody(records [][]byte, acks []idRange) int {
+	size := 1 + binary.MaxVarintLen64*(2+len(records)+2*len(acks))
+	for _, r := range records {
+		size += len(r)
+	}
+	return size
+}
+
 func appendFollowed(dst []byte, next uint64) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, frameHead)...)

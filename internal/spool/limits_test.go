@@ -2,6 +2,7 @@ package spool
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,4 +123,18 @@ func TestAForgedManifestTakesNoMemory(t *testing.T) {
 	seg.add(5)
 	seg.ackRange(idRange{from: 1, count: math.MaxUint64 - 1})
 	assert.Zero(t, seg.unacked)
+}
+
+func TestTooLarge(t *testing.T) {
+	s := open(t, newCrashFS(), Settings{MaxSize: 8000})
+	require.ErrorIs(t, s.Reserve(t.Context(), 8001), ErrTooLarge)
+	_, err := s.Append(t.Context(), Batch{Records: [][]byte{make([]byte, 8001)}})
+	require.ErrorIs(t, err, ErrTooLarge)
+	require.ErrorContains(t, err, "8001")
+	// One slice many times: more than a frame holds, and hardly any memory.
+	records := slices.Repeat([][]byte{make([]byte, 1<<20)}, maxBody>>20)
+	require.ErrorIs(t, s.Enqueue(Batch{Records: records}).Wait(t.Context()), ErrTooLarge)
+	put(t, s, "a")
+	assert.Equal(t, []string{"a"}, texts(drain(t, s)))
+	require.NoError(t, s.Close())
 }

@@ -48,6 +48,8 @@ var (
 	ErrInUse = errors.New("the directory is in use")
 	// ErrClosed says that Close was called.
 	ErrClosed = errors.New("the spool is closed")
+	// ErrTooLarge says that a batch is larger than a frame, or the spool, may be.
+	ErrTooLarge = errors.New("the batch is too large for the spool")
 	// ErrDrained says that a Reader has nothing more now.
 	ErrDrained = errors.New("there is nothing more to read now")
 )
@@ -129,6 +131,7 @@ type Ticket struct {
 	// First is the ID of the batch's first record; the others follow.
 	First ID
 	group *group
+	err   error // where there is no group
 }
 
 // Wait waits until the batch, and everything enqueued before it, is durable. An error
@@ -136,7 +139,7 @@ type Ticket struct {
 // of this process gives it.
 func (t Ticket) Wait(ctx context.Context) error {
 	if t.group == nil {
-		return ErrClosed
+		return t.err
 	}
 	select {
 	case <-t.group.done:
@@ -155,7 +158,12 @@ func (t Ticket) Wait(ctx context.Context) error {
 // context names the limits, and Is ErrFull. What is reserved is not kept for the
 // caller: callers that reserve at the same time may together exceed the limit by what
 // they write.
+//
+// What is larger than MaxSize never fits: that is ErrTooLarge, at once.
 func (s *Spool) Reserve(ctx context.Context, bytes int) error {
+	if s.set.MaxSize > 0 && int64(bytes) > s.set.MaxSize {
+		return fmt.Errorf("%w: it has %d bytes, the limit of %s is %d: send it in parts, or raise the limit", ErrTooLarge, bytes, s.dir, s.set.MaxSize)
+	}
 	for {
 		s.mu.Lock()
 		pending := 0
@@ -188,10 +196,13 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 		acks = append(acks, b.Acks...)
 		ranges = rangesOf(acks)
 	}
+	if size := maxFrameBody(b.Records, ranges); size > maxBody {
+		return Ticket{err: fmt.Errorf("%w: it takes up to %d bytes, the limit is %d: send it in parts", ErrTooLarge, size, maxBody)}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
-		return Ticket{First: s.nextID}
+		return Ticket{First: s.nextID, err: ErrClosed}
 	}
 	g := s.pending
 	if g == nil {
