@@ -112,15 +112,15 @@ func (s *Spool) following() ID {
 }
 
 // shrink begins a new segment where all of the last one is acknowledged and it is
-// full: otherwise its room would be free only with the next write, for which there may
-// be no room.
+// full, or someone waits for room: otherwise its room would be free only with the next
+// write, for which there may be no room.
 func (s *Spool) shrink() {
-	if s.file == nil || len(s.unsynced) > 0 || s.written < s.set.SegmentSize {
+	if s.file == nil || len(s.unsynced) > 0 {
 		return
 	}
 	s.mu.Lock()
 	seg := s.current()
-	needless := seg.count > 0 && seg.unacked == 0
+	needless := seg.count > 0 && seg.unacked == 0 && (s.written >= s.set.SegmentSize || s.waiting > 0)
 	s.mu.Unlock()
 	if needless {
 		_ = s.rotate(s.following()) // where it fails, the next write tries again

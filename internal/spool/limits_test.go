@@ -1,10 +1,12 @@
 package spool
 
 import (
+	"context"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -137,4 +139,25 @@ func TestTooLarge(t *testing.T) {
 	put(t, s, "a")
 	assert.Equal(t, []string{"a"}, texts(drain(t, s)))
 	require.NoError(t, s.Close())
+}
+
+// TestRoomForALargeBatch: what is acknowledged in the last segment does not stand in
+// its way, whether that comes before or after the caller.
+func TestRoomForALargeBatch(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t, newCrashFS(), Settings{MaxSize: 8000})
+			id := put(t, s, strings.Repeat("x", 600))
+			if first {
+				require.NoError(t, s.Ack(id).Wait(t.Context()))
+			} else {
+				time.AfterFunc(time.Second, func() { s.Ack(id) })
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := s.Append(ctx, Batch{Records: [][]byte{make([]byte, 7700)}})
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+		})
+	}
 }

@@ -83,6 +83,8 @@ type Spool struct {
 	nextID  ID
 	pending *group
 	closing bool
+	// waiting counts the callers of Reserve for whom there is no room.
+	waiting int
 	// segments are in the order of their numbers; the last one is written to, if it is
 	// not closed.
 	segments []*segment
@@ -171,17 +173,27 @@ func (s *Spool) Reserve(ctx context.Context, bytes int) error {
 			pending = len(s.pending.buf)
 		}
 		size, changed, closing := s.bytes, s.changed, s.closing
-		s.mu.Unlock()
-		if closing {
-			return ErrClosed
-		}
 		fits := s.set.MaxSize == 0 || size+int64(pending)+int64(bytes) <= s.set.MaxSize
-		if fits && pending < maxPending {
+		if closing || fits && pending < maxPending {
+			s.mu.Unlock()
+			if closing {
+				return ErrClosed
+			}
 			return nil
 		}
+		s.waiting++
+		s.wakeLocked()
+		s.mu.Unlock()
+		var ended bool
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			ended = true
+		}
+		s.mu.Lock()
+		s.waiting--
+		s.mu.Unlock()
+		if ended {
 			return fmt.Errorf("%w: %d bytes are in %s and %d wait for the disk, the limit is %d, and %d more are to be written: %w",
 				ErrFull, size, s.dir, pending, s.set.MaxSize, bytes, ctx.Err())
 		}
@@ -233,11 +245,16 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 			g.barrier, g.failures = true, s.failures
 		}
 	}
+	s.wakeLocked()
+	return Ticket{First: first, group: g}
+}
+
+// wakeLocked tells the committer to look. It must not be called once closing.
+func (s *Spool) wakeLocked() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return Ticket{First: first, group: g}
 }
 
 // Append writes a batch and waits until it is durable.
