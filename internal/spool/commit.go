@@ -16,8 +16,8 @@ func (s *Spool) commit() {
 	defer timer.Stop()
 	for open := true; open; {
 		var due <-chan time.Time
-		if !s.syncAt.IsZero() {
-			timer.Reset(time.Until(s.syncAt))
+		if at := s.nextDue(); !at.IsZero() {
+			timer.Reset(time.Until(at))
 			due = timer.C
 		}
 		select {
@@ -38,10 +38,46 @@ func (s *Spool) commit() {
 			}
 			s.settle(err)
 		}
+		if at := s.agesAt(); open && !at.IsZero() && !time.Now().Before(at) {
+			s.closeOld()
+		}
 		s.shrink()
 		s.clean()
 	}
 	s.seal()
+}
+
+// nextDue is when there is something to do without being woken; zero: never.
+func (s *Spool) nextDue() time.Time {
+	ages := s.agesAt()
+	if s.syncAt.IsZero() || !ages.IsZero() && ages.Before(s.syncAt) {
+		return ages
+	}
+	return s.syncAt
+}
+
+// agesAt is when the last segment is to be closed for its age; zero: not for that.
+func (s *Spool) agesAt() time.Time {
+	if s.file == nil || s.set.SegmentAge <= 0 || s.current().since.IsZero() {
+		return time.Time{}
+	}
+	at := s.current().since.Add(s.set.SegmentAge)
+	if at.Before(s.ageRetry) {
+		return s.ageRetry
+	}
+	return at
+}
+
+// closeOld begins a new segment because the last one is old.
+func (s *Spool) closeOld() {
+	err := s.sync()
+	if err != nil {
+		s.abandon()
+	}
+	s.settle(err)
+	if err := s.rotate(s.following()); err != nil {
+		s.ageRetry = time.Now().Add(s.set.SegmentAge)
+	}
 }
 
 // write writes a group, and makes it durable where it has records.
@@ -326,6 +362,7 @@ func (s *Spool) rotate(first ID) error {
 	if old != nil {
 		_ = old.Close()
 	}
+	s.announceLocked()
 	return nil
 }
 

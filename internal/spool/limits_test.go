@@ -161,3 +161,44 @@ func TestRoomForALargeBatch(t *testing.T) {
 		})
 	}
 }
+
+func TestASegmentIsClosedForItsAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := newCrashFS()
+		s := open(t, fs, Settings{SegmentAge: time.Minute})
+		id := put(t, s, "a")
+		r := s.NewReader()
+		record, err := r.TryNext()
+		require.NoError(t, err)
+		time.Sleep(time.Minute - time.Second)
+		synctest.Wait()
+		assert.False(t, s.Closed(record.Segment))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		assert.True(t, s.Closed(record.Segment), "though nothing more was written")
+		assert.Equal(t, 2, s.Stats().Segments)
+
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.Equal(t, 2, s.Stats().Segments, "an empty one does not age")
+
+		require.NoError(t, s.Ack(id).Wait(t.Context()))
+		put(t, s, "b")
+		fs.setFail(func(op, _ string) error {
+			if op == "create" {
+				return errDisk
+			}
+			return nil
+		})
+		before := s.Stats().Segments
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, before, s.Stats().Segments)
+		fs.setFail(nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, before+1, s.Stats().Segments, "it is tried again")
+		require.NoError(t, r.Close())
+		require.NoError(t, s.Close())
+	})
+}

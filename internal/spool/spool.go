@@ -21,8 +21,8 @@ type Settings struct {
 	Directory string
 	// SegmentSize is where a segment is closed, in bytes. Default 32 MiB.
 	SegmentSize int64
-	// SegmentAge is how long after its first record a segment is closed, with the next
-	// batch or AckDelay later. 0: never for its age.
+	// SegmentAge is how long after its first record a segment is closed, whether
+	// anything more is written or not. 0: never for its age.
 	SegmentAge time.Duration
 	// MaxSize is how many bytes may be on disk before Reserve waits. 0: no limit.
 	MaxSize int64
@@ -104,6 +104,7 @@ type Spool struct {
 	syncAt    time.Time  // when they are to be synced
 	removable []*segment // all acknowledged, to be removed once that is durable
 	unsaid    []*segment // acknowledged in full, where that could not be written
+	ageRetry  time.Time  // no segment is closed for its age before: it failed
 	spare     *group     // for the next, so that its buffer is used again
 }
 
