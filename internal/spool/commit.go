@@ -1,6 +1,8 @@
 package spool
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -170,7 +172,7 @@ func (s *Spool) seal() {
 		return
 	}
 	frame := appendFrame(nil, s.nextID, nil, nil)
-	sealFrame(frame, s.current().length)
+	sealFrame(frame, s.current().salt, s.current().length)
 	if _, err := s.file.Write(frame); err == nil {
 		_ = s.file.Sync()
 	}
@@ -181,9 +183,9 @@ func (s *Spool) append(g *group) error {
 	if len(g.buf) == 0 {
 		return nil
 	}
-	durable := s.current().length
+	salt, durable := s.current().salt, s.current().length
 	for i := range g.frames {
-		sealFrame(g.buf[g.frames[i].offset:], durable)
+		sealFrame(g.buf[g.frames[i].offset:], salt, durable)
 	}
 	n, err := s.file.Write(g.buf)
 	if err == nil && n < len(g.buf) {
@@ -330,7 +332,7 @@ func (s *Spool) closeSegmentLocked(seg *segment) {
 // their acknowledgements are no longer needed.
 func (s *Spool) rotate(first ID) error {
 	s.mu.Lock()
-	m := manifest{number: s.nextNum, first: first}
+	m := manifest{salt: newSalt(), number: s.nextNum, first: first}
 	var gone []*segment
 	for _, seg := range s.segments {
 		if seg.unacked == 0 {
@@ -353,7 +355,7 @@ func (s *Spool) rotate(first ID) error {
 	if s.file != nil {
 		s.closeSegmentLocked(s.current())
 	}
-	s.segments = append(s.segments, &segment{number: m.number, first: m.first, head: int64(len(header)), length: int64(len(header))})
+	s.segments = append(s.segments, &segment{number: m.number, salt: m.salt, first: m.first, head: int64(len(header)), length: int64(len(header))})
 	s.bytes += int64(len(header))
 	s.removable = gone // the new header has none of them
 	s.unsaid = s.unsaid[:0]
@@ -364,6 +366,12 @@ func (s *Spool) rotate(first ID) error {
 	}
 	s.announceLocked()
 	return nil
+}
+
+func newSalt() uint32 {
+	var salt [4]byte
+	_, _ = rand.Read(salt[:]) // it never fails
+	return binary.LittleEndian.Uint32(salt[:])
 }
 
 // create makes a segment's file: whole and durable, or not there under its name.
@@ -398,7 +406,7 @@ func (s *Spool) follow(number uint64) {
 		return
 	}
 	frame := appendFollowed(nil, number)
-	sealFrame(frame, s.current().length)
+	sealFrame(frame, s.current().salt, s.current().length)
 	if _, err := s.file.Write(frame); err == nil {
 		_ = s.file.Sync()
 	}

@@ -33,6 +33,9 @@ var (
 // manifest is what a segment's header says: which older segments there are, and what
 // is acknowledged in them.
 type manifest struct {
+	// salt begins the checksums of the segment's frames. Records come from strangers:
+	// without it, one could hold what looks like a frame.
+	salt    uint32
 	number  uint64
 	first   ID
 	entries []manifestEntry
@@ -53,6 +56,7 @@ func appendHeader(dst []byte, m *manifest) []byte {
 	start := len(dst)
 	dst = append(dst, headerMagic...)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, m.salt)
 	dst = binary.AppendUvarint(dst, m.number)
 	dst = binary.AppendUvarint(dst, uint64(m.first))
 	dst = binary.AppendUvarint(dst, uint64(len(m.entries)))
@@ -90,7 +94,7 @@ func readHeader(data []byte) (m *manifest, size int, err error) {
 		return nil, 0, errChecksum
 	}
 	d := decoder{data: body}
-	m = &manifest{number: d.uvarint(), first: ID(d.uvarint())}
+	m = &manifest{salt: d.uint32(), number: d.uvarint(), first: ID(d.uvarint())}
 	entries := d.uvarint()
 	for range entries {
 		if d.failed {
@@ -167,21 +171,21 @@ func finishFrame(dst []byte, start int, first ID) []byte {
 }
 
 // sealFrame writes into a frame how far its segment is durable, and the checksum of
-// its head.
-func sealFrame(frame []byte, durable int64) {
+// its head, which makes it one of the segment with the salt.
+func sealFrame(frame []byte, salt uint32, durable int64) {
 	binary.LittleEndian.PutUint64(frame[8:], uint64(durable))
-	binary.LittleEndian.PutUint32(frame[28:], crc32.Checksum(frame[:28], crcTable))
+	binary.LittleEndian.PutUint32(frame[28:], crc32.Update(salt, crcTable, frame[:28]))
 }
 
 // readFrameHead checks a frame's head; size is of the whole frame.
-func readFrameHead(data []byte) (size int, err error) {
+func readFrameHead(data []byte, salt uint32) (size int, err error) {
 	if len(data) < frameHead {
 		return 0, errShort
 	}
 	if binary.LittleEndian.Uint32(data) != frameMagic {
 		return 0, errMagic
 	}
-	if crc32.Checksum(data[:28], crcTable) != binary.LittleEndian.Uint32(data[28:]) {
+	if crc32.Update(salt, crcTable, data[:28]) != binary.LittleEndian.Uint32(data[28:]) {
 		return 0, errChecksum
 	}
 	length := binary.LittleEndian.Uint32(data[4:])
@@ -192,8 +196,8 @@ func readFrameHead(data []byte) (size int, err error) {
 }
 
 // readFrame reads a frame at the beginning of data. Its records are parts of data.
-func readFrame(data []byte) (f frame, size int, err error) {
-	size, err = readFrameHead(data)
+func readFrame(data []byte, salt uint32) (f frame, size int, err error) {
+	size, err = readFrameHead(data, salt)
 	if err != nil {
 		return frame{}, 0, err
 	}
@@ -254,6 +258,16 @@ func (d *decoder) byte() byte {
 	b := d.data[0]
 	d.data = d.data[1:]
 	return b
+}
+
+func (d *decoder) uint32() uint32 {
+	if len(d.data) < 4 {
+		d.failed = true
+		return 0
+	}
+	v := binary.LittleEndian.Uint32(d.data)
+	d.data = d.data[4:]
+	return v
 }
 
 func (d *decoder) uvarint() uint64 {

@@ -202,3 +202,30 @@ func TestASegmentIsClosedForItsAge(t *testing.T) {
 		require.NoError(t, s.Close())
 	})
 }
+
+// TestARecordMayLookLikeAFrame: after a power loss in the middle of its write, too.
+func TestARecordMayLookLikeAFrame(t *testing.T) {
+	fs := newCrashFS()
+	s := open(t, fs, Settings{})
+	put(t, s, "kept")
+	var file *crashFile
+	for _, f := range fs.names {
+		file = f
+	}
+	before := len(file.data)
+	forged := appendFrame(nil, 1, nil, nil)
+	for durable := range int64(300) {
+		sealFrame(forged, 0, durable)
+		forged = append(forged, forged[:frameHead+3]...)
+	}
+	put(t, s, strings.Repeat("p", 100)+string(forged))
+	torn := fs.restart(nil)
+	require.NoError(t, s.Close())
+	for _, f := range torn.names {
+		clear(f.data[before : before+40]) // a block that was not written
+	}
+	s = open(t, torn, Settings{})
+	assert.Equal(t, []string{"kept"}, texts(drain(t, s)))
+	assert.Positive(t, s.Recovered().Cut)
+	require.NoError(t, s.Close())
+}

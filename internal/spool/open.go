@@ -162,7 +162,7 @@ func (s *Spool) load(found *files) error {
 	if err := s.loadOlder(m, found); err != nil {
 		return err
 	}
-	seg := &segment{number: last, first: m.first, head: int64(size), closed: false, since: time.Now()}
+	seg := &segment{number: last, salt: m.salt, first: m.first, head: int64(size), closed: false, since: time.Now()}
 	s.segments = append(s.segments, seg)
 	end, err := s.loadFrames(path, data, int64(size), seg)
 	if err != nil {
@@ -218,9 +218,9 @@ func (s *Spool) loadOlder(m *manifest, found *files) error {
 func (s *Spool) loadFrames(path string, data []byte, start int64, seg *segment) (end int64, err error) {
 	var acks []idRange
 	for end = start; end < int64(len(data)); {
-		f, size, err := readFrame(data[end:])
+		f, size, err := readFrame(data[end:], seg.salt)
 		if err != nil {
-			if wasDurable(data, end) {
+			if wasDurable(data, seg.salt, end) {
 				return 0, &DamageError{File: path, Offset: end, Reason: fmt.Errorf("%w, and %w", err, errNotLast)}
 			}
 			break
@@ -250,10 +250,11 @@ func (s *Spool) loadFrames(path string, data []byte, start int64, seg *segment) 
 }
 
 // wasDurable looks behind a place that can't be read for a frame that was written when
-// the place was on disk.
-func wasDurable(data []byte, place int64) bool {
+// the place was on disk. The salt keeps it from taking a record's content for one, and
+// from reading the rest of the file at each of many that it may hold.
+func wasDurable(data []byte, salt uint32, place int64) bool {
 	for at := place + 1; at < int64(len(data)); at++ {
-		if f, _, err := readFrame(data[at:]); err == nil && f.durable > place {
+		if f, _, err := readFrame(data[at:], salt); err == nil && f.durable > place {
 			return true
 		}
 	}
@@ -296,11 +297,11 @@ func (s *Spool) check(seg *segment) error {
 	if int64(len(data)) < seg.length {
 		return &DamageError{File: path, Offset: int64(len(data)), Reason: errShort}
 	}
-	seg.head = int64(size)
+	seg.head, seg.salt = int64(size), m.salt
 	count := uint64(0)
 	at := seg.head
 	for at < seg.length {
-		f, size, err := readFrame(data[at:seg.length])
+		f, size, err := readFrame(data[at:seg.length], seg.salt)
 		if err != nil {
 			return &DamageError{File: path, Offset: at, Reason: err}
 		}

@@ -156,14 +156,14 @@ func (r *Reader) load(limit int64) error {
 	if err := read(frameHead); err != nil {
 		return err
 	}
-	size, err := readFrameHead(r.buf)
+	size, err := readFrameHead(r.buf, r.segment.salt)
 	if err != nil {
 		return &DamageError{File: path, Offset: r.at, Reason: err}
 	}
 	if err := read(size); err != nil {
 		return err
 	}
-	f, _, err := readFrame(r.buf)
+	f, _, err := readFrame(r.buf, r.segment.salt)
 	if err != nil {
 		return &DamageError{File: path, Offset: r.at, Reason: err}
 	}

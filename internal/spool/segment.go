@@ -33,6 +33,7 @@ func numberOf(name, suffix string) (uint64, bool) {
 // segment is one file.
 type segment struct {
 	number  uint64
+	salt    uint32 // of its header
 	first   ID
 	count   uint64
 	head    int64 // of the file

@@ -551,17 +551,17 @@ func TestDamage(t *testing.T) {
 
 func FuzzReadFrame(f *testing.F) {
 	frame := appendFrame(nil, 7, [][]byte{[]byte("a"), nil}, []idRange{{1, 2}, {5, 1}})
-	sealFrame(frame, 100)
+	sealFrame(frame, 0, 100)
 	f.Add(frame)
 	f.Add(appendFollowed(nil, 3))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, size, err := readFrame(data)
+		got, size, err := readFrame(data, 0)
 		if err != nil || got.followed != 0 {
 			return
 		}
 		again := appendFrame(nil, got.first, got.records, got.acks)
-		sealFrame(again, got.durable)
-		second, _, err := readFrame(again)
+		sealFrame(again, 0, got.durable)
+		second, _, err := readFrame(again, 0)
 		require.NoError(t, err)
 		assert.Equal(t, got.first, second.first)
 		assert.Equal(t, got.acks, second.acks)
