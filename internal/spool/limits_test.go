@@ -1,8 +1,11 @@
 package spool
 
 import (
+	"bytes"
 	"context"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -228,4 +231,16 @@ func TestARecordMayLookLikeAFrame(t *testing.T) {
 	assert.Equal(t, []string{"kept"}, texts(drain(t, s)))
 	assert.Positive(t, s.Recovered().Cut)
 	require.NoError(t, s.Close())
+}
+
+func TestDirectoriesAreMade(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b", "c")
+	require.NoError(t, osFS{}.MkdirAll(dir))
+	require.NoError(t, osFS{}.MkdirAll(dir), "again")
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte("x"), 3), 0o600))
+	require.Error(t, osFS{}.MkdirAll(filepath.Join(file, "below")))
 }

@@ -133,7 +133,7 @@ func (r *Reader) load(limit int64) error {
 	if r.file == nil {
 		file, err := r.s.fs.Open(path)
 		if err != nil {
-			if _, more := r.position(); more && r.segment.unacked == 0 {
+			if at, more := r.position(); more && at == r.at {
 				return nil // it has gone meanwhile
 			}
 			return fmt.Errorf("read a segment: %w", err)
