@@ -344,7 +344,7 @@ func (s *Spool) rotate(first ID) error {
 	s.nextNum++
 	s.mu.Unlock()
 
-	header := appendHeader(nil, &m)
+	header := encodeHeader(&m)
 	file, err := s.create(m.number, header)
 	if err != nil {
 		return err

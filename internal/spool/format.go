@@ -52,9 +52,8 @@ type manifestEntry struct {
 // idRange are records of a segment, by their place in it.
 type idRange struct{ from, count uint64 }
 
-func appendHeader(dst []byte, m *manifest) []byte {
-	start := len(dst)
-	dst = append(dst, headerMagic...)
+func encodeHeader(m *manifest) []byte {
+	dst := []byte(headerMagic)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
 	dst = binary.LittleEndian.AppendUint32(dst, m.salt)
 	dst = binary.AppendUvarint(dst, m.number)
@@ -68,9 +67,9 @@ func appendHeader(dst []byte, m *manifest) []byte {
 		dst = binary.AppendUvarint(dst, uint64(e.length))
 		dst = appendRanges(dst, e.acked)
 	}
-	body := dst[start+headerHead:]
-	binary.LittleEndian.PutUint32(dst[start+8:], uint32(len(body)))
-	binary.LittleEndian.PutUint32(dst[start+12:], crc32.Checksum(body, crcTable))
+	body := dst[headerHead:]
+	binary.LittleEndian.PutUint32(dst[8:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(dst[12:], crc32.Checksum(body, crcTable))
 	return dst
 }
 

@@ -120,7 +120,7 @@ func TestAForgedManifestTakesNoMemory(t *testing.T) {
 		"first":  {number: 1, first: math.MaxUint64, count: 2, length: 100},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := readHeader(appendHeader(nil, &manifest{number: 2, first: 2, entries: []manifestEntry{entry}}))
+			_, _, err := readHeader(encodeHeader(&manifest{number: 2, first: 2, entries: []manifestEntry{entry}}))
 			require.ErrorIs(t, err, errContent)
 		})
 	}

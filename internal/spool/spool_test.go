@@ -595,13 +595,13 @@ func FuzzReadFrame(f *testing.F) {
 }
 
 func FuzzReadHeader(f *testing.F) {
-	f.Add(appendHeader(nil, &manifest{number: 3, first: 9, entries: []manifestEntry{{1, 1, 8, 99, []idRange{{0, 3}}}}}))
+	f.Add(encodeHeader(&manifest{number: 3, first: 9, entries: []manifestEntry{{1, 1, 8, 99, []idRange{{0, 3}}}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, _, err := readHeader(data)
 		if err != nil {
 			return
 		}
-		again, _, err := readHeader(appendHeader(nil, m))
+		again, _, err := readHeader(encodeHeader(m))
 		require.NoError(t, err)
 		assert.Equal(t, m, again)
 	})
