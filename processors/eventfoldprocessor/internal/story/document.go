@@ -39,7 +39,8 @@ const (
 )
 
 // writeDocument makes the event's body of the parts.
-func writeDocument(event plog.LogRecord, parts []Part, origins []origin, m *merger) {
+func writeDocument(event plog.LogRecord, parts []Part, origins *distinct[origin], m *merger) {
+	several := len(origins.values) > 1
 	body := event.Body().SetEmptyMap()
 	body.EnsureCapacity(3)
 	list := body.PutEmptySlice(keyParts)
@@ -50,27 +51,27 @@ func writeDocument(event plog.LogRecord, parts []Part, origins []origin, m *merg
 		to := list.AppendEmpty().SetEmptyMap()
 		to.EnsureCapacity(8)
 		to.PutDouble(keyOffset, time.Duration(p.time()-start).Seconds())
-		if len(origins) > 1 {
+		if several {
 			if v, ok := p.ResourceLogs.Resource().Attributes().Get("service.name"); ok {
 				v.CopyTo(to.PutEmpty("service")) // to be read; what counts is the origin
 			}
 		}
 		writePart(to, p, event, m)
-		if len(origins) > 1 {
-			to.PutInt(keyOrigin, int64(indexOf(origins, origin{p.ResourceLogs, p.ScopeLogs})))
+		if several {
+			to.PutInt(keyOrigin, int64(origins.add(p.origin())))
 		}
 	}
 	shared := pcommon.NewSlice()
 	for i := range m.names {
-		if m.shared(m.names[i].name) {
+		if m.names[i].shared {
 			shared.AppendEmpty().SetStr(m.names[i].name)
 		}
 	}
 	if shared.Len() > 0 {
 		shared.MoveAndAppendTo(body.PutEmptySlice(keyShared))
 	}
-	if len(origins) > 1 {
-		writeOrigins(body.PutEmptySlice(keyOrigins), origins)
+	if several {
+		writeOrigins(body.PutEmptySlice(keyOrigins), origins.values)
 	}
 }
 
@@ -88,7 +89,7 @@ func writePart(to pcommon.Map, p *Part, event plog.LogRecord, m *merger) {
 	if name := r.EventName(); name != "" {
 		to.PutStr(keyEventName, name)
 	}
-	r.Attributes().RemoveIf(func(name string, _ pcommon.Value) bool { return m.shared(name) })
+	r.Attributes().RemoveIf(func(name string, _ pcommon.Value) bool { return m.isShared(name) })
 	if r.Attributes().Len() > 0 {
 		r.Attributes().MoveTo(to.PutEmptyMap(keyAttributes))
 	}

@@ -1,10 +1,12 @@
 package story
 
 import (
+	"iter"
 	"math"
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/xpdata"
 )
 
 // Strategy says what becomes of an attribute whose values differ between parts.
@@ -34,7 +36,8 @@ type MergeSettings struct {
 type merger struct {
 	index map[string]int
 	names []attribute
-	parts int
+	parts int // read so far
+	built xpdata.MapBuilder
 }
 
 // attribute is one of the parts' attributes.
@@ -42,6 +45,9 @@ type attribute struct {
 	name    string
 	values  []pcommon.Value // of the parts that have it, in order
 	differs bool
+	parts   int // how many have it; fewer than values where one has the name twice
+	last    int // the part that had it last, counted from one
+	shared  bool
 }
 
 func newMerger() *merger { return &merger{index: make(map[string]int)} }
@@ -52,12 +58,13 @@ func (m *merger) reset() {
 		clear(m.names[i].values)
 	}
 	m.names = m.names[:0]
+	m.parts = 0
 }
 
 // read collects.
 func (m *merger) read(parts []Part) {
-	m.parts = len(parts)
 	for i := range parts {
+		m.parts++
 		for name, value := range parts[i].Record.Attributes().All() {
 			if isMerged(name) {
 				m.note(name, value)
@@ -80,33 +87,53 @@ func (m *merger) note(name string, value pcommon.Value) {
 	}
 	a := &m.names[i]
 	if len(a.values) > 0 && !a.differs {
-		a.differs = !a.values[0].Equal(value)
+		a.differs = !identical(a.values[0], value)
 	}
 	a.values = append(a.values, value)
+	if a.last != m.parts {
+		a.last = m.parts
+		a.parts++
+	}
 }
 
-// write puts the merged attributes into the event. With onlyNamed, those that differ
-// are put there only where a strategy names them.
+// write puts the merged attributes behind those that are in to, whose names are others.
+// With onlyNamed, those that differ are put there only where a strategy names them.
+//
+// A map looks through all it has before it puts something in: a builder does not, and an
+// event may have as many names as a sender likes.
 func (m *merger) write(to pcommon.Map, set *MergeSettings, onlyNamed bool) {
-	to.EnsureCapacity(to.Len() + len(m.names))
+	m.built.EnsureCapacity(to.Len() + len(m.names))
+	for name, value := range to.All() {
+		value.MoveTo(m.built.AppendEmpty(name))
+	}
 	for i := range m.names {
 		a := &m.names[i]
 		strategy, named := set.Keys[a.name]
 		switch {
 		case !named && !a.differs:
-			a.values[0].CopyTo(to.PutEmpty(a.name))
+			a.values[0].CopyTo(m.built.AppendEmpty(a.name))
 		case named:
-			a.merge(to.PutEmpty(a.name), strategy)
+			a.merge(m.built.AppendEmpty(a.name), strategy)
 		case !onlyNamed:
-			a.merge(to.PutEmpty(a.name), set.Default)
+			a.merge(m.built.AppendEmpty(a.name), set.Default)
 		}
+	}
+	m.built.UnsafeIntoMap(to)
+}
+
+// share finds the attributes that all parts have, with one value that write makes the
+// event's, too.
+func (m *merger) share(set *MergeSettings) {
+	for i := range m.names {
+		a := &m.names[i]
+		how := set.Keys[a.name] // the default is asked about what differs only
+		a.shared = !a.differs && a.parts == m.parts && len(a.values) == m.parts && how != Sum && how != Count && how != List
 	}
 }
 
-// shared says that all parts have the attribute, with one value.
-func (m *merger) shared(name string) bool {
+func (m *merger) isShared(name string) bool {
 	i, ok := m.index[name]
-	return ok && !m.names[i].differs && len(m.names[i].values) == m.parts
+	return ok && m.names[i].shared
 }
 
 func (a *attribute) merge(to pcommon.Value, how Strategy) {
@@ -181,6 +208,51 @@ func (a *attribute) unique(to pcommon.Value) {
 			v.CopyTo(list.AppendEmpty())
 		}
 	}
+	if list.Len() == 1 { // equal, if not identical
+		a.values[0].CopyTo(to)
+	}
+}
+
+// identical is stricter than Equal: the order of a map counts, and the sign of a zero.
+// What is no number is identical to itself.
+func identical(a, b pcommon.Value) bool {
+	if a.Type() != b.Type() {
+		return false
+	}
+	switch a.Type() {
+	case pcommon.ValueTypeDouble:
+		return math.Float64bits(a.Double()) == math.Float64bits(b.Double())
+	case pcommon.ValueTypeSlice:
+		x, y := a.Slice(), b.Slice()
+		if x.Len() != y.Len() {
+			return false
+		}
+		for i, v := range x.All() {
+			if !identical(v, y.At(i)) {
+				return false
+			}
+		}
+		return true
+	case pcommon.ValueTypeMap:
+		return identicalMaps(a.Map(), b.Map())
+	default:
+		return a.Equal(b)
+	}
+}
+
+func identicalMaps(a, b pcommon.Map) bool {
+	if a.Len() != b.Len() {
+		return false
+	}
+	nextB, stop := iter.Pull2(b.All())
+	defer stop()
+	for nameA, valueA := range a.All() {
+		nameB, valueB, _ := nextB()
+		if nameA != nameB || !identical(valueA, valueB) {
+			return false
+		}
+	}
+	return true
 }
 
 // textOf tells values of different types apart.

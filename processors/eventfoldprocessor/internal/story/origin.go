@@ -1,8 +1,6 @@
 package story
 
 import (
-	"slices"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 )
@@ -14,24 +12,14 @@ type origin struct {
 }
 
 // originsOf gives the different origins of the parts, in order.
-func originsOf(parts []Part) (origins []origin) {
+func originsOf(parts []Part) (origins distinct[origin]) {
 	for i := range parts {
-		o := origin{parts[i].ResourceLogs, parts[i].ScopeLogs}
-		if indexOf(origins, o) < 0 {
-			origins = append(origins, o)
-		}
+		origins.add(parts[i].origin())
 	}
 	return origins
 }
 
-func indexOf(origins []origin, o origin) int {
-	for i, have := range slices.Backward(origins) {
-		if have == o {
-			return i
-		}
-	}
-	return -1
-}
+func (p *Part) origin() origin { return origin{p.ResourceLogs, p.ScopeLogs} }
 
 // mergeOrigins gives the event a resource and a scope: what all have in common, and
 // lists of what differs.
@@ -75,10 +63,11 @@ func mergeOrigins(origins []origin, rl plog.ResourceLogs, sl plog.ScopeLogs) {
 // writeFlat is write, where values that are lists already, from a stage before, are
 // taken for their elements.
 func (m *merger) writeFlat(to pcommon.Map) {
+	m.built.EnsureCapacity(len(m.names))
 	for i := range m.names {
 		a := &m.names[i]
 		if !a.differs {
-			a.values[0].CopyTo(to.PutEmpty(a.name))
+			a.values[0].CopyTo(m.built.AppendEmpty(a.name))
 			continue
 		}
 		flat := attribute{differs: true}
@@ -91,6 +80,7 @@ func (m *merger) writeFlat(to pcommon.Map) {
 				flat.values = append(flat.values, e)
 			}
 		}
-		flat.unique(to.PutEmpty(a.name))
+		flat.unique(m.built.AppendEmpty(a.name))
 	}
+	m.built.UnsafeIntoMap(to)
 }

@@ -124,7 +124,7 @@ func (b *Builder) AppendTo(dst plog.ResourceLogsSlice, ev Event) {
 	sl := rl.ScopeLogs().AppendEmpty()
 	event := sl.LogRecords().AppendEmpty()
 	origins := originsOf(parts)
-	mergeOrigins(origins, rl, sl)
+	mergeOrigins(origins.values, rl, sl)
 
 	m := b.scratch.Get().(*merger)
 	defer b.scratch.Put(m)
@@ -133,7 +133,8 @@ func (b *Builder) AppendTo(dst plog.ResourceLogsSlice, ev Event) {
 	switch b.set.Style {
 	case Document:
 		m.write(event.Attributes(), &b.set.Merge, true)
-		writeDocument(event, parts, origins, m)
+		m.share(&b.set.Merge)
+		writeDocument(event, parts, &origins, m)
 	case LogTrace:
 		m.write(event.Attributes(), &b.set.Merge, false)
 		b.set.LogTrace.write(event, parts)
@@ -231,49 +232,53 @@ func earlyUID(id recorduid.UUID, parts int) recorduid.UUID {
 // unite keeps the trace, the span, the flags and the name that all parts agree on, and
 // lists what they don't.
 func unite(event plog.LogRecord, parts []Part) {
-	var traces, spans, names []string
-	note := func(list []string, text string) []string {
-		if text == "" || len(list) > 0 && list[len(list)-1] == text || slices.Contains(list, text) {
-			return list
-		}
-		return append(list, text)
-	}
-	lastTrace, lastSpan := pcommon.TraceID{}, pcommon.SpanID{}
+	var traces distinct[pcommon.TraceID]
+	var spans distinct[pcommon.SpanID]
+	var names distinct[string]
 	flags, same := parts[0].Record.Flags(), true
 	for i := range parts {
 		r := parts[i].Record
-		if t := r.TraceID(); t != lastTrace && !t.IsEmpty() {
-			traces, lastTrace = note(traces, t.String()), t
-			event.SetTraceID(t)
+		if t := r.TraceID(); !t.IsEmpty() {
+			traces.add(t)
 		}
-		if s := r.SpanID(); s != lastSpan && !s.IsEmpty() {
-			spans, lastSpan = note(spans, s.String()), s
-			event.SetSpanID(s)
+		if s := r.SpanID(); !s.IsEmpty() {
+			spans.add(s)
 		}
-		names = note(names, r.EventName())
+		if name := r.EventName(); name != "" {
+			names.add(name)
+		}
 		same = same && r.Flags() == flags
 	}
 	if same {
 		event.SetFlags(flags)
 	}
-	list := func(name string, texts []string) {
-		to := event.Attributes().PutEmptySlice(name)
-		for _, t := range texts {
-			to.AppendEmpty().SetStr(t)
+	attrs := event.Attributes()
+	switch {
+	case len(traces.values) == 1:
+		event.SetTraceID(traces.values[0])
+	case len(traces.values) > 1:
+		list := attrs.PutEmptySlice(attrTraceIDs)
+		for _, id := range traces.values {
+			list.AppendEmpty().SetStr(id.String())
 		}
 	}
-	if len(traces) > 1 {
-		event.SetTraceID(pcommon.TraceID{})
-		list(attrTraceIDs, traces)
+	switch {
+	case len(spans.values) == 1:
+		event.SetSpanID(spans.values[0])
+	case len(spans.values) > 1:
+		list := attrs.PutEmptySlice(attrSpanIDs)
+		for _, id := range spans.values {
+			list.AppendEmpty().SetStr(id.String())
+		}
 	}
-	if len(spans) > 1 {
-		event.SetSpanID(pcommon.SpanID{})
-		list(attrSpanIDs, spans)
-	}
-	if len(names) == 1 {
-		event.SetEventName(names[0])
-	} else if len(names) > 1 {
-		list(attrEvents, names)
+	switch {
+	case len(names.values) == 1:
+		event.SetEventName(names.values[0])
+	case len(names.values) > 1:
+		list := attrs.PutEmptySlice(attrEvents)
+		for _, name := range names.values {
+			list.AppendEmpty().SetStr(name)
+		}
 	}
 }
 
