@@ -361,20 +361,27 @@ func partOutcome(p *Part) string {
 	if p.Record.SeverityNumber() >= plog.SeverityNumberError {
 		return failure
 	}
-	if _, ok := attrs.Get(exceptionType); ok {
-		return failure
-	}
-	for _, name := range statusNames {
-		v, ok := attrs.Get(name)
-		if !ok || v.Type() != pcommon.ValueTypeInt || v.Int() < 100 || v.Int() > 599 {
-			continue
-		}
-		if v.Int() >= 500 {
+	for _, name := range exceptionNames {
+		if _, ok := attrs.Get(name); ok {
 			return failure
 		}
-		return success
 	}
-	return unknown
+	said := unknown
+	for _, name := range statusNames {
+		v, ok := attrs.Get(name)
+		if !ok {
+			continue
+		}
+		status, ok := number(v)
+		if !ok || status < 100 || status >= 600 {
+			continue
+		}
+		if status >= 500 {
+			return failure
+		}
+		said = success
+	}
+	return said
 }
 
 // isMerged says that an attribute may become one of the event.
