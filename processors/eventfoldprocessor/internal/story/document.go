@@ -147,8 +147,8 @@ var errNoDocument = errors.New("the record is no document of event_fold")
 
 // Originals gives the records that a document was made of, in the order of their
 // times: each in a ResourceLogs of its own. The parts of a second stage, documents
-// themselves, become their originals in turn. An error names what is not as
-// docs/format/folded-event.md says.
+// themselves, become their originals in turn; one that only looks like a document
+// stays as it is. An error names what is not as docs/format/folded-event.md says.
 func Originals(rl plog.ResourceLogs, sl plog.ScopeLogs, event plog.LogRecord) (plog.Logs, error) {
 	out := plog.NewLogs()
 	return out, appendOriginals(out, rl, sl, event)
@@ -193,10 +193,11 @@ func appendOriginals(out plog.Logs, rl plog.ResourceLogs, sl plog.ScopeLogs, eve
 			return fmt.Errorf("part %d: %w", i, err)
 		}
 		if isDocument(record) {
-			if err := appendOriginals(out, toRL, toSL, record); err != nil {
-				return fmt.Errorf("part %d: %w", i, err)
+			// A sender may have made it look like one: then it's an original.
+			inner := plog.NewLogs()
+			if err := appendOriginals(inner, toRL, toSL, record); err == nil {
+				one = inner
 			}
-			continue
 		}
 		one.ResourceLogs().MoveAndAppendTo(out.ResourceLogs())
 	}
@@ -268,13 +269,19 @@ func readID(part pcommon.Map, name string, id []byte) error {
 	if v.Str() == "" {
 		return nil
 	}
-	if len(v.Str()) != hex.EncodedLen(len(id)) {
-		return fmt.Errorf("%w: %s is %q", errNoDocument, name, v.Str())
-	}
-	if _, err := hex.Decode(id, []byte(v.Str())); err != nil {
+	if err := decodeID(id, v.Str()); err != nil {
 		return fmt.Errorf("%w: %s is %q: %w", errNoDocument, name, v.Str(), err)
 	}
 	return nil
+}
+
+// decodeID fills id from its hex digits.
+func decodeID(id []byte, text string) error {
+	if len(text) != hex.EncodedLen(len(id)) {
+		return hex.ErrLength
+	}
+	_, err := hex.Decode(id, []byte(text))
+	return err
 }
 
 func integer(m pcommon.Map, name string) int64 {

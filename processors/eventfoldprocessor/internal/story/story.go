@@ -4,6 +4,7 @@ package story
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -189,7 +190,7 @@ func (b *Builder) describe(event plog.LogRecord, ev Event, parts []Part) {
 	}
 	attrs.PutStr(attrOutcome, b.outcome(ev, parts))
 	attrs.PutInt(attrCount, countOf(parts))
-	attrs.PutDouble(attrDuration, durationOf(parts).Seconds())
+	attrs.PutDouble(attrDuration, durationOf(parts))
 	uid := ev.ID
 	if ev.Early {
 		attrs.PutBool(attrEarly, true)
@@ -247,6 +248,21 @@ func unite(event plog.LogRecord, parts []Part) {
 		if name := r.EventName(); name != "" {
 			names.add(name)
 		}
+		// A folded event that has several lists them. The whole must not claim the one
+		// of another part.
+		for text := range listed(r, attrTraceIDs) {
+			if id := (pcommon.TraceID{}); decodeID(id[:], text) == nil && !id.IsEmpty() {
+				traces.add(id)
+			}
+		}
+		for text := range listed(r, attrSpanIDs) {
+			if id := (pcommon.SpanID{}); decodeID(id[:], text) == nil && !id.IsEmpty() {
+				spans.add(id)
+			}
+		}
+		for text := range listed(r, attrEvents) {
+			names.add(text)
+		}
 		same = same && r.Flags() == flags
 	}
 	if same {
@@ -282,6 +298,21 @@ func unite(event plog.LogRecord, parts []Part) {
 	}
 }
 
+// listed gives the texts of a list that a folded event has.
+func listed(r plog.LogRecord, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		list, ok := r.Attributes().Get(name)
+		if !ok || list.Type() != pcommon.ValueTypeSlice {
+			return
+		}
+		for _, v := range list.Slice().All() {
+			if v.Type() == pcommon.ValueTypeStr && v.Str() != "" && !yield(v.Str()) {
+				return
+			}
+		}
+	}
+}
+
 func copyException(to, from pcommon.Map) (found bool) {
 	for _, name := range exceptionNames {
 		if v, ok := from.Get(name); ok {
@@ -292,12 +323,16 @@ func copyException(to, from pcommon.Map) (found bool) {
 	return found
 }
 
+// maxCount is more records than an event of events can have, and few enough to be added.
+const maxCount = 1 << 40
+
 // countOf counts records: a part that is a folded event counts what it holds, an early
 // one nothing.
 func countOf(parts []Part) (count int64) {
 	for i := range parts {
 		n := int64(1)
-		if v, ok := parts[i].Record.Attributes().Get(attrCount); ok && v.Type() == pcommon.ValueTypeInt {
+		// Anybody can send such an attribute: one that can't be a count is none.
+		if v, ok := parts[i].Record.Attributes().Get(attrCount); ok && v.Type() == pcommon.ValueTypeInt && v.Int() >= 0 && v.Int() <= maxCount {
 			n = v.Int()
 			if isEarly(&parts[i]) {
 				n = 0
@@ -308,18 +343,21 @@ func countOf(parts []Part) (count int64) {
 	return count
 }
 
-// durationOf is the time from the first part to the end of the latest.
-func durationOf(parts []Part) time.Duration {
+// maxDuration in seconds, 100 years, is more than a folded event can have lasted.
+const maxDuration = 100 * 365 * 24 * 60 * 60
+
+// durationOf is the time from the first part to the end of the latest, in seconds.
+func durationOf(parts []Part) float64 {
 	begin := parts[0].time()
 	end := begin
 	for i := range parts {
 		t := parts[i].time()
-		if v, ok := parts[i].Record.Attributes().Get(attrDuration); ok && v.Type() == pcommon.ValueTypeDouble && v.Double() > 0 {
+		if v, ok := parts[i].Record.Attributes().Get(attrDuration); ok && v.Type() == pcommon.ValueTypeDouble && v.Double() > 0 && v.Double() <= maxDuration {
 			t += pcommon.Timestamp(v.Double() * float64(time.Second))
 		}
 		end = max(end, t)
 	}
-	return time.Duration(end - begin)
+	return float64(end-begin) / float64(time.Second)
 }
 
 // The outcomes.
