@@ -14,6 +14,7 @@ import (
 // item is a log record or a span.
 type item struct {
 	attrs  pcommon.Map
+	origin pcommon.Map // the resource's attributes
 	trace  pcommon.TraceID
 	id     string // "": none yet
 	parent string
@@ -32,6 +33,7 @@ type batch struct {
 	now      time.Time
 
 	// The resource's own.
+	resourceAttrs  pcommon.Map
 	resourceID     string
 	resourceParent string
 	missing        int // items with a trace and no id
@@ -75,11 +77,19 @@ func (b *batch) look(attrs pcommon.Map) (f found) {
 		id := b.idIn(value, b.forms[place])
 		if id != "" {
 			f.id, f.source, f.place = id, name, place
-		} else if name == requestAttribute && textOf(value) != "" {
+		} else if name == requestAttribute && !isEmpty(value) {
 			f.refusedOwn = true
+			if textOf(value) == "" && value.Type() != pcommon.ValueTypeSlice {
+				b.refuse(badCharacter) // it is of a type that has none
+			}
 		}
 	}
 	return f
+}
+
+// isEmpty says that a value holds nothing.
+func isEmpty(value pcommon.Value) bool {
+	return value.Type() == pcommon.ValueTypeEmpty || value.Type() == pcommon.ValueTypeStr && value.Str() == ""
 }
 
 // textOf is a value's text: of a list, the first element's.
@@ -132,17 +142,21 @@ func (b *batch) accept(id string) bool {
 	if why == fine {
 		return true
 	}
+	b.refuse(why)
+	return false
+}
+
+func (b *batch) refuse(why refusal) {
 	if b.refusals == nil {
 		b.refusals = make(map[refusal]int64)
 	}
 	b.refusals[why]++
-	return false
 }
 
 // resource begins the items of a resource.
 func (b *batch) resource(attrs pcommon.Map) {
 	f := b.look(attrs)
-	b.resourceID, b.resourceParent = f.id, f.parent
+	b.resourceAttrs, b.resourceID, b.resourceParent = attrs, f.id, f.parent
 }
 
 // record takes a log record.
@@ -154,13 +168,17 @@ func (b *batch) record(r plog.LogRecord) {
 	}
 	if r.TraceID().IsEmpty() {
 		c, ok := parseTraceparent(f.traceparent)
-		if !ok && strings.Contains(body, "traceparent") {
+		if !ok && strings.Contains(body, "raceparent") {
 			c, ok = findTraceparent(body)
 		}
 		if ok {
 			r.SetTraceID(c.trace)
-			r.SetSpanID(c.span)
-			r.SetFlags(r.Flags().WithIsSampled(c.flags&1 != 0))
+			if r.SpanID().IsEmpty() {
+				r.SetSpanID(c.span)
+			}
+			if r.Flags() == 0 {
+				r.SetFlags(r.Flags().WithIsSampled(c.flags&1 != 0))
+			}
 			it.trace = c.trace
 		}
 	}
@@ -180,7 +198,7 @@ func (b *batch) record(r plog.LogRecord) {
 // item takes what has attributes and a trace. What it gives is good until the next.
 func (b *batch) item(attrs pcommon.Map, trace pcommon.TraceID) (*item, found) {
 	f := b.look(attrs)
-	b.items = append(b.items, item{attrs: attrs, trace: trace, id: f.id, source: f.source, parent: f.parent, how: byAttribute, refused: f.refusedOwn && f.source != requestAttribute})
+	b.items = append(b.items, item{attrs: attrs, origin: b.resourceAttrs, trace: trace, id: f.id, source: f.source, parent: f.parent, how: byAttribute, refused: f.refusedOwn && f.source != requestAttribute})
 	it := &b.items[len(b.items)-1]
 	switch {
 	case it.refused:
@@ -241,11 +259,7 @@ func (b *batch) generate() {
 		case it.id != "" || it.refused || b.cfg.Generate == generateNone:
 		case !it.trace.IsEmpty():
 			// Another call may have brought one meanwhile: the first to note it is right.
-			b.shared.table.NoteTrace(it.trace, fromTrace(it.trace), b.now)
-			it.id, it.how = b.shared.table.RequestOf(it.trace, b.now), byGeneration
-			if it.id == "" { // evicted at once
-				it.id = fromTrace(it.trace)
-			}
+			it.id, it.how = b.shared.table.NoteGenerated(it.trace, fromTrace(it.trace), b.now), byGeneration
 		case b.cfg.Generate == generateRecord:
 			if uids == nil {
 				uids = recorduid.NewSource()
@@ -289,7 +303,11 @@ func (b *batch) write() {
 func (b *batch) carry(it *item, fields []string) {
 	for j, name := range b.cfg.Carry {
 		fields[j] = ""
-		if v, ok := it.attrs.Get(name); ok {
+		v, ok := it.attrs.Get(name)
+		if !ok {
+			v, ok = it.origin.Get(name)
+		}
+		if ok {
 			fields[j] = v.AsString()
 			if len(fields[j]) > maxCarried {
 				fields[j] = ""
@@ -301,7 +319,8 @@ func (b *batch) carry(it *item, fields []string) {
 		if fields[j] == "" {
 			continue
 		}
-		if _, ok := it.attrs.Get(name); !ok {
+		_, own := it.attrs.Get(name)
+		if _, resources := it.origin.Get(name); !own && !resources {
 			it.attrs.PutStr(name, fields[j])
 		}
 	}

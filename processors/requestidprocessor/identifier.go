@@ -1,6 +1,7 @@
 package requestidprocessor
 
 import (
+	"net/url"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -64,7 +65,7 @@ func extract(how form, value string) string {
 	case amazonTrace:
 		return fieldOf(value, ';', "Root")
 	case baggage:
-		return fieldOf(value, ',', "request.id")
+		return decodeBaggage(fieldOf(value, ',', "request.id"))
 	default:
 		return value
 	}
@@ -89,6 +90,15 @@ func fieldOf(list string, separator byte, name string) string {
 		return strings.TrimSpace(value)
 	}
 	return ""
+}
+
+// decodeBaggage takes percent-encoding out of a value; what is none stays.
+// Source: https://www.w3.org/TR/baggage/#value
+func decodeBaggage(value string) string {
+	if decoded, err := url.PathUnescape(value); err == nil {
+		return decoded
+	}
+	return value
 }
 
 // refusal is why a value is no id.
@@ -173,9 +183,10 @@ func unhex(dst []byte, text string) bool {
 	return true
 }
 
-// findTraceparent looks for one in a text, behind the word.
+// findTraceparent looks for one in a text, behind the word as programs and headers write
+// it.
 func findTraceparent(text string) (traceContext, bool) {
-	const word = "traceparent"
+	const word = "raceparent" // a header's begins with a capital letter
 	for {
 		i := strings.Index(text, word)
 		if i < 0 {
@@ -183,10 +194,16 @@ func findTraceparent(text string) (traceContext, bool) {
 		}
 		text = text[i+len(word):]
 		value := strings.TrimLeft(text, `"'=: `)
-		if len(value) < traceparentLength || len(text)-len(value) > 4 {
+		if len(text)-len(value) > 4 {
 			continue
 		}
-		if c, ok := parseTraceparent(value[:traceparentLength]); ok {
+		end := strings.IndexFunc(value, func(r rune) bool {
+			return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+		})
+		if end < 0 {
+			end = len(value)
+		}
+		if c, ok := parseTraceparent(value[:end]); ok {
 			return c, true
 		}
 	}

@@ -68,6 +68,22 @@ type requestIDProcessor struct {
 
 	closing chan struct{}
 	stop    sync.Once
+	// mu guards closed, and makes the first wait for calls come behind the last call.
+	mu     sync.Mutex
+	closed bool
+	calls  sync.WaitGroup
+}
+
+// enter counts a call that Shutdown is to wait for; leave is to be called at its end.
+// After Shutdown there is nobody to wait.
+func (p *requestIDProcessor) enter() (leave func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return func() {}
+	}
+	p.calls.Add(1)
+	return p.calls.Done
 }
 
 // The values of known; they are no places.
@@ -135,14 +151,29 @@ func (p *requestIDProcessor) Start(context.Context, component.Host) error {
 	)
 }
 
-// Shutdown lets those that wait go on.
-func (p *requestIDProcessor) Shutdown(context.Context) error {
+// Shutdown lets those that wait go on, and waits until the next consumer has answered
+// them.
+func (p *requestIDProcessor) Shutdown(ctx context.Context) error {
+	var err error
 	p.stop.Do(func() {
 		close(p.closing)
+		ended := make(chan struct{})
+		p.mu.Lock()
+		p.closed = true
+		p.mu.Unlock()
+		go func() {
+			p.calls.Wait()
+			close(ended)
+		}()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 		p.tel.Shutdown()
 		p.shared.release(p.set.ID)
 	})
-	return nil
+	return err
 }
 
 type logsProcessor struct {
@@ -151,6 +182,7 @@ type logsProcessor struct {
 }
 
 func (p *logsProcessor) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	defer p.enter()()
 	b := p.begin()
 	for _, rl := range logs.ResourceLogs().All() {
 		b.resource(rl.Resource().Attributes())
@@ -176,6 +208,7 @@ type tracesProcessor struct {
 }
 
 func (p *tracesProcessor) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
+	defer p.enter()()
 	b := p.begin()
 	for _, rs := range traces.ResourceSpans().All() {
 		b.resource(rs.Resource().Attributes())

@@ -5,6 +5,8 @@ package requesttable
 
 import (
 	"crypto/sha256"
+	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +21,7 @@ const maxChain = 32
 // Table is safe for concurrent use.
 type Table struct {
 	ttl    time.Duration
+	seed   maphash.Seed
 	traces [shards]shard
 	asks   [shards]shard // of requests
 }
@@ -30,6 +33,7 @@ type key [16]byte
 type entry struct {
 	key        key
 	id         string   // of a trace: its request; of a request: its parent
+	generated  bool     // the id was made, not found
 	isParent   bool     // a request that others name as theirs
 	fields     []string // carried, "": not seen
 	seen       time.Time
@@ -52,7 +56,7 @@ type shard struct {
 // New makes a table for at most so many traces, and as many requests, each remembered
 // for ttl after its last use.
 func New(maxEntries int, ttl time.Duration) *Table {
-	t := &Table{ttl: ttl}
+	t := &Table{ttl: ttl, seed: maphash.MakeSeed()}
 	for i := range shards {
 		most := max(1, (maxEntries+i)/shards)
 		t.traces[i].init(most)
@@ -73,7 +77,11 @@ func requestKey(id string) key {
 	return key(sum[:16])
 }
 
-func shardOf(all *[shards]shard, k key) *shard { return &all[k[15]&(shards-1)] }
+// shardOf spreads keys whatever their bytes have in common: trace ids come from
+// strangers.
+func (t *Table) shardOf(all *[shards]shard, k key) *shard {
+	return &all[maphash.Bytes(t.seed, k[:])&(shards-1)]
+}
 
 // getLocked finds an entry and makes it the newest. What it gives is good until mu is
 // let go.
@@ -150,16 +158,24 @@ func (s *shard) unlinkLocked(i int32) {
 	}
 }
 
-// NoteTrace says which request a trace belongs to. The first to say so is right.
-func (t *Table) NoteTrace(trace [16]byte, id string, now time.Time) {
-	s := shardOf(&t.traces, trace)
+// NoteTrace says which request a trace belongs to. The first to say so is right; but an
+// id that was found takes the place of one that was generated.
+func (t *Table) NoteTrace(trace [16]byte, id string, now time.Time) { t.note(trace, id, false, now) }
+
+// NoteGenerated is NoteTrace for an id that was made, and gives the trace's.
+func (t *Table) NoteGenerated(trace [16]byte, id string, now time.Time) string {
+	return t.note(trace, id, true, now)
+}
+
+func (t *Table) note(trace [16]byte, id string, generated bool, now time.Time) string {
+	s := t.shardOf(&t.traces, trace)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.makeLocked(trace, now, t.ttl)
-	if e.id != "" {
-		return
+	if e.id != "" && (generated || !e.generated) {
+		return e.id
 	}
-	e.id = strings.Clone(id) // not the record that it is a part of
+	e.id, e.generated = strings.Clone(id), generated // not the record that it is a part of
 	for _, waiter := range s.waiters[trace] {
 		select {
 		case waiter <- struct{}{}:
@@ -167,11 +183,12 @@ func (t *Table) NoteTrace(trace [16]byte, id string, now time.Time) {
 		}
 	}
 	delete(s.waiters, trace)
+	return e.id
 }
 
 // RequestOf is the request of a trace, "" where none is known.
 func (t *Table) RequestOf(trace [16]byte, now time.Time) string {
-	s := shardOf(&t.traces, trace)
+	s := t.shardOf(&t.traces, trace)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.getLocked(trace, now, t.ttl); e != nil {
@@ -183,7 +200,7 @@ func (t *Table) RequestOf(trace [16]byte, now time.Time) string {
 // Await has the waiter, a channel with one place, told when the trace's request gets
 // known. False says that it is known already.
 func (t *Table) Await(trace [16]byte, waiter chan<- struct{}) bool {
-	s := shardOf(&t.traces, trace)
+	s := t.shardOf(&t.traces, trace)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i, ok := s.index[trace]; ok && s.entries[i].id != "" {
@@ -195,7 +212,7 @@ func (t *Table) Await(trace [16]byte, waiter chan<- struct{}) bool {
 
 // Forget ends Await.
 func (t *Table) Forget(trace [16]byte, waiter chan<- struct{}) {
-	s := shardOf(&t.traces, trace)
+	s := t.shardOf(&t.traces, trace)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept := s.waiters[trace][:0]
@@ -217,7 +234,7 @@ func (t *Table) NoteParent(id, parent string, now time.Time) {
 		return
 	}
 	k := requestKey(id)
-	s := shardOf(&t.asks, k)
+	s := t.shardOf(&t.asks, k)
 	s.mu.Lock()
 	if e := s.makeLocked(k, now, t.ttl); e.id == "" {
 		e.id = strings.Clone(parent)
@@ -225,37 +242,38 @@ func (t *Table) NoteParent(id, parent string, now time.Time) {
 	s.mu.Unlock()
 
 	k = requestKey(parent)
-	s = shardOf(&t.asks, k)
+	s = t.shardOf(&t.asks, k)
 	s.mu.Lock()
 	s.makeLocked(k, now, t.ttl).isParent = true
 	s.mu.Unlock()
 }
 
 // Root is the request at the end of a request's chain of parents: itself where it is
-// known as a parent only, "" where it is neither. In a circle, the least id is the root
-// for all in it.
+// known as a parent only, "" where it is neither. Where the chain ends in a circle, the
+// least id in the circle is the root.
 func (t *Table) Root(id string, now time.Time) string {
-	at, least := id, id
-	for step := range maxChain {
+	var buf [maxChain]string
+	chain := append(buf[:0], id)
+	for range maxChain {
+		at := chain[len(chain)-1]
 		parent, isParent := t.parent(at, now)
 		if parent == "" {
-			if step == 0 && !isParent {
+			if len(chain) == 1 && !isParent {
 				return ""
 			}
 			return at
 		}
-		if parent == id {
-			return least
+		if circle := slices.Index(chain, parent); circle >= 0 {
+			return slices.Min(chain[circle:])
 		}
-		at = parent
-		least = min(least, at)
+		chain = append(chain, parent)
 	}
-	return at
+	return chain[len(chain)-1]
 }
 
 func (t *Table) parent(id string, now time.Time) (parent string, isParent bool) {
 	k := requestKey(id)
-	s := shardOf(&t.asks, k)
+	s := t.shardOf(&t.asks, k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.getLocked(k, now, t.ttl); e != nil {
@@ -268,7 +286,7 @@ func (t *Table) parent(id string, now time.Time) (parent string, isParent bool) 
 // lacks, as the first record with the field had it.
 func (t *Table) Carry(id string, fields []string, now time.Time) {
 	k := requestKey(id)
-	s := shardOf(&t.asks, k)
+	s := t.shardOf(&t.asks, k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.getLocked(k, now, t.ttl)

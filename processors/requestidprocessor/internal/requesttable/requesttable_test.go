@@ -16,20 +16,56 @@ func trace(n int) [16]byte { return [16]byte{byte(n >> 16), byte(n >> 8), 15: by
 func TestTheOldestGoFirst(t *testing.T) {
 	now := time.Now()
 	table := New(640, time.Minute) // ten a shard
-	for n := range 20 {
-		table.NoteTrace(trace(n<<8), strconv.Itoa(n), now)
+	var same []int                 // traces of one shard
+	for n := 0; len(same) < 21; n++ {
+		if table.shardOf(&table.traces, trace(n)) == &table.traces[7] {
+			same = append(same, n)
+		}
 	}
-	assert.Empty(t, table.RequestOf(trace(9<<8), now))
-	assert.Equal(t, "10", table.RequestOf(trace(10<<8), now))
-	table.NoteTrace(trace(99<<8), "99", now)
-	assert.Equal(t, "10", table.RequestOf(trace(10<<8), now), "it was used")
-	assert.Empty(t, table.RequestOf(trace(11<<8), now))
+	for _, n := range same[:20] {
+		table.NoteTrace(trace(n), strconv.Itoa(n), now)
+	}
+	of := func(i int, at time.Time) string { return table.RequestOf(trace(same[i]), at) }
+	assert.Empty(t, of(9, now))
+	assert.Equal(t, strconv.Itoa(same[10]), of(10, now))
+	table.NoteTrace(trace(same[20]), "last", now)
+	assert.Equal(t, strconv.Itoa(same[10]), of(10, now), "it was used")
+	assert.Empty(t, of(11, now))
 	entries, evicted := table.Stats()
 	assert.Equal(t, 10, entries)
 	assert.EqualValues(t, 11, evicted)
-	assert.Empty(t, table.RequestOf(trace(10<<8), now.Add(2*time.Minute)))
+	assert.Empty(t, of(10, now.Add(2*time.Minute)))
 	entries, _ = table.Stats()
 	assert.Zero(t, entries, "time has passed for all of the shard")
+}
+
+func TestShardsFillEvenly(t *testing.T) {
+	table := New(6400, time.Minute)
+	for n := range 3200 {
+		table.NoteTrace([16]byte{byte(n), byte(n >> 8), 15: 7}, "x", time.Now())
+	}
+	_, evicted := table.Stats()
+	assert.Zero(t, evicted, "half full, whatever the ids have in common")
+}
+
+func TestFoundIDsReplaceGeneratedOnes(t *testing.T) {
+	table, now := New(100, time.Minute), time.Now()
+	assert.Equal(t, "made", table.NoteGenerated(trace(1), "made", now))
+	table.NoteTrace(trace(1), "found", now)
+	assert.Equal(t, "found", table.RequestOf(trace(1), now))
+	assert.Equal(t, "found", table.NoteGenerated(trace(1), "made", now))
+	table.NoteTrace(trace(1), "another", now)
+	assert.Equal(t, "found", table.RequestOf(trace(1), now), "the first")
+}
+
+func TestRootOfATailIsThatOfItsCircle(t *testing.T) {
+	table, now := New(100, time.Minute), time.Now()
+	for id, parent := range map[string]string{"m": "n", "n": "m", "x": "n", "a": "x"} {
+		table.NoteParent(id, parent, now)
+	}
+	for _, id := range []string{"m", "n", "x", "a"} {
+		assert.Equal(t, "m", table.Root(id, now), id)
+	}
 }
 
 func TestWaitersAreTold(t *testing.T) {
@@ -72,19 +108,30 @@ func TestManyAtOnce(t *testing.T) {
 
 // TestMemoryOfAnEntry: what the README says.
 func TestMemoryOfAnEntry(t *testing.T) {
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
 	const count = 100_000
-	table := New(count+64*2000, time.Hour)
 	now := time.Now()
-	for n := range count {
-		table.NoteTrace(trace(n), fmt.Sprintf("%036d", n), now)
+	for name, fill := range map[string]func(table *Table, id string, n int){
+		"traces": func(table *Table, id string, n int) { table.NoteTrace(trace(n), id, now) },
+		"requests": func(table *Table, id string, n int) {
+			table.NoteParent(id, fmt.Sprintf("%036d", n+1), now)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			table := New(count/2, time.Hour) // full, and going on
+			for n := range count {
+				fill(table, fmt.Sprintf("%036d", n), n)
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			entries, _ := table.Stats()
+			each := float64(after.HeapAlloc-before.HeapAlloc) / float64(entries)
+			t.Logf("%.0f bytes, %d entries", each, entries)
+			assert.Less(t, each, 350.0, "about 300 bytes and the texts")
+			assert.LessOrEqual(t, entries, count/2)
+			runtime.KeepAlive(table)
+		})
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	each := float64(after.HeapAlloc-before.HeapAlloc) / count
-	t.Logf("%.0f bytes", each)
-	assert.Less(t, each, 350.0, "about 300 bytes and the texts")
-	runtime.KeepAlive(table)
 }

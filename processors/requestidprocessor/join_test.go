@@ -1,0 +1,153 @@
+package requestidprocessor
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/heartwood-otel/heartwood/processors/requestidprocessor/internal/metadata"
+)
+
+const someTraceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+func TestTraceparentFillsEachOnlyWhereEmpty(t *testing.T) {
+	b := start(t, "{}")
+	logs, r := one(nil, attrs{"traceparent": someTraceparent[:53] + "00"}, "", pcommon.TraceID{})
+	r.SetSpanID(pcommon.SpanID{1})
+	r.SetFlags(plog.DefaultLogRecordFlags.WithIsSampled(true))
+	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+	assert.False(t, r.TraceID().IsEmpty())
+	assert.Equal(t, pcommon.SpanID{1}, r.SpanID())
+	assert.True(t, r.Flags().IsSampled())
+	b.stop(t)
+}
+
+func TestTraceparentsInText(t *testing.T) {
+	for text, want := range map[string]bool{
+		"traceparent=" + someTraceparent:                  true,
+		"Traceparent: " + someTraceparent + ", x":         true,
+		`{"traceparent":"` + someTraceparent + `"}`:       true,
+		"traceparent=cc" + someTraceparent[2:] + "-more":  true,
+		"traceparent=" + someTraceparent + "abcdef":       false,
+		"traceparent=" + someTraceparent + "-more":        false,
+		"traceparent=" + strings.ToUpper(someTraceparent): false,
+		"traceparent is not " + someTraceparent:           false,
+		"traceparent traceparent=" + someTraceparent:      true,
+		"traceparent=" + someTraceparent[:54]:             false,
+	} {
+		_, ok := findTraceparent(text)
+		assert.Equal(t, want, ok, text)
+	}
+}
+
+func TestAResourcesTraceparentIsTheProcesss(t *testing.T) {
+	b := start(t, "{generate: none}")
+	logs, r := one(attrs{"traceparent": someTraceparent}, nil, "", pcommon.TraceID{})
+	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+	assert.True(t, r.TraceID().IsEmpty())
+	b.stop(t)
+}
+
+func TestARequestIDThatIsNoTextStays(t *testing.T) {
+	for name, value := range map[string]any{
+		"map": map[string]any{"a": "b"}, "list of lists": []any{[]any{"x"}}, "double": 1.5, "bytes": []byte{1}, "bool": true,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, "{}")
+			logs, r := one(nil, attrs{"request.id": value}, "", trace(1))
+			require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+			assert.Equal(t, value, idOf(r.Attributes()))
+			if _, list := value.([]any); !list {
+				assert.EqualValues(t, 1, b.sum(t, "refused", "characters"))
+			}
+			b.stop(t)
+		})
+	}
+}
+
+func TestAFoundIDTakesThePlaceOfAGeneratedOne(t *testing.T) {
+	b := start(t, "{}")
+	logs, r := one(nil, nil, "", trace(1))
+	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+	assert.Equal(t, fromTrace(trace(1)), idOf(r.Attributes()))
+	traces, _ := span(attrs{"x-request-id": "real"}, trace(1))
+	require.NoError(t, b.traces.ConsumeTraces(t.Context(), traces))
+	logs, r = one(nil, nil, "", trace(1))
+	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+	assert.Equal(t, "real", idOf(r.Attributes()))
+	b.stop(t)
+}
+
+func TestAResourceHasCarriedFields(t *testing.T) {
+	b := start(t, "{carry: [tenant]}")
+	logs, _ := one(attrs{"tenant": "t1"}, attrs{"request.id": "a"}, "", pcommon.TraceID{})
+	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+	logs, r := one(attrs{"tenant": "t2"}, attrs{"request.id": "a"}, "", pcommon.TraceID{})
+	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+	assert.Equal(t, attrs{"request.id": "a"}, r.Attributes().AsRaw(), "its resource says t2")
+	logs, r = one(nil, attrs{"request.id": "a"}, "", pcommon.TraceID{})
+	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+	assert.Equal(t, attrs{"request.id": "a", "tenant": "t1"}, r.Attributes().AsRaw())
+	b.stop(t)
+}
+
+func TestBaggageIsPercentEncoded(t *testing.T) {
+	assert.Equal(t, "a/b", extract(baggage, "request.id=a%2Fb"))
+	assert.Equal(t, "100%", extract(baggage, "request.id=100%"))
+}
+
+// slow takes a while to accept.
+type slow struct {
+	consumertest.LogsSink
+}
+
+func (s *slow) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	time.Sleep(time.Second)
+	return s.LogsSink.ConsumeLogs(ctx, logs)
+}
+
+func TestShutdownWaitsForTheNextConsumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := &slow{}
+		p, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), configured(t, "{wait: 10s}"), next)
+		require.NoError(t, err)
+		require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+		var waiting sync.WaitGroup
+		logs, _ := one(nil, nil, "", trace(1))
+		waiting.Go(func() { assert.NoError(t, p.ConsumeLogs(t.Context(), logs)) })
+		synctest.Wait()
+		require.NoError(t, p.Shutdown(t.Context()))
+		assert.Equal(t, 1, next.LogRecordCount())
+		waiting.Wait()
+	})
+}
+
+func TestHostileHeaders(t *testing.T) {
+	b := start(t, "{}")
+	for name, value := range map[string]any{
+		"x-request-id":    strings.Repeat("x", 1<<20),
+		"correlation-id":  "\xff\xfe",
+		"x-amzn-trace-id": strings.Repeat("Root=;", 100_000),
+		"baggage":         strings.Repeat("request.id=,", 100_000),
+		"cf-ray":          "a\r\nSet-Cookie: x",
+		"uid":             []any{[]any{}, map[string]any{}, strings.Repeat("y", 1000)},
+	} {
+		logs, r := one(nil, attrs{name: value}, "", pcommon.TraceID{})
+		require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+		assert.Equal(t, attrs{name: value}, r.Attributes().AsRaw(), "it stays as it was")
+	}
+	assert.Positive(t, b.sum(t, "refused", "length"))
+	assert.Positive(t, b.sum(t, "refused", "characters"))
+	b.stop(t)
+}
