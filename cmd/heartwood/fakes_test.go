@@ -59,14 +59,16 @@ func fakeCollector() {
 		fmt.Fprintln(os.Stderr, "fatal error: out of memory")
 		os.Exit(3)
 	default:
-		collect()
+		drain := collect()
 		awaitSignal()
+		drain()
 	}
 }
 
 // collect listens where the quickstart says and writes each line of logfmt as a
-// record whose body it is.
-func collect() {
+// record whose body it is. drain waits for what has been sent, as the real receiver
+// does before it ends.
+func collect() (drain func()) {
 	records := filepath.Join(os.Getenv("HEARTWOOD_RUN_DIR"), "records", "logs.jsonl")
 	var mu sync.Mutex
 	write := func(service, body string) {
@@ -88,18 +90,22 @@ func collect() {
 		return l
 	}
 	lines := at("HEARTWOOD_LOGFMT_TCP_PORT")
+	var reading sync.WaitGroup
+	var connections sync.Map
 	go func() {
 		for {
 			connection, err := lines.Accept()
 			if err != nil {
 				return
 			}
-			go func() {
+			connections.Store(connection, nil)
+			reading.Go(func() {
 				for scanner := bufio.NewScanner(connection); scanner.Scan(); {
 					write("lines", scanner.Text())
 				}
+				connections.Delete(connection)
 				_ = connection.Close()
-			}()
+			})
 		}
 	}()
 	serve := func(variable, service string) {
@@ -116,6 +122,14 @@ func collect() {
 	serve("HEARTWOOD_LOGFMT_HTTP_PORT", "web")
 	serve("HEARTWOOD_OTLP_HTTP_PORT", "otlp")
 	serve("HEARTWOOD_HEALTH_PORT", "health")
+	return func() {
+		connections.Range(func(connection, _ any) bool {
+			// Whoever holds it open without a word is not waited for.
+			_ = connection.(net.Conn).SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+			return true
+		})
+		reading.Wait()
+	}
 }
 
 func fakeShop() {
