@@ -70,10 +70,12 @@ func newBuilder(ctx context.Context, cfg *Config, c *compiled, failed func(error
 
 // assembly makes events of stored parts. It is for one goroutine at a time.
 type assembly struct {
-	wire  recordwire.Assembly
-	slots []slot
-	where []place
-	parts []story.Part
+	wire    recordwire.Assembly
+	common  recordwire.Common
+	records [][]byte
+	slots   []slot
+	where   []place
+	parts   []story.Part
 }
 
 // slot is an origin of an event, and where it is in the assembly.
@@ -90,7 +92,7 @@ func (s *shard) build(batch []*foldtable.Closed) (plog.Logs, error) {
 	out := plog.NewLogs()
 	parts := s.parts
 	for _, c := range batch {
-		event, err := s.assembly.event(c, parts[:c.Parts()])
+		event, err := s.assembly.event(c, parts[:c.Parts()], s.mayTakeOut)
 		if err != nil {
 			return plog.Logs{}, fmt.Errorf("event %s: %w", c.ID, err)
 		}
@@ -100,15 +102,27 @@ func (s *shard) build(batch []*foldtable.Closed) (plog.Logs, error) {
 	return out, nil
 }
 
-// event decodes the parts. Those of one origin share a resource, and keep their order
-// among all.
-func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart) (story.Event, error) {
+// event decodes the parts; the attributes that all have alike only once. Parts of one
+// origin share a resource, and keep their order among all.
+func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart, mayTakeOut func([]byte) bool) (story.Event, error) {
 	a.wire.Reset()
-	a.slots, a.where, a.parts = a.slots[:0], a.where[:0], a.parts[:0]
+	a.slots, a.where, a.parts, a.records = a.slots[:0], a.where[:0], a.parts[:0], a.records[:0]
 	for i := range stored {
-		p := &stored[i]
-		resource := a.indexOf(p)
-		a.where = append(a.where, place{resource, a.wire.Record(resource, p.Record)})
+		a.records = append(a.records, stored[i].Record)
+	}
+	common := a.common.Find(a.records, mayTakeOut)
+	for i := range stored {
+		record := stored[i].Record
+		if common {
+			record = a.common.Rest(i)
+		}
+		resource := a.indexOf(&stored[i])
+		a.where = append(a.where, place{resource, a.wire.Record(resource, record)})
+	}
+	shared := place{}
+	if common {
+		shared.resource = a.wire.Origin(noOrigin)
+		shared.record = a.wire.Record(shared.resource, a.common.Shared())
 	}
 	logs, err := a.wire.Logs()
 	if err != nil {
@@ -119,10 +133,20 @@ func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart) (st
 		sl := rl.ScopeLogs().At(0)
 		a.parts = append(a.parts, story.Part{ResourceLogs: rl, ScopeLogs: sl, Record: sl.LogRecords().At(w.record)})
 	}
-	return story.Event{
+	event := story.Event{
 		ID: c.ID, Previous: c.Previous, Reason: storyReasons[c.Reason], Complete: c.Complete, Early: c.Early, Parts: a.parts,
-	}, nil
+	}
+	if common {
+		event.Common = logs.ResourceLogs().At(shared.resource).ScopeLogs().At(0).LogRecords().At(shared.record).Attributes()
+	}
+	return event, nil
 }
+
+// noOrigin is that of what has no resource.
+var noOrigin = recordwire.Origin{0}
+
+// mayTakeOut is the builder's, of a name in encoded bytes.
+func (p *foldProcessor) mayTakeOut(name []byte) bool { return p.builder.MayTakeOut(string(name)) }
 
 // indexOf finds the part's origin in the assembly. An event has few.
 func (a *assembly) indexOf(p *foldtable.StoredPart) int {

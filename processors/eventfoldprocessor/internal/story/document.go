@@ -89,7 +89,9 @@ func writePart(to pcommon.Map, p *Part, event plog.LogRecord, m *merger) {
 	if name := r.EventName(); name != "" {
 		to.PutStr(keyEventName, name)
 	}
-	r.Attributes().RemoveIf(func(name string, _ pcommon.Value) bool { return m.isShared(name) })
+	if m.sharedInside {
+		r.Attributes().RemoveIf(func(name string, _ pcommon.Value) bool { return m.isShared(name) })
+	}
 	if r.Attributes().Len() > 0 {
 		r.Attributes().MoveTo(to.PutEmptyMap(keyAttributes))
 	}

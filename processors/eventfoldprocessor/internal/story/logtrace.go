@@ -18,7 +18,7 @@ type LogTraceSettings struct {
 }
 
 // write makes the event's body as the module makes its line.
-func (s *LogTraceSettings) write(event plog.LogRecord, parts []Part) {
+func (s *LogTraceSettings) write(event plog.LogRecord, parts []Part, common pcommon.Map) {
 	var line []byte
 	begun := false
 	part := func() {
@@ -50,7 +50,7 @@ func (s *LogTraceSettings) write(event plog.LogRecord, parts []Part) {
 		}
 		part()
 		elapsed := time.Duration(parts[i].time() - start)
-		line = s.appendHead(line, parts[i].Record.Attributes(), elapsed)
+		line = s.appendHead(line, parts[i].Record.Attributes(), common, elapsed)
 		line = append(line, message...)
 	}
 	event.Body().SetStr(string(line))
@@ -58,11 +58,11 @@ func (s *LogTraceSettings) write(event plog.LogRecord, parts []Part) {
 
 // appendHead appends the brackets in front of a message: where, as far as the record
 // says it, and when.
-func (s *LogTraceSettings) appendHead(line []byte, attrs pcommon.Map, elapsed time.Duration) []byte {
+func (s *LogTraceSettings) appendHead(line []byte, attrs, common pcommon.Map, elapsed time.Duration) []byte {
 	line = append(line, '[')
 	from := len(line)
 	put := func(name, before string) {
-		v, ok := attrs.Get(name)
+		v, ok := either(attrs, common, name)
 		if !ok {
 			return
 		}

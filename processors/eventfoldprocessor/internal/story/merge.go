@@ -37,7 +37,9 @@ type merger struct {
 	index map[string]int
 	names []attribute
 	parts int // read so far
-	built xpdata.MapBuilder
+	// whether the parts still have attributes that are shared
+	sharedInside bool
+	built        xpdata.MapBuilder
 }
 
 // attribute is one of the parts' attributes.
@@ -45,8 +47,9 @@ type attribute struct {
 	name    string
 	values  []pcommon.Value // of the parts that have it, in order
 	differs bool
-	parts   int // how many have it; fewer than values where one has the name twice
-	last    int // the part that had it last, counted from one
+	parts   int  // how many have it; fewer than values where one has the name twice
+	last    int  // the part that had it last, counted from one
+	common  bool // of all parts, and taken out of them
 	shared  bool
 }
 
@@ -58,11 +61,17 @@ func (m *merger) reset() {
 		clear(m.names[i].values)
 	}
 	m.names = m.names[:0]
-	m.parts = 0
+	m.parts, m.sharedInside = 0, false
 }
 
-// read collects.
-func (m *merger) read(parts []Part) {
+// read collects the attributes of the parts and those that were taken out of them,
+// which no part has.
+func (m *merger) read(parts []Part, common pcommon.Map) {
+	for name, value := range common.All() {
+		a := m.append(name)
+		a.values = append(a.values, value)
+		a.common = true
+	}
 	for i := range parts {
 		m.parts++
 		for name, value := range parts[i].Record.Attributes().All() {
@@ -78,12 +87,7 @@ func (m *merger) note(name string, value pcommon.Value) {
 	if !ok {
 		i = len(m.names)
 		m.index[name] = i
-		if i < cap(m.names) {
-			m.names = m.names[:i+1]
-			m.names[i] = attribute{name: name, values: m.names[i].values[:0]}
-		} else {
-			m.names = append(m.names, attribute{name: name})
-		}
+		m.append(name)
 	}
 	a := &m.names[i]
 	if len(a.values) > 0 && !a.differs {
@@ -96,26 +100,40 @@ func (m *merger) note(name string, value pcommon.Value) {
 	}
 }
 
+func (m *merger) append(name string) *attribute {
+	i := len(m.names)
+	if i < cap(m.names) {
+		m.names = m.names[:i+1]
+		m.names[i] = attribute{name: name, values: m.names[i].values[:0]}
+	} else {
+		m.names = append(m.names, attribute{name: name})
+	}
+	return &m.names[i]
+}
+
 // write puts the merged attributes behind those that are in to, whose names are others.
-// With onlyNamed, those that differ are put there only where a strategy names them.
+// In a document, those that differ are put there only where a strategy names them.
 //
 // A map looks through all it has before it puts something in: a builder does not, and an
 // event may have as many names as a sender likes.
-func (m *merger) write(to pcommon.Map, set *MergeSettings, onlyNamed bool) {
+func (m *merger) write(to pcommon.Map, set *Settings) {
 	m.built.EnsureCapacity(to.Len() + len(m.names))
 	for name, value := range to.All() {
 		value.MoveTo(m.built.AppendEmpty(name))
 	}
 	for i := range m.names {
 		a := &m.names[i]
-		strategy, named := set.Keys[a.name]
+		strategy, named := set.Merge.Keys[a.name]
 		switch {
+		case a.common && set.Style != LogTrace: // whose line may show it
+			// Of one value, each strategy that it may have makes this value.
+			a.values[0].MoveTo(m.built.AppendEmpty(a.name))
 		case !named && !a.differs:
 			a.values[0].CopyTo(m.built.AppendEmpty(a.name))
 		case named:
 			a.merge(m.built.AppendEmpty(a.name), strategy)
-		case !onlyNamed:
-			a.merge(m.built.AppendEmpty(a.name), set.Default)
+		case set.Style != Document:
+			a.merge(m.built.AppendEmpty(a.name), set.Merge.Default)
 		}
 	}
 	m.built.UnsafeIntoMap(to)
@@ -127,7 +145,9 @@ func (m *merger) share(set *MergeSettings) {
 	for i := range m.names {
 		a := &m.names[i]
 		how := set.Keys[a.name] // the default is asked about what differs only
-		a.shared = !a.differs && a.parts == m.parts && len(a.values) == m.parts && how != Sum && how != Count && how != List
+		inside := !a.differs && a.parts == m.parts && len(a.values) == m.parts && how != Sum && how != Count && how != List
+		a.shared = a.common || inside
+		m.sharedInside = m.sharedInside || inside
 	}
 }
 

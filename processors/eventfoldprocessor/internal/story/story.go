@@ -57,6 +57,9 @@ type Event struct {
 	Complete     bool
 	Early        bool   // it will come again; Reason and Complete are of no meaning
 	Parts        []Part // in the order of their coming; at least one
+	// Common are attributes that all parts have alike, taken out of them, with names
+	// that MayTakeOut allows. The zero Map is an empty one.
+	Common pcommon.Map
 }
 
 // Style is what the event looks like.
@@ -117,6 +120,9 @@ func New(set Settings) *Builder {
 // AppendTo makes one record of the event, with a resource of its own, and puts it
 // behind those in dst.
 func (b *Builder) AppendTo(dst plog.ResourceLogsSlice, ev Event) {
+	if ev.Common == (pcommon.Map{}) {
+		ev.Common = pcommon.NewMap()
+	}
 	parts := ev.Parts
 	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(a.time(), b.time()) })
 	parts = withoutEarly(parts)
@@ -129,18 +135,16 @@ func (b *Builder) AppendTo(dst plog.ResourceLogsSlice, ev Event) {
 
 	m := b.scratch.Get().(*merger)
 	defer b.scratch.Put(m)
-	m.read(parts)
+	m.read(parts, ev.Common)
 	b.describe(event, ev, parts)
+	m.write(event.Attributes(), &b.set)
 	switch b.set.Style {
 	case Document:
-		m.write(event.Attributes(), &b.set.Merge, true)
 		m.share(&b.set.Merge)
 		writeDocument(event, parts, &origins, m)
 	case LogTrace:
-		m.write(event.Attributes(), &b.set.Merge, false)
-		b.set.LogTrace.write(event, parts)
+		b.set.LogTrace.write(event, parts, ev.Common)
 	case Canonical:
-		m.write(event.Attributes(), &b.set.Merge, false)
 		parts[len(parts)-1].Record.Body().MoveTo(event.Body())
 	}
 	m.reset()
@@ -371,7 +375,7 @@ const (
 func (b *Builder) outcome(ev Event, parts []Part) string {
 	good := false
 	for i := range parts {
-		said := partOutcome(&parts[i])
+		said := partOutcome(&parts[i], ev.Common)
 		if b.set.Failure != nil && b.set.Failure(parts[i]) || b.set.Failure == nil && said == failure {
 			return failure
 		}
@@ -391,7 +395,7 @@ func (b *Builder) outcome(ev Event, parts []Part) string {
 // before it, and what many loggers write.
 var statusNames = []string{"http.response.status_code", "http.status_code", "status"}
 
-func partOutcome(p *Part) string {
+func partOutcome(p *Part, common pcommon.Map) string {
 	attrs := p.Record.Attributes()
 	if v, ok := attrs.Get(attrOutcome); ok {
 		return v.Str() // of the stage before
@@ -406,7 +410,7 @@ func partOutcome(p *Part) string {
 	}
 	said := unknown
 	for _, name := range statusNames {
-		v, ok := attrs.Get(name)
+		v, ok := either(attrs, common, name)
 		if !ok {
 			continue
 		}
@@ -420,6 +424,29 @@ func partOutcome(p *Part) string {
 		said = success
 	}
 	return said
+}
+
+// either looks for an attribute of a part in what it has by itself and in what it has
+// with all others.
+func either(own, common pcommon.Map, name string) (pcommon.Value, bool) {
+	if v, ok := own.Get(name); ok {
+		return v, true
+	}
+	return common.Get(name)
+}
+
+// MayTakeOut says whether an attribute of this name that all parts have alike may be
+// given as one of Event.Common: not where its parts are counted or listed one by one,
+// what is no attribute of the event, or where a condition looks at the parts.
+func (b *Builder) MayTakeOut(name string) bool {
+	if b.set.Success != nil || b.set.Failure != nil {
+		return false
+	}
+	switch b.set.Merge.Keys[name] {
+	case Sum, Count, List:
+		return false
+	}
+	return isMerged(name)
 }
 
 // isMerged says that an attribute may become one of the event.
