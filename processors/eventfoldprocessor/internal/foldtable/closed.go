@@ -70,7 +70,8 @@ func (t *Table) Take() *Closed {
 // Ready is how many events wait for Take.
 func (t *Table) Ready() int { return len(t.ready) - t.readyTop }
 
-// Done forgets an event that has been delivered, or never will be.
+// Done forgets an event that has been delivered, or never will be. What was read of it
+// without a copy must not be read any more.
 func (t *Table) Done(c *Closed) {
 	t.readyBytes -= c.size()
 	if !c.Early {
@@ -80,6 +81,8 @@ func (t *Table) Done(c *Closed) {
 		t.origins.release(p.origin)
 		return true
 	})
+	t.buffers.give(c.data)
+	c.data = nil
 }
 
 // AppendJournal appends the numbers of the event's parts in the journal. It needs no

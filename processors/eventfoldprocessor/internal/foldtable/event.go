@@ -128,19 +128,3 @@ func hasUID(data []byte, uid uint64) bool {
 	}
 	return false
 }
-
-// withRoom makes room for n more bytes. It leaves less to spare than append does: an
-// eighth keeps the copying down and a million events small.
-func withRoom(data []byte, n int) []byte {
-	need := len(data) + n
-	if need <= cap(data) {
-		return data
-	}
-	spare := 0
-	if len(data) > 0 {
-		spare = need / 8
-	}
-	// append rounds up to what the allocator gives anyway.
-	grown := append([]byte(nil), make([]byte, need+spare)...)
-	return append(grown[:0], data...)
-}

@@ -48,6 +48,7 @@ type Table struct {
 	// uids of events with more than maxScanned parts.
 	uids map[int32]map[uint64]struct{}
 
+	buffers  buffers
 	origins  origins
 	past     past
 	ready    []*Closed
@@ -141,7 +142,7 @@ func (t *Table) Insert(now int64, place Place, part *Part) {
 func (t *Table) insert(now int64, i int32, part *Part) {
 	e := &t.events[i]
 	before := cap(e.data)
-	e.data = withRoom(e.data, partHeader+len(part.Record))
+	e.data = t.buffers.withRoom(e.data, partHeader+len(part.Record))
 	e.data = appendPart(e.data, part, t.origins.take(part.Origin))
 	t.openBytes += cap(e.data) - before
 	e.parts++
@@ -264,7 +265,7 @@ func (t *Table) EmitEarly(key Key) {
 	e := &t.events[i]
 	c := &Closed{
 		Event: Event{ID: e.id, Previous: e.previous, Key: e.key, Generation: e.generation, Reason: Ended, Early: true},
-		data:  append([]byte(nil), e.data...), parts: int(e.parts),
+		data:  append(t.buffers.take(len(e.data)), e.data...), parts: int(e.parts),
 	}
 	eachPart(c.data, func(p storedPart) bool {
 		t.origins.keep(p.origin)
