@@ -2,17 +2,20 @@ package recordwire
 
 import (
 	"bytes"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Of a LogRecord its attributes, of a KeyValue its key.
+// Of a LogRecord its attributes, of a KeyValue its key and value.
 const (
 	fieldAttributes = 6
 	fieldKey        = 1
+	fieldValue      = 2
 
 	tagAttributes = fieldAttributes<<3 | byte(protowire.BytesType)
 	tagKey        = fieldKey<<3 | byte(protowire.BytesType)
+	tagValue      = fieldValue<<3 | byte(protowire.BytesType)
 )
 
 // maxCandidates bounds how many attributes are looked for in each record, and with it
@@ -43,7 +46,15 @@ func (c *Common) Find(records [][]byte, eligible func(name []byte) bool) bool {
 	c.candidates, c.found, c.shared = c.candidates[:0], c.found[:0], c.shared[:0]
 	for i, record := range records {
 		cursor := 0
-		ok := attributes(record, func(pair []byte) {
+		for len(record) > 0 {
+			pair, n := nextField(record)
+			if n < 0 {
+				return false
+			}
+			record = record[n:]
+			if pair == nil {
+				continue
+			}
 			place := -1
 			if i == 0 {
 				place = c.propose(pair, eligible)
@@ -52,9 +63,6 @@ func (c *Common) Find(records [][]byte, eligible func(name []byte) bool) bool {
 				cursor = place + 1
 			}
 			c.found = append(c.found, int16(place))
-		}, nil)
-		if !ok {
-			return false
 		}
 	}
 	for i := range c.candidates {
@@ -131,14 +139,19 @@ func (c *Common) separate(records [][]byte) {
 	c.rest, c.ends = c.rest[:0], c.ends[:0]
 	found := c.found
 	for _, record := range records {
-		attributes(record, func(pair []byte) {
-			place := found[0]
-			found = found[1:]
-			if place < 0 || c.candidates[place].differs {
-				c.rest = appendHead(c.rest, fieldAttributes, len(pair))
-				c.rest = append(c.rest, pair...)
+		kept := 0 // up to where it has been written
+		for at := 0; at < len(record); {
+			pair, n := nextField(record[at:])
+			if pair != nil {
+				if place := found[0]; place >= 0 && !c.candidates[place].differs {
+					c.rest = append(c.rest, record[kept:at]...)
+					kept = at + n
+				}
+				found = found[1:]
 			}
-		}, func(other []byte) { c.rest = append(c.rest, other...) })
+			at += n
+		}
+		c.rest = append(c.rest, record[kept:]...)
 		c.ends = append(c.ends, len(c.rest))
 	}
 }
@@ -156,49 +169,57 @@ func (c *Common) Rest(record int) []byte {
 	return c.rest[from:c.ends[record]]
 }
 
-// attributes calls pair with each attribute of a record, and other with each further
-// field where it is not nil. False says that the record is damaged.
-func attributes(record []byte, pair, other func([]byte)) bool {
-	for len(record) > 0 {
-		if record[0] == tagAttributes {
-			value, n := protowire.ConsumeBytes(record[1:])
-			if n < 0 {
-				return false
-			}
-			pair(value)
-			record = record[1+n:]
-			continue
-		}
-		_, _, n := protowire.ConsumeField(record)
-		if n < 0 {
-			return false
-		}
-		if other != nil {
-			other(record[:n])
-		}
-		record = record[n:]
+// nextField gives the length of the field that a record, which is not empty, begins
+// with, and its content where it is an attribute, otherwise nil. A negative length says
+// that the record is damaged.
+func nextField(record []byte) (pair []byte, n int) {
+	if record[0] != tagAttributes {
+		_, _, n = protowire.ConsumeField(record)
+		return nil, n
 	}
-	return true
+	size, head := bytesHead(record)
+	if head < 0 || size > len(record)-head {
+		return nil, -1
+	}
+	return record[head : head+size : head+size], head + size
+}
+
+// bytesHead reads the length behind a tag of one byte: size, and how many bytes tag and
+// length take.
+func bytesHead(field []byte) (size, head int) {
+	if len(field) > 1 && field[1] < 0x80 { // what most have
+		return int(field[1]), 2
+	}
+	long, n := protowire.ConsumeVarint(field[1:])
+	if n < 0 || long > math.MaxInt32 {
+		return 0, -1
+	}
+	return int(long), 1 + n
 }
 
 // keyOf gives the key of a pair, wherever in it that stands: pdata writes the value
 // first. A pair without a key, or with two, has none.
 func keyOf(pair []byte) (key []byte, ok bool) {
 	for len(pair) > 0 {
-		if pair[0] == tagKey {
-			value, n := protowire.ConsumeBytes(pair[1:])
-			if n < 0 || ok {
+		if pair[0] != tagKey && pair[0] != tagValue {
+			_, _, n := protowire.ConsumeField(pair)
+			if n < 0 {
 				return nil, false
 			}
-			key, ok = value, true
-			pair = pair[1+n:]
+			pair = pair[n:]
 			continue
 		}
-		_, _, n := protowire.ConsumeField(pair)
-		if n < 0 {
+		size, head := bytesHead(pair)
+		if head < 0 || size > len(pair)-head {
 			return nil, false
 		}
-		pair = pair[n:]
+		if pair[0] == tagKey {
+			if ok {
+				return nil, false
+			}
+			key, ok = pair[head:head+size], true
+		}
+		pair = pair[head+size:]
 	}
 	return key, ok
 }

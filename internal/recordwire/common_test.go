@@ -84,9 +84,16 @@ func TestCommonFindsNothing(t *testing.T) {
 func encodedPair(tb testing.TB, key, value string) []byte {
 	tb.Helper()
 	record := encodedRecords(tb, []string{key, value})[0]
-	var pair []byte
-	require.True(tb, attributes(record, func(p []byte) { pair = appendHead(nil, fieldAttributes, len(p)); pair = append(pair, p...) }, nil))
-	return pair
+	for len(record) > 0 {
+		found, n := nextField(record)
+		require.Positive(tb, n)
+		if found != nil {
+			return record[:n]
+		}
+		record = record[n:]
+	}
+	tb.Fatal("the record has no attribute")
+	return nil
 }
 
 // Records of many names must not take the square of the time.

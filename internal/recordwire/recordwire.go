@@ -128,7 +128,11 @@ type span struct {
 
 // Reset forgets everything.
 func (a *Assembly) Reset() {
-	clear(a.resources)
+	for i := range a.resources {
+		s := &a.resources[i]
+		clear(s.records)
+		s.origin, s.records = nil, s.records[:0]
+	}
 	a.resources = a.resources[:0]
 }
 
@@ -137,7 +141,7 @@ func (a *Assembly) Origin(origin Origin) int {
 	if len(a.resources) < cap(a.resources) {
 		a.resources = a.resources[:len(a.resources)+1]
 		s := &a.resources[len(a.resources)-1]
-		s.origin, s.records, s.size = origin, s.records[:0], 0
+		s.origin, s.size = origin, 0
 	} else {
 		a.resources = append(a.resources, span{origin: origin})
 	}

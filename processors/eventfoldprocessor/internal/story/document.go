@@ -49,7 +49,7 @@ func writeDocument(event plog.LogRecord, parts []Part, origins *distinct[origin]
 	for i := range parts {
 		p := &parts[i]
 		to := list.AppendEmpty().SetEmptyMap()
-		to.EnsureCapacity(8)
+		to.EnsureCapacity(partRoom(p, several))
 		to.PutDouble(keyOffset, time.Duration(p.time()-start).Seconds())
 		if several {
 			if v, ok := p.ResourceLogs.Resource().Attributes().Get("service.name"); ok {
@@ -73,6 +73,22 @@ func writeDocument(event plog.LogRecord, parts []Part, origins *distinct[origin]
 	if several {
 		writeOrigins(body.PutEmptySlice(keyOrigins), origins.values)
 	}
+}
+
+// partRoom is about how many members a part will have: offset, severity and its number,
+// message, attributes, time, and what is there now and then.
+func partRoom(p *Part, several bool) int {
+	n := 6
+	if p.Record.ObservedTimestamp() != 0 {
+		n++
+	}
+	if p.Record.Flags() != 0 {
+		n++
+	}
+	if several {
+		n += 2
+	}
+	return n
 }
 
 func writePart(to pcommon.Map, p *Part, event plog.LogRecord, m *merger) {

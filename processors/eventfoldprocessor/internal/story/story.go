@@ -187,7 +187,7 @@ func isEarly(p *Part) bool {
 // describe fills what all styles have: times, severity, ids, exception, fold.*.
 func (b *Builder) describe(event plog.LogRecord, ev Event, parts []Part) {
 	attrs := event.Attributes()
-	attrs.EnsureCapacity(16)
+	attrs.EnsureCapacity(8)
 	attrs.PutStr(attrID, ev.ID.String())
 	if ev.Previous != (recorduid.UUID{}) {
 		attrs.PutStr(attrPrevious, ev.Previous.String())
