@@ -72,8 +72,8 @@ line before it.`,
 	run: runRun,
 }
 
-// exitStatus is an end that the program under run has brought about; there is nothing
-// to be said about it.
+// exitStatus is an end about which all has been said, such as that of the program under
+// run.
 type exitStatus int
 
 func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
