@@ -16,6 +16,8 @@ type queue struct {
 	retries bool
 	// maxElapsed is for a retry_on_failure that does not say.
 	maxElapsed time.Duration
+	// once is for exporters that know no retry_on_failure.
+	once bool
 	// without is the remedy for a queue that can't be on disk.
 	without string
 }
@@ -26,11 +28,13 @@ var helperQueue = queue{on: true, retries: true, maxElapsed: defaultMaxElapsed}
 // in their factories at v0.158.0. Types that are not here have none unless it is
 // written.
 var queues = map[string][]queue{
-	"otlp_grpc": {helperQueue},
-	"otlp":      {helperQueue},
-	"otlp_http": {helperQueue},
-	"otlphttp":  {helperQueue},
-	"kafka":     {helperQueue},
+	"otlp_grpc":  {helperQueue},
+	"otlp":       {helperQueue},
+	"otlp_http":  {helperQueue},
+	"otlphttp":   {helperQueue},
+	"kafka":      {helperQueue},
+	"debug":      {{once: true}},
+	"prometheus": {{once: true}},
 	// One before the choice of a destination, with the zero value for retries, and one
 	// in each of the otlp exporters behind it, which can't share a file.
 	"load_balancing": {{}, {path: "protocol::otlp", on: true, retries: true, maxElapsed: defaultMaxElapsed, without: loadBalancingRemedy}},
@@ -83,15 +87,19 @@ func (k *checker) receivers() {
 	}
 }
 
-// kafkaReceiver looks at when an offset is marked. Whether marked offsets are committed
-// by time or after each poll (autocommit) loses nothing either way.
+// kafkaReceiver looks at when an offset is marked as read. Marked offsets are committed
+// by a clock, or without autocommit when all messages of a poll have been handed over.
 func (k *checker) kafkaReceiver(receiver settings, at place) {
 	marking, _ := receiver.section("message_marking")
+	commit, _ := receiver.section("autocommit")
 	switch {
 	case !marking.boolean("after", false):
+		lost := "a message that is refused, or under way in a crash, is not read again"
+		if !commit.boolean("enable", true) {
+			lost = "a message that is refused is not read again"
+		}
 		k.find(ruleEarlyOffset, at, "setting", "message_marking::after false",
-			"when", "before the pipeline has taken the message",
-			"lost", "a message that is refused, or under way in a crash, is not read again")
+			"when", "before the pipeline has taken the message", "lost", lost)
 	case marking.boolean("on_error", false):
 		k.find(ruleEarlyOffset, at, "setting", "message_marking::on_error true",
 			"when", "also when the pipeline has refused the message",
@@ -144,7 +152,7 @@ func (k *checker) memoryLimiters() {
 			k.find(ruleNoMemoryLimiter, place{kindProcessor, "memory_limiter", []string{p.id}, key})
 		case where > 0:
 			k.find(ruleLateMemoryLimiter, place{kindProcessor, p.processors[where], []string{p.id}, key},
-				"before", "What stands ("+strings.Join(p.processors[:where], ", ")+")")
+				"before", strings.Join(p.processors[:where], ", "))
 		}
 	}
 }
@@ -164,6 +172,20 @@ func (k *checker) exporters() {
 		for _, q := range queuesOf(id) {
 			k.queue(exporter, at, q)
 		}
+		if typeOf(id) == "kafka" {
+			k.acks(exporter, at)
+		}
+	}
+}
+
+// acks looks at how many brokers must have what the kafka exporter has sent.
+func (k *checker) acks(exporter settings, at place) {
+	producer, _ := exporter.section("producer")
+	switch acks := producer.text("required_acks"); acks {
+	case "", "1":
+		k.find(ruleWeakAcks, at, "acks", "1", "when", "one broker has it in memory")
+	case "0":
+		k.find(ruleWeakAcks, at, "acks", "0", "when", "it has been sent to one broker")
 	}
 }
 
@@ -210,11 +232,16 @@ func (k *checker) queue(exporter settings, at place, q queue) {
 		}
 		k.find(ruleMemoryQueue, at, "queue", name, "default", byDefault,
 			"remedy", strings.ReplaceAll(remedy, "{key}", sending.key()))
+		if q.without != "" {
+			return // what else is wrong with it goes away with it
+		}
 	}
 	if !sending.boolean("block_on_overflow", false) {
 		k.find(ruleQueueOverflow, at, "queue", name)
 	}
-	k.retries(settings, at, q)
+	if !q.once {
+		k.retries(settings, at, q)
+	}
 }
 
 func (k *checker) retries(settings settings, at place, q queue) {
@@ -310,4 +337,3 @@ func written(d time.Duration) string {
 	}
 	return text
 }
-

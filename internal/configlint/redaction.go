@@ -1,8 +1,8 @@
 package configlint
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,17 +20,15 @@ var pages = map[string]string{
 	"file":       "writes records to a file",
 }
 
-// nowhere are exporters that do nothing.
-var nowhere = []string{"nop"}
-
 // redaction finds what sees records before redact does.
 func (k *checker) redaction() {
-	ways := k.rawWays()
+	entries := k.entries()
 	for _, p := range k.pipelines {
-		way, raw := ways[p.id]
+		entry, raw := entries[p.id]
 		if !raw {
 			continue
 		}
+		way := entry.way
 		before := p.processors
 		at := k.redactIn(p)
 		if at >= 0 {
@@ -40,18 +38,22 @@ func (k *checker) redaction() {
 			processor, _ := k.settings(kindProcessor, id)
 			directory := processor.text("directory")
 			if typeOf(id) == "event_fold" && directory != "" {
-				k.findRaw(ruleJournal, p, kindProcessor, id, "directory", directory, "way", way+" ─► "+id)
+				where := entry.pipeline
+				if at >= 0 {
+					where = p.id // it only has to be moved
+				}
+				k.findRaw(ruleJournal, p, kindProcessor, id, "directory", directory, "way", way+" ─► "+id, "where", where)
 			}
 		}
 		if at >= 0 {
 			continue
 		}
 		for _, id := range p.exporters {
-			words := []string{"way", way + " ─► " + id, "cleanse", cleanse(p), "records", p.signal}
+			words := []string{"way", way + " ─► " + id, "where", entry.pipeline, "records", p.signal}
 			kind := typeOf(id)
 			_, connects := k.components[kindConnector][id]
 			switch {
-			case connects && slices.Contains(passing, kind), slices.Contains(nowhere, kind):
+			case connects && slices.Contains(passing, kind), !connects && k.saysNothing(id):
 			case connects:
 				k.findRaw(ruleConnector, p, kindConnector, id, words...)
 			case pages[kind] != "":
@@ -75,13 +77,17 @@ func (k *checker) findRaw(rule string, p pipeline, kind, id string, words ...str
 	}
 }
 
-// cleanse is the remedy for a pipeline without redact.
-func cleanse(p pipeline) string {
-	text := fmt.Sprintf("Put redact in service::pipelines::%s::processors, before all that keeps or hands on records", p.id)
-	if p.signal == "metrics" {
-		text += "; where a connector makes them, in the pipeline that it takes records from"
+// saysNothing is for exporters that throw records away, or only count them.
+func (k *checker) saysNothing(id string) bool {
+	exporter, _ := k.settings(kindExporter, id)
+	switch typeOf(id) {
+	case "nop":
+		return true
+	case "debug":
+		verbosity := strings.ToLower(exporter.text("verbosity"))
+		return verbosity == "" || verbosity == "basic"
 	}
-	return text
+	return false
 }
 
 // redactIn is where the pipeline's first redact stands, or -1.
@@ -89,14 +95,20 @@ func (k *checker) redactIn(p pipeline) int {
 	return slices.IndexFunc(p.processors, func(id string) bool { return typeOf(id) == redactType })
 }
 
-// rawWays gives, for each pipeline that gets records as they came, a shortest way on
-// which it does: from a receiver over pipelines and connectors.
-func (k *checker) rawWays() map[string]string {
-	ways := map[string]string{}
+// entry is how records get into a pipeline as they came.
+type entry struct {
+	way      string // the shortest one, from a receiver over pipelines and connectors
+	pipeline string // the first on this way, in which redaction would serve all the others
+}
+
+// entries are those of the pipelines that get records as they came.
+func (k *checker) entries() map[string]entry {
+	entries := map[string]entry{}
 	var found []pipeline
-	add := func(p pipeline, way string) {
-		if _, known := ways[p.id]; !known {
-			ways[p.id] = way + " ─► " + p.id
+	add := func(p pipeline, e entry) {
+		if _, known := entries[p.id]; !known {
+			e.way += " ─► " + p.id
+			entries[p.id] = e
 			found = append(found, p)
 		}
 	}
@@ -108,7 +120,7 @@ func (k *checker) rawWays() map[string]string {
 			}
 		}
 		if len(from) > 0 {
-			add(p, strings.Join(from, ", "))
+			add(p, entry{way: strings.Join(from, ", "), pipeline: p.id})
 		}
 	}
 	for len(found) > 0 { // breadth first, so that ways are short
@@ -123,12 +135,14 @@ func (k *checker) rawWays() map[string]string {
 			}
 			for _, to := range k.pipelines {
 				if slices.Contains(to.receivers, connector) && k.leads(connector, from, to) {
-					add(to, ways[from.id]+" ─► "+connector)
+					e := entries[from.id]
+					e.way += " ─► " + connector
+					add(to, e)
 				}
 			}
 		}
 	}
-	return ways
+	return entries
 }
 
 // leads says whether a connector hands records of one pipeline to another that has it as
@@ -148,7 +162,7 @@ func (k *checker) leads(connector string, from, to pipeline) bool {
 	table, _ := routing.values["table"].([]any)
 	for i, item := range table {
 		row, _ := item.(map[string]any)
-		route := settings{reader: k.reader, path: append(slices.Clone(routing.path), "table", fmt.Sprint(i)), values: row}
+		route := settings{reader: k.reader, path: append(slices.Clone(routing.path), "table", strconv.Itoa(i)), values: row}
 		if slices.Contains(route.list("pipelines"), to.id) {
 			return true
 		}

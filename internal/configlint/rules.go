@@ -36,6 +36,7 @@ const (
 	ruleMemoryQueue       = "memory-queue"
 	ruleQueueOverflow     = "queue-overflow"
 	ruleFiniteRetry       = "finite-retry"
+	ruleWeakAcks          = "weak-acks"
 	ruleUnsyncedStorage   = "unsynced-storage"
 	ruleBatch             = "batch-processor"
 	ruleMemoryFold        = "memory-fold"
@@ -57,22 +58,22 @@ var Rules = []Rule{
 	{
 		ID: ruleJournal, Level: Error,
 		Lost:   "Its journal in {directory} holds records as they came ({way}): a secret in one of them is written to disk.",
-		Remedy: "In service::pipelines::{pipeline}::processors, put redact before {component}.",
+		Remedy: "In service::pipelines::{where}::processors, put redact before all that keeps or hands on records.",
 	},
 	{
 		ID: ruleConnector, Level: Error,
 		Lost:   "It makes labels and exemplars from records as they came ({way}): a secret in one of them becomes part of a metric.",
-		Remedy: "Put redact in service::pipelines::{pipeline}::processors.",
+		Remedy: "In service::pipelines::{where}::processors, put redact before all that keeps or hands on records.",
 	},
 	{
 		ID: rulePage, Level: Error,
 		Lost:   "It {shows} as they came ({way}), a secret in one of them included.",
-		Remedy: "{cleanse}.",
+		Remedy: "In service::pipelines::{where}::processors, put redact before all that keeps or hands on records.",
 	},
 	{
 		ID: ruleExporter, Level: Error,
 		Lost:   "It is given {records} as they came ({way}): a secret in one of them leaves this collector and can't be taken back.",
-		Remedy: "{cleanse}.",
+		Remedy: "In service::pipelines::{where}::processors, put redact before all that keeps or hands on records.",
 	},
 	{
 		ID: ruleEarlyOffset, Level: Warning,
@@ -96,7 +97,7 @@ var Rules = []Rule{
 	},
 	{
 		ID: ruleLateMemoryLimiter, Level: Warning,
-		Lost:   "{before} before it goes on taking records when memory is short, and may have answered for those that {component} then refuses.",
+		Lost:   "What stands before it ({before}) goes on taking records when memory is short, and may have answered for those that {component} then refuses.",
 		Remedy: "Put {component} first in service::pipelines::{pipeline}::processors.",
 	},
 	{
@@ -128,6 +129,11 @@ var Rules = []Rule{
 		ID: ruleFiniteRetry, Level: Warning,
 		Lost:   "{setting}: a batch that its destination does not take {when} is dropped, though its sender had an answer.",
 		Remedy: "Set {key}: {enabled: true, max_elapsed_time: 0}.",
+	},
+	{
+		ID: ruleWeakAcks, Level: Warning,
+		Lost:   "producer::required_acks is {acks}: a batch counts as delivered when {when}, which a failure of that one broker loses.",
+		Remedy: "Set {key}::producer::required_acks: -1, and min.insync.replicas of the topic to 2 or more.",
 	},
 	{
 		ID: ruleUnsyncedStorage, Level: Warning,
