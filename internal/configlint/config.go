@@ -141,10 +141,6 @@ func (s settings) list(name string) []string {
 	var ids []string
 	switch value := s.values[name].(type) {
 	case nil:
-	case string: // the Collector splits it
-		for id := range strings.SplitSeq(value, ",") {
-			ids = append(ids, strings.TrimSpace(id))
-		}
 	case []any:
 		for _, item := range value {
 			id, isText := item.(string)

@@ -226,6 +226,7 @@ func TestBroken(t *testing.T) {
 			"testdata/broken/keys.yaml:12: service::pipelines::logs::receiver is no key",
 			"testdata/broken/keys.yaml:13: service::pipelines::logs::receivers is a mapping, want a list",
 			"testdata/broken/keys.yaml:14: service::pipelines::logs::exporters has a mapping in it",
+			"testdata/broken/keys.yaml:16: service::pipelines::traces::receivers is a string, want a list",
 		},
 		"settings": {
 			"testdata/broken/settings.yaml:4: receivers::kafka::message_marking::after is a string, want true or false",
