@@ -94,6 +94,7 @@ var shapes = map[string][]string{
 		"warning early-offset kafka logs",
 		"warning early-offset kafka/no_autocommit logs",
 		"warning early-offset kafka/on_error logs",
+		"warning paused-partition kafka/pauses logs",
 		"warning weak-acks kafka logs",
 		"warning weak-acks kafka/none logs",
 	},

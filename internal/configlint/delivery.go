@@ -16,6 +16,9 @@ type queue struct {
 	retries bool
 	// maxElapsed is for a retry_on_failure that does not say.
 	maxElapsed time.Duration
+	// interval is what retry_on_failure needs besides, because 0 is its default: it
+	// would retry without a pause.
+	interval string
 	// once is for exporters that know no retry_on_failure.
 	once bool
 	// without is the remedy for a queue that can't be on disk.
@@ -37,11 +40,14 @@ var queues = map[string][]queue{
 	"prometheus": {{once: true}},
 	// One before the choice of a destination, with the zero value for retries, and one
 	// in each of the otlp exporters behind it, which can't share a file.
-	"load_balancing": {{}, {path: "protocol::otlp", on: true, retries: true, maxElapsed: defaultMaxElapsed, without: loadBalancingRemedy}},
-	"loadbalancing":  {{}, {path: "protocol::otlp", on: true, retries: true, maxElapsed: defaultMaxElapsed, without: loadBalancingRemedy}},
+	"load_balancing": {{interval: loadBalancingInterval}, {path: "protocol::otlp", on: true, retries: true, maxElapsed: defaultMaxElapsed, without: loadBalancingRemedy}},
+	"loadbalancing":  {{interval: loadBalancingInterval}, {path: "protocol::otlp", on: true, retries: true, maxElapsed: defaultMaxElapsed, without: loadBalancingRemedy}},
 }
 
-const loadBalancingRemedy = "Set {key}::enabled: false, and give load_balancing itself a sending_queue with storage"
+const (
+	loadBalancingInterval = "initial_interval: 500ms, "
+	loadBalancingRemedy   = "Set {key}::enabled: false, and give load_balancing itself a sending_queue with storage"
+)
 
 // stanzaTypes are the receivers that drop what is refused unless they are told to retry.
 var stanzaTypes = []string{"file_log", "filelog", "syslog", "journald"}
@@ -104,6 +110,11 @@ func (k *checker) kafkaReceiver(receiver settings, at place) {
 		k.find(ruleEarlyOffset, at, "setting", "message_marking::on_error true",
 			"when", "also when the pipeline has refused the message",
 			"lost", "a message for which there was no room is not read again")
+	default:
+		backoff, _ := receiver.section("error_backoff")
+		if !backoff.boolean("enabled", false) {
+			k.find(rulePausedPartition, at)
+		}
 	}
 }
 
@@ -250,9 +261,9 @@ func (k *checker) retries(settings settings, at place, q queue) {
 	limit := retry.duration("max_elapsed_time", q.maxElapsed)
 	switch {
 	case !retry.boolean("enabled", q.retries):
-		k.find(ruleFiniteRetry, at, "setting", "retry_on_failure is off", "when", "at once")
+		k.find(ruleFiniteRetry, at, "setting", "retry_on_failure is off", "when", "at once", "interval", q.interval)
 	case limit > 0:
-		k.find(ruleFiniteRetry, at, "setting", "retry_on_failure gives up after "+written(limit), "when", "for that long")
+		k.find(ruleFiniteRetry, at, "setting", "retry_on_failure gives up after "+written(limit), "when", "for that long", "interval", q.interval)
 	}
 }
 

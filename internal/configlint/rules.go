@@ -42,6 +42,7 @@ const (
 	ruleMemoryFold        = "memory-fold"
 	ruleMemoryHold        = "memory-hold"
 	ruleEarlyOffset       = "early-offset"
+	rulePausedPartition   = "paused-partition"
 	ruleReceiverDrops     = "receiver-drops"
 	ruleUnstoredPosition  = "unstored-position"
 	ruleNoMemoryLimiter   = "memory-limiter-missing"
@@ -78,7 +79,12 @@ var Rules = []Rule{
 	{
 		ID: ruleEarlyOffset, Level: Warning,
 		Lost:   "With {setting}, an offset counts as read {when}: {lost}.",
-		Remedy: "Set {key}::message_marking: {after: true, on_error: false}, and error_backoff: {enabled: true, max_elapsed_time: 0}.",
+		Remedy: "Set {key}::message_marking: {after: true, on_error: false}, and error_backoff: {enabled: true, initial_interval: 200ms, max_interval: 10s, max_elapsed_time: 0}.",
+	},
+	{
+		ID: rulePausedPartition, Level: Warning,
+		Lost:   "Without error_backoff, the first message that the pipeline refuses, be it for a full queue, stops its partition until partitions are divided anew: nothing that follows is delivered.",
+		Remedy: "Set {key}::error_backoff: {enabled: true, initial_interval: 200ms, max_interval: 10s, max_elapsed_time: 0}.",
 	},
 	{
 		ID: ruleReceiverDrops, Level: Warning,
@@ -128,7 +134,7 @@ var Rules = []Rule{
 	{
 		ID: ruleFiniteRetry, Level: Warning,
 		Lost:   "{setting}: a batch that its destination does not take {when} is dropped, though its sender had an answer.",
-		Remedy: "Set {key}: {enabled: true, max_elapsed_time: 0}.",
+		Remedy: "Set {key}: {enabled: true, {interval}max_elapsed_time: 0}.",
 	},
 	{
 		ID: ruleWeakAcks, Level: Warning,
