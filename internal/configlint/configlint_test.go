@@ -49,6 +49,7 @@ var shapes = map[string][]string{
 		"error unredacted-journal event_fold logs",
 		"warning memory-fold event_fold/memory logs",
 	},
+	"journal_behind_forward": {"error unredacted-journal event_fold logs/fold"},
 	"connector_chain": {
 		"error unredacted-connector measure logs",
 		"warning unredacted-page prometheus metrics",
@@ -62,6 +63,11 @@ var shapes = map[string][]string{
 	"shared_exporter": {
 		"warning memory-queue otlp_grpc logs,traces",
 		"error unredacted-exporter otlp_grpc traces",
+	},
+	"shared_storage": {
+		"warning queue-overflow otlp_http logs,traces",
+		"warning queue-overflow otlp_http/two logs,traces",
+		"warning unsynced-storage file_storage logs,traces",
 	},
 	"metrics": {
 		"warning unredacted-page debug/all metrics",
@@ -153,7 +159,7 @@ func TestShapes(t *testing.T) {
 
 // The words of every rule.
 func TestText(t *testing.T) {
-	for _, name := range []string{"minimal", "connector_chain", "queues", "load_balancing", "kafka", "receivers", "processors", "undefined", "journal_before_redact", "metrics"} {
+	for _, name := range []string{"minimal", "connector_chain", "queues", "load_balancing", "kafka", "receivers", "processors", "undefined", "journal_before_redact", "journal_behind_forward", "shared_storage", "metrics"} {
 		var got bytes.Buffer
 		require.NoError(t, check(t, []string{"testdata/shapes/" + name + ".yaml"}).WriteText(&got))
 		golden(t, "shapes/"+name+".want", got.Bytes())
