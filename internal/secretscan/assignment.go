@@ -1,0 +1,350 @@
+package secretscan
+
+import "strings"
+
+const (
+	maxNameSide = 64   // bytes of a name looked at on either side of its keyword
+	maxValue    = 4096 // bytes of a value
+	maxHeader   = 512  // bytes of an Authorization header
+)
+
+// assignment looks at a keyword of secret names, text[start:end]: if the whole name is
+// one, and a value is given to it, that is a secret.
+func (t *task) assignment(start, end int) {
+	text := t.text
+	if start < t.nameEnd {
+		return
+	}
+	from := start
+	for from > 0 && start-from < maxNameSide && keySet[text[from-1]] {
+		from--
+	}
+	if from > 0 && text[from-1] == '\\' && from < start && (text[from] == 'n' || text[from] == 't' || text[from] == 'r') {
+		from++
+	}
+	to := span(text, end, maxNameSide, keySet)
+	for to > end && (text[to-1] == '.' || text[to-1] == '-') {
+		to--
+	}
+	class := t.s.names.judge(text[from:to])
+	if !class.assigned() && !class.secret() {
+		return
+	}
+	t.nameEnd = to
+	v, ok := valueAfter(text, from, to)
+	if !ok {
+		return
+	}
+	switch class {
+	case nameCookie:
+		t.cookie(v.start, lineEnd(text, v, maxValue))
+		return
+	case nameHeader:
+		t.header(v.start, lineEnd(text, v, maxHeader))
+		return
+	}
+	if v.start == v.end || !t.plausible(class, v) {
+		return
+	}
+	t.add(dAssignment, v.start, v.end)
+	t.nameEnd = v.end
+}
+
+// A value is what was given to a name.
+type value struct {
+	start, end int
+	quoted     bool
+	spaced     bool // a space stands before it: prose, YAML or code
+}
+
+// valueAfter finds the value of the name text[from:to].
+func valueAfter(text string, from, to int) (v value, ok bool) {
+	i := to
+	for n := 0; at(text, i) == '\\' && n < 7; n++ {
+		i++
+	}
+	switch c := at(text, i); {
+	case isQuote(c):
+		i++
+	case i > to:
+		return v, false
+	case c == ']':
+		i++
+		if isQuote(at(text, i-1)) {
+			i++
+		}
+	case c == '>' && from > 0 && text[from-1] == '<':
+		end := i + 1
+		for end < len(text) && end-i < maxValue && text[end] != '<' {
+			end++
+		}
+		return value{start: i + 1, end: end, quoted: true}, at(text, end) == '<'
+	}
+	if at(text, i) == ']' {
+		i++
+	}
+	name := i
+	i = skipBlanks(text, i, 4)
+	switch at(text, i) {
+	case '=':
+		i++
+		if c := at(text, i); c == '>' {
+			i++
+		} else if c == '=' || c == '~' {
+			return v, false
+		}
+	case ':':
+		i++
+		switch at(text, i) {
+		case '=':
+			i++
+		case ':', '/':
+			return v, false
+		}
+	default:
+		if i == name || !(text[from] == '-') || at(text, i) == '-' || i-name > 1 && at(text, name) != ' ' {
+			return v, false
+		}
+	}
+	after := i
+	i = skipBlanks(text, i, 8)
+	v.spaced = i > after
+	if at(text, i) == '[' && isQuote(at(text, i+1)) {
+		i++
+	}
+	if c := at(text, i); (c == 'b' || c == 'u' || c == 'r') && isQuote(at(text, i+1)) {
+		i++
+	}
+	slashes := 0
+	for slashes < 7 && at(text, i+slashes) == '\\' {
+		slashes++
+	}
+	if q := at(text, i+slashes); isQuote(q) {
+		v.start = i + slashes + 1
+		v.end = closing(text, v.start, q, slashes)
+		v.quoted = true
+		return v, true
+	}
+	v.start = i
+	v.end = bareEnd(text, i)
+	return v, true
+}
+
+func skipBlanks(text string, i, most int) int {
+	for n := 0; n < most && (at(text, i) == ' ' || at(text, i) == '\t'); n++ {
+		i++
+	}
+	return i
+}
+
+// closing finds the quote that ends a value: one with as many backslashes before it as
+// the opening one had.
+func closing(text string, i int, quote byte, slashes int) int {
+	limit := min(len(text), i+maxValue)
+	run := 0
+	for j := i; j < limit; j++ {
+		switch c := text[j]; {
+		case c == '\\':
+			run++
+		case c == quote && (slashes == 0 && run%2 == 0 || slashes > 0 && run == slashes || slashes > 0 && run == 0):
+			return j - min(run, slashes)
+		case c == '\n' && slashes > 0:
+			return j
+		default:
+			run = 0
+		}
+	}
+	return limit
+}
+
+// bareEnd finds the end of a value without quotes.
+func bareEnd(text string, i int) int {
+	limit := min(len(text), i+maxValue)
+	j, depth := i, 0
+scan:
+	for ; j < limit; j++ {
+		switch c := text[j]; c {
+		case ' ', '\t', '\n', '\r', '"', '\'', '`', '<':
+			break scan
+		case '\\':
+			if n := at(text, j+1); isQuote(n) || n == 'n' || n == 'r' || n == 't' || n == '\\' {
+				break scan
+			}
+		case ',', ';', '&', '|':
+			if endsValue(text, j+1) {
+				break scan
+			}
+		case '{', '[', '(':
+			depth++
+		case '}', ']', ')', '>':
+			if depth == 0 && endsValue(text, j+1) {
+				break scan
+			}
+			depth = max(0, depth-1)
+		}
+	}
+	for j > i && (text[j-1] == '.' || text[j-1] == ',' || text[j-1] == ';' || text[j-1] == ':') {
+		j--
+	}
+	return j
+}
+
+// endsValue says whether a separator before i is one: the end, a blank, a quote or
+// another name with its value is behind it.
+func endsValue(text string, i int) bool {
+	c := at(text, i)
+	if c == 0 || isSpace(c) || isQuote(c) || strings.IndexByte(",;&|)]}>\\.:", c) >= 0 {
+		return true
+	}
+	j := span(text, i, 40, keySet)
+	c = at(text, j)
+	return j > i && (c == '=' || c == ':' || c == '[')
+}
+
+// lineEnd is where a header ends whose value begins at v.
+func lineEnd(text string, v value, most int) int {
+	if v.quoted {
+		return v.end
+	}
+	limit := min(len(text), v.start+most)
+	for j := v.start; j < limit; j++ {
+		c := text[j]
+		if c == '\n' || c == '\r' || c == '"' || c == '\'' && j > v.start || c == '\\' && (at(text, j+1) == 'r' || at(text, j+1) == 'n' || isQuote(at(text, j+1))) {
+			return j
+		}
+	}
+	return limit
+}
+
+// plausible says whether a value under a name of class is a secret.
+func (t *task) plausible(class nameClass, v value) bool {
+	s := t.text[v.start:v.end]
+	if placeholder(s) {
+		return false
+	}
+	if !v.quoted && (codeLike(s, at(t.text, v.end)) || v.spaced && prose(s)) {
+		return false
+	}
+	switch class {
+	case namePassword:
+		return len(s) >= 3 || hasDigit(s) && v.quoted
+	case nameWeak:
+		return looksRandom(s, 16)
+	default:
+		return looksRandom(s, 8)
+	}
+}
+
+// header reads an Authorization header's value.
+func (t *task) header(start, end int) {
+	text := t.text[:end]
+	word := start
+	for word < end && word-start < 32 && (isAlnum(text[word]) || text[word] == '-') {
+		word++
+	}
+	credentials := start
+	if at(text, word) == ' ' && word > start {
+		credentials = skipBlanks(text, word, 4)
+		switch scheme := text[start:word]; {
+		case foldEqual(scheme, "basic"), foldEqual(scheme, "bearer"), foldEqual(scheme, "token"):
+			return // see auth
+		}
+	}
+	stop := credentials
+	for stop < end && !isSpace(text[stop]) && text[stop] != ',' && text[stop] != ';' && !isQuote(text[stop]) {
+		stop++
+	}
+	if s := text[credentials:stop]; !placeholder(s) && looksRandom(s, 8) {
+		t.add(dAssignment, credentials, stop)
+	}
+}
+
+// cookie reads pairs of a Cookie or Set-Cookie header: those whose name or value is a secret's.
+func (t *task) cookie(start, end int) {
+	text := t.text[:end]
+	for i := start; i < end; {
+		stop := strings.IndexByte(text[i:], ';')
+		if stop < 0 {
+			stop = end
+		} else {
+			stop += i
+		}
+		if eq := strings.IndexByte(text[i:stop], '='); eq > 0 {
+			name, from, to := text[i:i+eq], i+eq+1, stop
+			if sp := strings.IndexByte(text[from:to], ' '); sp >= 0 {
+				to = from + sp
+			}
+			class := t.s.names.judge(name)
+			s := text[from:to]
+			named := class == nameWeak || class.secret()
+			if !placeholder(s) && (named && len(s) >= 6 || class == nameNone && looksRandom(s, 20)) {
+				t.add(dAssignment, from, to)
+			}
+		}
+		i = stop + 1
+	}
+	t.nameEnd = max(t.nameEnd, end)
+}
+
+// value looks at the whole text, which stands under a name of class.
+func (t *task) value(class nameClass) {
+	text := t.text
+	start, end := 0, len(text)
+	for start < end && (isSpace(text[start]) || isQuote(text[start])) {
+		start++
+	}
+	for end > start && (isSpace(text[end-1]) || isQuote(text[end-1])) {
+		end--
+	}
+	if start == end {
+		return
+	}
+	if d, ok := classDetector[class]; ok {
+		if t.s.on[d] && t.contextual(class, start) {
+			return
+		}
+		if !class.secret() || class == nameCVV || class == namePINBlock {
+			return
+		}
+	}
+	switch class {
+	case nameNone, nameInnocent, nameNumber:
+	case nameHeader:
+		t.headerValue(start, end)
+	case nameCookie:
+		if t.s.on[dAssignment] {
+			t.cookie(start, end)
+		}
+	default:
+		if !t.s.on[dAssignment] {
+			return
+		}
+		if class == namePassword || strings.IndexByte(text[start:end], ' ') < 0 {
+			if t.plausible(class, value{start: start, end: end, quoted: true}) {
+				t.add(dAssignment, start, end)
+			}
+		}
+	}
+}
+
+// headerValue reads an Authorization header of which only the value is here.
+func (t *task) headerValue(start, end int) {
+	text := t.text
+	word := start
+	for word < end && isAlnum(text[word]) {
+		word++
+	}
+	if at(text, word) == ' ' {
+		from := skipBlanks(text, word, 4)
+		switch scheme := text[start:word]; {
+		case foldEqual(scheme, "basic"):
+			return
+		case foldEqual(scheme, "bearer"), foldEqual(scheme, "token"):
+			t.bearer(from, true, true)
+			return
+		}
+	}
+	if t.s.on[dAssignment] {
+		t.header(start, end)
+	}
+}

@@ -1,0 +1,258 @@
+package secretscan
+
+// Detector is one kind of secret: its name, and the group it is switched on and
+// off with.
+type Detector struct {
+	Name, Group string
+	// Optional detectors are enabled only by their own name.
+	Optional bool
+}
+
+// The built-in detectors. Where two find the same, the earlier one names it.
+const (
+	dPrivateKey = iota
+	dCardTrack
+	dAWSKeyID
+	dGitHub
+	dGitLab
+	dSlackToken
+	dSlackHook
+	dStripe
+	dTwilio
+	dSendGrid
+	dNPM
+	dPyPI
+	dHeroku
+	dAnthropic
+	dOpenAI
+	dGCPKey
+	dGCPOAuth
+	dAzureStorage
+	dAzureClient
+	dAzureSAS
+	dDatadog
+	dJWT
+	dAWSSecret
+	dURLPassword
+	dBasic
+	dBearer
+	dVisa
+	dMastercard
+	dAmex
+	dCard
+	dIBAN
+	dCPF
+	dSSN
+	dBSN
+	dNHS
+	dCVV
+	dPIN
+	dAssignment
+	dMAC
+	dIPv6
+	dIPv4
+	dEmail
+	dPhone
+	builtins
+)
+
+var detectors = [builtins]Detector{
+	dPrivateKey:   {Name: "private_key", Group: "credentials"},
+	dCardTrack:    {Name: "card_track", Group: "financial"},
+	dAWSKeyID:     {Name: "aws_access_key_id", Group: "credentials"},
+	dGitHub:       {Name: "github_token", Group: "credentials"},
+	dGitLab:       {Name: "gitlab_token", Group: "credentials"},
+	dSlackToken:   {Name: "slack_token", Group: "credentials"},
+	dSlackHook:    {Name: "slack_webhook", Group: "credentials"},
+	dStripe:       {Name: "stripe_key", Group: "credentials"},
+	dTwilio:       {Name: "twilio_key", Group: "credentials"},
+	dSendGrid:     {Name: "sendgrid_key", Group: "credentials"},
+	dNPM:          {Name: "npm_token", Group: "credentials"},
+	dPyPI:         {Name: "pypi_token", Group: "credentials"},
+	dHeroku:       {Name: "heroku_key", Group: "credentials"},
+	dAnthropic:    {Name: "anthropic_key", Group: "credentials"},
+	dOpenAI:       {Name: "openai_key", Group: "credentials"},
+	dGCPKey:       {Name: "gcp_api_key", Group: "credentials"},
+	dGCPOAuth:     {Name: "gcp_oauth_secret", Group: "credentials"},
+	dAzureStorage: {Name: "azure_storage_key", Group: "credentials"},
+	dAzureClient:  {Name: "azure_client_secret", Group: "credentials"},
+	dAzureSAS:     {Name: "azure_sas", Group: "credentials"},
+	dDatadog:      {Name: "datadog_key", Group: "credentials"},
+	dJWT:          {Name: "jwt", Group: "credentials"},
+	dAWSSecret:    {Name: "aws_secret_access_key", Group: "credentials"},
+	dURLPassword:  {Name: "url_password", Group: "credentials"},
+	dBasic:        {Name: "basic_auth", Group: "credentials"},
+	dBearer:       {Name: "bearer_token", Group: "credentials"},
+	dVisa:         {Name: "payment_card_visa", Group: "financial", Optional: true},
+	dMastercard:   {Name: "payment_card_mastercard", Group: "financial", Optional: true},
+	dAmex:         {Name: "payment_card_amex", Group: "financial", Optional: true},
+	dCard:         {Name: "payment_card", Group: "financial"},
+	dIBAN:         {Name: "iban", Group: "financial"},
+	dCPF:          {Name: "br_cpf", Group: "pii"},
+	dSSN:          {Name: "us_ssn", Group: "pii"},
+	dBSN:          {Name: "nl_bsn", Group: "pii"},
+	dNHS:          {Name: "uk_nhs", Group: "pii"},
+	dCVV:          {Name: "card_cvv", Group: "financial"},
+	dPIN:          {Name: "card_pin", Group: "financial"},
+	dAssignment:   {Name: "secret_assignment", Group: "credentials"},
+	dMAC:          {Name: "mac_address", Group: "network"},
+	dIPv6:         {Name: "ipv6", Group: "network"},
+	dIPv4:         {Name: "ipv4", Group: "network"},
+	dEmail:        {Name: "email", Group: "pii"},
+	dPhone:        {Name: "phone", Group: "pii"},
+}
+
+const (
+	kindDigit   kind = iota // a digit that follows none
+	kindQuiet               // see trie.addDigits
+	kindAt                  // email
+	kindColon               // ipv6, mac_address
+	kindDash                // mac_address
+	kindDot                 // mac_address, Cisco's form
+	kindPlus                // phone
+	kindPercent             // an escape, or track 1
+	kindEscape              // \u or \x
+	kindUnicode             // a byte that may begin a look-alike
+	kindTrack               // ;digits
+	kindScheme              // ://
+	kindJWT                 // eyJ
+	kindPEM                 // -----BEGIN
+	kindPrefix              // a token of prefixes, by row
+	kindAzure               // Q~
+	kindHook                // hooks.slack.com/services/
+	kindAuth                // Basic, Bearer, Token
+	kindName                // a name of secrets
+	kindContext             // a word that says what the number after it is
+	kindCustom              // a literal or keyword of a custom detector
+)
+
+// keywords lists what the automaton has to stop at for what is enabled.
+func (s *Scanner) keywords() (words []keyword, digits bool) {
+	add := func(k kind, arg int, texts ...string) {
+		for _, t := range texts {
+			words = append(words, keyword{text: t, hit: hit{kind: k, arg: uint16(arg)}})
+		}
+	}
+	on := s.on
+	if on[dEmail] {
+		add(kindAt, 0, "@")
+	}
+	if on[dIPv6] || on[dMAC] {
+		add(kindColon, 0, ":")
+	}
+	if on[dMAC] {
+		add(kindDash, 0, "-")
+		add(kindDot, 0, ".")
+	}
+	if on[dPhone] {
+		add(kindPlus, 0, "+")
+	}
+	add(kindPercent, 0, "%")
+	add(kindEscape, 0, `\u00`, `\x`)
+	for _, lead := range foldLeads {
+		add(kindUnicode, 0, string([]byte{lead}))
+	}
+	if on[dCardTrack] {
+		add(kindTrack, 0, ";")
+	}
+	if on[dURLPassword] {
+		add(kindScheme, 0, "://")
+	}
+	if on[dJWT] {
+		add(kindJWT, 0, "eyj")
+	}
+	if on[dPrivateKey] {
+		add(kindPEM, 0, "-----begin ")
+	}
+	for i, p := range prefixes {
+		if on[p.detector] {
+			add(kindPrefix, i, p.literal)
+		}
+	}
+	if on[dAzureClient] {
+		add(kindAzure, 0, "q~")
+	}
+	if on[dSlackHook] {
+		add(kindHook, 0, "hooks.slack.com/services/", `hooks.slack.com\/services\/`)
+	}
+	if on[dBasic] {
+		add(kindAuth, int(schemeBasic), "basic ")
+	}
+	if on[dBearer] {
+		add(kindAuth, int(schemeBearer), "bearer ", "token ")
+	}
+	seen := map[string]bool{}
+	for _, row := range nameTable {
+		d, ok := classDetector[row.class]
+		if row.class.assigned() {
+			if !on[dAssignment] {
+				continue
+			}
+			for _, w := range row.names {
+				for _, v := range spellings(w, false) {
+					if !seen[v] {
+						seen[v] = true
+						add(kindName, 0, v)
+					}
+				}
+			}
+			continue
+		}
+		if !ok || !on[d] {
+			continue
+		}
+		for _, w := range row.names {
+			for _, v := range spellings(w, true) {
+				add(kindContext, int(row.class), v)
+			}
+		}
+	}
+	if on[dAssignment] {
+		for _, w := range s.deny {
+			for _, v := range spellings(w, false) {
+				if !seen[v] {
+					seen[v] = true
+					add(kindName, 0, v)
+				}
+			}
+		}
+	}
+	for i, c := range s.custom {
+		add(kindCustom, i, c.literals...)
+		digits = digits || c.digits > 0
+	}
+	for _, d := range []int{dCard, dVisa, dMastercard, dAmex, dSSN, dCPF, dIBAN, dIPv4} {
+		digits = digits || on[d]
+	}
+	return words, digits
+}
+
+// spellings gives a name of several words as it is written in texts.
+func spellings(words string, spaced bool) []string {
+	var out []string
+	for _, sep := range []string{"_", "-", "", ".", " "} {
+		v := make([]byte, 0, len(words))
+		for i := range len(words) {
+			if words[i] == ' ' {
+				v = append(v, sep...)
+			} else {
+				v = append(v, words[i])
+			}
+		}
+		out = append(out, string(v))
+		if len(v) == len(words) && sep == "_" && string(v) == words {
+			break // one word
+		}
+		if sep == "." && !spaced {
+			break
+		}
+	}
+	return out
+}
+
+// classDetector says which detector looks at what stands under a name.
+var classDetector = map[nameClass]int{
+	nameCVV: dCVV, namePIN: dPIN, namePINBlock: dPIN, nameSSN: dSSN, nameBSN: dBSN, nameCPF: dCPF, nameNHS: dNHS,
+	namePhone: dPhone, nameDatadog: dDatadog, nameAWSSecret: dAWSSecret, nameAzureKey: dAzureStorage,
+	nameAzureSAS: dAzureSAS, nameHeroku: dHeroku, nameTwilio: dTwilio,
+}

@@ -1,0 +1,210 @@
+package secretscan
+
+import (
+	"sync"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// foldLeads are the first bytes of UTF-8 sequences that fold may change: NBSP and soft
+// hyphen; Greek, Cyrillic; Arabic and Indic digits; general punctuation; full width;
+// mathematical letters.
+var foldLeads = []byte{0xc2, 0xce, 0xcf, 0xd0, 0xd1, 0xd9, 0xdb, 0xe0, 0xe2, 0xef, 0xf0}
+
+// unicode looks at a lead byte at i: the text has to be read again if fold changes it.
+// Letters of another script count only beside those of ASCII.
+func (t *task) unicode(i int) {
+	if t.fold {
+		return
+	}
+	r, size := utf8.DecodeRuneInString(t.text[i:])
+	if r == utf8.RuneError {
+		return
+	}
+	if _, ok := foldRune(r); ok && (r >= 0x2000 || r < 0x370 || r >= 0x600 ||
+		isAlnum(at(t.text, i-1)) || isAlnum(at(t.text, i+size))) {
+		t.fold = true
+	}
+}
+
+// percent looks at the '%' at i: an escape, or track 1 of a card.
+func (t *task) percent(i int) {
+	text := t.text
+	if c := at(text, i+1); c|0x20 == 'b' && isDigit(at(text, i+2)) {
+		t.track1(i)
+	}
+	if v := unhex(at(text, i+1), at(text, i+2)); v >= ' ' && v < 0x7f {
+		t.fold = true
+	}
+}
+
+func unhex(a, b byte) int {
+	if !isHex(a) || !isHex(b) {
+		return -1
+	}
+	return hexValue(a)<<4 | hexValue(b)
+}
+
+func hexValue(c byte) int {
+	if isDigit(c) {
+		return int(c - '0')
+	}
+	return int(c|0x20-'a') + 10
+}
+
+// lookAlikes are letters of Greek and Cyrillic that look like Latin ones.
+var lookAlikes = map[rune]byte{
+	'А': 'A', 'В': 'B', 'Е': 'E', 'К': 'K', 'М': 'M', 'Н': 'H', 'О': 'O', 'Р': 'P', 'С': 'C', 'Т': 'T', 'Х': 'X', 'У': 'Y', 'І': 'I', 'Ј': 'J', 'Ѕ': 'S',
+	'а': 'a', 'е': 'e', 'о': 'o', 'р': 'p', 'с': 'c', 'х': 'x', 'у': 'y', 'і': 'i', 'ј': 'j', 'ѕ': 's', 'ԁ': 'd', 'һ': 'h', 'к': 'k',
+	'Α': 'A', 'Β': 'B', 'Ε': 'E', 'Ζ': 'Z', 'Η': 'H', 'Ι': 'I', 'Κ': 'K', 'Μ': 'M', 'Ν': 'N', 'Ο': 'O', 'Ρ': 'P', 'Τ': 'T', 'Υ': 'Y', 'Χ': 'X',
+	'ο': 'o', 'ν': 'v', 'α': 'a', 'ι': 'i', 'κ': 'k', 'ρ': 'p', 'υ': 'u',
+}
+
+const dropped = 0 // what fold leaves out
+
+// foldRune gives the ASCII character r stands for, or dropped.
+func foldRune(r rune) (c byte, ok bool) {
+	switch {
+	case r == 0xad, 0x200b <= r && r <= 0x200f, 0x2060 <= r && r <= 0x2064, r == 0xfeff, 0x202a <= r && r <= 0x202e, 0xfe00 <= r && r <= 0xfe0f:
+		return dropped, true
+	case r == 0xa0, 0x2000 <= r && r <= 0x200a, r == 0x202f, r == 0x205f, r == 0x3000:
+		return ' ', true
+	case 0x2010 <= r && r <= 0x2015, r == 0x2212:
+		return '-', true
+	case r == 0x2018, r == 0x2019:
+		return '\'', true
+	case r == 0x201c, r == 0x201d:
+		return '"', true
+	case 0xff01 <= r && r <= 0xff5e:
+		return byte(r - 0xff01 + '!'), true
+	case 0x660 <= r && r <= 0x669:
+		return byte(r-0x660) + '0', true
+	case 0x6f0 <= r && r <= 0x6f9:
+		return byte(r-0x6f0) + '0', true
+	case 0x966 <= r && r <= 0x96f:
+		return byte(r-0x966) + '0', true
+	case 0x1d7ce <= r && r <= 0x1d7ff:
+		return byte((r-0x1d7ce)%10) + '0', true
+	case 0x1d400 <= r && r <= 0x1d433: // mathematical bold; the other styles likewise
+		return mathLetter(r - 0x1d400), true
+	case 0x1d5a0 <= r && r <= 0x1d6a3:
+		return mathLetter((r - 0x1d5a0) % 52), true
+	}
+	if 0x370 <= r && r < 0x530 {
+		c, ok = lookAlikes[r]
+	}
+	return c, ok
+}
+
+func mathLetter(n rune) byte {
+	if n < 26 {
+		return byte(n) + 'A'
+	}
+	return byte(n-26) + 'a'
+}
+
+// A folding is a text in its folded form, and where each byte of it came from.
+type folding struct {
+	text []byte
+	from []int32 // one more than text
+}
+
+var foldings = sync.Pool{New: func() any { return new(folding) }}
+
+// maxFolding is the size in bytes of what goes back to the pool.
+const maxFolding = 1 << 20
+
+func (f *folding) push(c byte, from int) {
+	f.text = append(f.text, c)
+	f.from = append(f.from, int32(from))
+}
+
+// fold writes s without escapes, invisible characters and look-alikes.
+func (f *folding) fold(s string) {
+	f.text, f.from = f.text[:0], f.from[:0]
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == '%':
+			if v := unhex(at(s, i+1), at(s, i+2)); v >= ' ' && v < 0x7f {
+				f.push(byte(v), i)
+				i += 3
+				continue
+			}
+		case c == '\\':
+			if at(s, i+1) == 'u' && at(s, i+2) == '0' && at(s, i+3) == '0' {
+				if v := unhex(at(s, i+4), at(s, i+5)); v >= ' ' && v < 0x7f {
+					f.push(byte(v), i)
+					i += 6
+					continue
+				}
+			}
+			if at(s, i+1) == 'x' {
+				if v := unhex(at(s, i+2), at(s, i+3)); v >= ' ' && v < 0x7f {
+					f.push(byte(v), i)
+					i += 4
+					continue
+				}
+			}
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if to, ok := foldRune(r); ok {
+				if to != dropped {
+					f.push(to, i)
+				}
+				i += size
+				continue
+			}
+		}
+		f.push(c, i)
+		i++
+	}
+	f.from = append(f.from, int32(len(s)))
+}
+
+// runFolded reads the text again as it is without escapes and look-alikes, and adds what
+// is found where it stands in the text.
+func (t *task) runFolded(class nameClass) {
+	f := foldings.Get().(*folding)
+	f.fold(t.text)
+	n := len(t.found)
+	if len(f.text) > 0 {
+		// The folded text is read only before f goes back.
+		again := task{s: t.s, text: unsafe.String(&f.text[0], len(f.text)), found: t.found, base: n, class: class}
+		again.run()
+		if class != nameNone {
+			again.value(class)
+		}
+		t.found = again.found
+	}
+	for i := n; i < len(t.found); i++ {
+		found := &t.found[i]
+		found.Start = int(f.from[found.Start])
+		// The end is behind the last byte's own text: what is left out behind it stays.
+		found.End = f.after(found.End, t.text)
+	}
+	if cap(f.text) <= maxFolding {
+		foldings.Put(f)
+	}
+}
+
+// after gives the end, in text, of what the folded byte before end came from.
+func (f *folding) after(end int, text string) int {
+	last := int(f.from[end-1])
+	next := int(f.from[end])
+	for i := last; i < next; {
+		size := 1
+		switch c := text[i]; {
+		case c == '%':
+			if v := unhex(at(text, i+1), at(text, i+2)); v >= ' ' {
+				size = 3
+			}
+		case c == '\\' && next-i >= 4:
+			size = next - i
+		case c >= utf8.RuneSelf:
+			_, size = utf8.DecodeRuneInString(text[i:])
+		}
+		return min(i+size, next)
+	}
+	return next
+}
