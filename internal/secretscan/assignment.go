@@ -102,7 +102,7 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 			return v, false
 		}
 	default:
-		if i == name || !(text[from] == '-') || at(text, i) == '-' || i-name > 1 && at(text, name) != ' ' {
+		if i == name || text[from] != '-' || at(text, i) == '-' || i-name > 1 && at(text, name) != ' ' {
 			return v, false
 		}
 	}

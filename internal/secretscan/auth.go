@@ -118,44 +118,43 @@ func afterAuthorization(text string, i int) bool {
 }
 
 // basic reads base64(user:password) at i (RFC 7617).
-func (t *task) basic(i int) bool {
+func (t *task) basic(i int) {
 	text := t.text
 	end := span(text, i, 2048, base64Set)
 	if end == i || end-i < 4 && at(text, end) != '=' {
-		return false
+		return
 	}
 	body := end
 	for at(text, end) == '=' && end-body < 2 {
 		end++
 	}
 	if !rightEdge(text, end) || at(text, end) == '=' {
-		return false
+		return
 	}
 	var buf [1536]byte
 	n, ok := decode64(buf[:], text[i:body])
 	if !ok || n < 3 {
-		return false
+		return
 	}
 	colon := false
 	for k := range n {
 		c := buf[k]
 		if c < ' ' || c == 0x7f {
-			return false
+			return
 		}
 		colon = colon || c == ':'
 	}
 	if !colon {
-		return false
+		return
 	}
 	if t.s.on[dBasic] {
 		t.add(dBasic, i, end)
 	}
-	return true
 }
 
 // bearer reads a token68 at i (RFC 6750). Without the header's name before it, it has to
 // look like a token.
-func (t *task) bearer(i int, named, header bool) bool {
+func (t *task) bearer(i int, named, header bool) {
 	text := t.text
 	end := span(text, i, 1<<14, token68Set)
 	for end > i && text[end-1] == '.' {
@@ -167,22 +166,21 @@ func (t *task) bearer(i int, named, header bool) bool {
 	}
 	value := text[i:end]
 	if end-i < 8 || isWord(at(text, end)) || at(text, end) == '=' || placeholder(value) {
-		return false
+		return
 	}
 	if end-body == 1 && isWord(at(text, end)) {
-		return false
+		return
 	}
 	switch {
 	case header && (hasDigit(value) || end-i >= 12):
 	case named && looksRandom(value, 8):
 	case looksRandom(value, 16) && header:
 	default:
-		return false
+		return
 	}
 	if t.s.on[dBearer] {
 		t.add(dBearer, i, end)
 	}
-	return true
 }
 
 func hasDigit(s string) bool {
@@ -214,6 +212,8 @@ scan:
 			}
 		case c == ':' && colon < 0:
 			colon = j
+		case c == ':' && stopped && at(text, j+1) == '/':
+			break scan
 		case c == '[' && j == i:
 			return
 		case c == '/' || c == '?' || c == '#':
@@ -221,7 +221,10 @@ scan:
 			if sign >= 0 || colon < 0 || allDigits(text[colon+1:j]) {
 				break scan
 			}
-			stopped = true
+			if !stopped {
+				stopped = true
+				limit = min(limit, j+96)
+			}
 		case c <= ' ' || c == '"' || c == '<' || c == '>' || c == '`' || c == '\\' && isQuote(at(text, j+1)):
 			break scan
 		}

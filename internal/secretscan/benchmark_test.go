@@ -45,6 +45,7 @@ var tenDetectors = []string{
 }
 
 func benchmarkValues(b *testing.B, set Settings) {
+	b.Helper()
 	s := newScanner(b, set)
 	n := 0
 	for _, kv := range shopLine {

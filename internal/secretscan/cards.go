@@ -95,7 +95,7 @@ func (t *task) card(i, n int) {
 	if i < t.digitEnd || n-i < 4 || first < '2' || first == '7' || first == '9' {
 		return
 	}
-	if n-i > 19 || !leftEdge(text, i) {
+	if n-i > 19 || n-i < 12 && n == len(text) || !leftEdge(text, i) {
 		return
 	}
 	if i > 0 {
@@ -130,7 +130,7 @@ func (t *task) groupedCard(i, n int, d digits) {
 	if sep != ' ' && sep != '-' && sep != '\n' && sep != '\r' && !isSpace(sep) {
 		return
 	}
-	usual, broken := n-i == 4, false
+	broken := false
 	best, bestEnd := brandNone, 0
 	sizes := [8]int{n - i}
 	for groups := 1; groups < len(sizes); groups++ {
@@ -162,14 +162,14 @@ func (t *task) groupedCard(i, n int, d digits) {
 			d.push(text[k])
 		}
 		n = end
-		usual = sizes[0] == 4 && (groups < 2 || sizes[1] == 4 && sizes[2] == 4 || sizes[1] == 6 && groups == 2 && (size == 4 || size == 5))
-		if broken && !(usual && (d.n == 16 || d.n == 15 || d.n == 14)) {
+		usual := sizes[0] == 4 && (groups < 2 || sizes[1] == 4 && sizes[2] == 4 || sizes[1] == 6 && groups == 2 && (size == 4 || size == 5))
+		if broken && (!usual || d.n < 14 || d.n > 16) {
 			continue
 		}
 		if !usual && (size < 3 || sizes[groups-1] < 3) {
 			continue
 		}
-		if b := d.issuer(); b != brandNone && cardEnd(text, end) && !(sep == '-' && at(text, end) == '-') {
+		if b := d.issuer(); b != brandNone && cardEnd(text, end) && (sep != '-' || at(text, end) != '-') {
 			best, bestEnd = b, end
 		}
 	}
@@ -208,7 +208,7 @@ func uuidBefore(text string, i int) bool {
 // innocentNumber says whether the number at i stands under a name of numbers, such as
 // trace_id or timestamp.
 func (t *task) innocentNumber(i int) bool {
-	if t.class == nameNumber {
+	if t.key != "" && t.s.names.judge(t.key) == nameNumber {
 		return true
 	}
 	text := t.text

@@ -41,10 +41,11 @@ func (t *task) context(class nameClass, start, end int) {
 		for j < limit && isAlpha(text[j]) {
 			j++
 		}
-		switch {
-		case i == j && i == end && isDigit(c) && !isDigit(at(text, i+1)):
+		if i == end && isDigit(c) && !isDigit(at(text, i+1)) {
 			i++ // cvv2
 			continue
+		}
+		switch {
 		case i == j || i == end && !isUpper(c) || !gapWord(text[i:j]) || isDigit(at(text, j)):
 			return
 		}

@@ -45,11 +45,11 @@ func (c *custom) always() bool { return len(c.literals) == 0 && c.digits == 0 }
 
 func (s *Scanner) addCustom(list []CustomDetector) error {
 	if len(list) > maxCustom {
-		return fmt.Errorf("Custom: %d detectors are more than %d: join patterns with |", len(list), maxCustom)
+		return fmt.Errorf("field Custom: %d detectors are more than %d: join patterns with |", len(list), maxCustom)
 	}
 	for i, c := range list {
 		fail := func(field string, value any, remedy string) error {
-			return fmt.Errorf("Custom[%d].%s: %v %s", i, field, value, remedy)
+			return fmt.Errorf("field Custom[%d].%s: %v %s", i, field, value, remedy)
 		}
 		taken := func(d Detector) bool { return d.Name == c.Name }
 		if c.Name == "" || joined(c.Name) == "" {
@@ -64,7 +64,7 @@ func (s *Scanner) addCustom(list []CustomDetector) error {
 		re, err := regexp.Compile(c.Pattern)
 		switch {
 		case err != nil:
-			return fmt.Errorf("Custom[%d].Pattern: %q is no RE2 expression: %w", i, c.Pattern, err)
+			return fmt.Errorf("field Custom[%d].Pattern: %q is no RE2 expression: %w", i, c.Pattern, err)
 		case re.MatchString(""):
 			return fail("Pattern", fmt.Sprintf("%q", c.Pattern), "matches the empty text: make a part of it required")
 		case c.Capture < 0 || c.Capture > re.NumSubexp():

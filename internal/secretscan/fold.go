@@ -17,14 +17,12 @@ func (t *task) unicode(i int) {
 	if t.fold {
 		return
 	}
-	r, size := utf8.DecodeRuneInString(t.text[i:])
-	if r == utf8.RuneError {
+	if lead := t.text[i]; 0xce <= lead && lead <= 0xd1 && !isAlnum(at(t.text, i-1)) && !isAlnum(at(t.text, i+2)) {
 		return
 	}
-	if _, ok := foldRune(r); ok && (r >= 0x2000 || r < 0x370 || r >= 0x600 ||
-		isAlnum(at(t.text, i-1)) || isAlnum(at(t.text, i+size))) {
-		t.fold = true
-	}
+	r, _ := utf8.DecodeRuneInString(t.text[i:])
+	_, ok := foldRune(r)
+	t.fold = ok
 }
 
 // percent looks at the '%' at i: an escape, or track 1 of a card.
@@ -170,8 +168,8 @@ func (t *task) runFolded(class nameClass) {
 	n := len(t.found)
 	if len(f.text) > 0 {
 		// The folded text is read only before f goes back.
-		again := task{s: t.s, text: unsafe.String(&f.text[0], len(f.text)), found: t.found, base: n, class: class}
-		again.run()
+		again := task{s: t.s, text: unsafe.String(&f.text[0], len(f.text)), found: t.found, base: n, key: t.key}
+		again.run(0, 0)
 		if class != nameNone {
 			again.value(class)
 		}
@@ -192,19 +190,14 @@ func (t *task) runFolded(class nameClass) {
 func (f *folding) after(end int, text string) int {
 	last := int(f.from[end-1])
 	next := int(f.from[end])
-	for i := last; i < next; {
-		size := 1
-		switch c := text[i]; {
-		case c == '%':
-			if v := unhex(at(text, i+1), at(text, i+2)); v >= ' ' {
-				size = 3
-			}
-		case c == '\\' && next-i >= 4:
-			size = next - i
-		case c >= utf8.RuneSelf:
-			_, size = utf8.DecodeRuneInString(text[i:])
-		}
-		return min(i+size, next)
+	size := 1
+	switch c := text[last]; {
+	case c == '%' && unhex(at(text, last+1), at(text, last+2)) >= ' ':
+		size = 3
+	case c == '\\' && next-last >= 4:
+		size = next - last
+	case c >= utf8.RuneSelf:
+		_, size = utf8.DecodeRuneInString(text[last:])
 	}
-	return next
+	return min(last+size, next)
 }

@@ -5,7 +5,7 @@ import "strings"
 // placeholderWords stand where a secret was, or has to be put.
 var placeholderWords = []string{
 	"redacted", "masked", "filtered", "hidden", "removed", "omitted", "scrubbed", "placeholder", "your_", "your-", "<your", "censored",
-	"sanitized", "sanitised", "obfuscated",
+	"sanitized", "obfuscated", //nolint:misspell // as programs write it
 }
 
 // emptyWords are values that say there is none, or of which kind it is.

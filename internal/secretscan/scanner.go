@@ -37,10 +37,11 @@ type Scanner struct {
 	names     *names
 	deny      []string
 	custom    []custom
-	always    bool // some custom pattern has to be tried on every text
-	brand     bool // a detector of one brand of cards is enabled
-	cards     bool // any is
-	numbers   bool
+	always    bool    // some custom pattern has to be tried on every text
+	brand     bool    // a detector of one brand of cards is enabled
+	cards     bool    // any is
+	keyed     endings // of names an enabled detector looks under
+	secret    endings // of names of secrets
 }
 
 // New makes a Scanner. An error names the field, its value and what would be right.
@@ -52,7 +53,7 @@ func New(set Settings) (*Scanner, error) {
 	}{{"SecretKeys", set.SecretKeys}, {"AllowedKeys", set.AllowedKeys}} {
 		for i, k := range list.keys {
 			if joined(k) == "" {
-				return nil, fmt.Errorf("%s[%d]: %q has no letters: give a key such as internal_code", list.field, i, k)
+				return nil, fmt.Errorf("field %s[%d]: %q has no letters: give a key such as internal_code", list.field, i, k)
 			}
 		}
 	}
@@ -69,6 +70,15 @@ func New(set Settings) (*Scanner, error) {
 	}
 	s.brand = s.on[dVisa] || s.on[dMastercard] || s.on[dAmex]
 	s.cards = s.brand || s.on[dCard]
+	for words, class := range s.names.class {
+		if class.secret() {
+			s.secret.add(words)
+		}
+		if d, ok := classDetector[class]; ok && s.on[d] || s.on[dAssignment] && (class.assigned() || class.secret()) ||
+			class == nameHeader && (s.on[dBearer] || s.on[dBasic]) {
+			s.keyed.add(words)
+		}
+	}
 	words, digits := s.keywords()
 	for _, w := range words {
 		if len(w.text) > 64 {
@@ -90,7 +100,7 @@ func (s *Scanner) choose(enabled, disabled []string) error {
 			}
 		}
 		if !found {
-			return fmt.Errorf("%s[%d]: %q is neither a detector nor a group: use one of %s", field, i, what, strings.Join(s.known(), ", "))
+			return fmt.Errorf("field %s[%d]: %q is neither a detector nor a group: use one of %s", field, i, what, strings.Join(s.known(), ", "))
 		}
 		return nil
 	}
@@ -143,11 +153,12 @@ const minText = 3
 
 // Scan appends the secrets in text to dst, in order and never overlapping.
 func (s *Scanner) Scan(dst []Finding, text string) []Finding {
-	if len(text) < minText {
+	i, state := s.skip(text)
+	if i == len(text) && !s.always || len(text) < minText {
 		return dst
 	}
 	t := task{s: s, text: text, found: dst, base: len(dst)}
-	t.run()
+	t.run(i, state)
 	if t.fold {
 		t.runFolded(nameNone)
 	}
@@ -160,9 +171,16 @@ func (s *Scanner) ScanValue(dst []Finding, key, value string) []Finding {
 	if len(value) < minText {
 		return dst
 	}
-	class := s.names.judge(key)
-	t := task{s: s, text: value, found: dst, base: len(dst), class: class}
-	t.run()
+	class := nameNone
+	if s.keyed.may(key) {
+		class = s.names.judge(key)
+	}
+	i, state := s.skip(value)
+	if i == len(value) && class == nameNone && !s.always {
+		return dst
+	}
+	t := task{s: s, text: value, key: key, found: dst, base: len(dst)}
+	t.run(i, state)
 	t.value(class)
 	if t.fold {
 		t.runFolded(class)
@@ -170,14 +188,29 @@ func (s *Scanner) ScanValue(dst []Finding, key, value string) []Finding {
 	return t.finish()
 }
 
+// skip gives the first place in text where the automaton has something to report, and its
+// state before that. Most values have none, and need no task.
+func (s *Scanner) skip(text string) (i int, state uint32) {
+	a := s.auto
+	next, class, hot := a.next, &a.class, a.hot
+	for i = 0; i < len(text); i++ {
+		to := next[state+uint32(class[text[i]])]
+		if to >= hot {
+			return i, state
+		}
+		state = to
+	}
+	return i, state
+}
+
 // A task is one run over one text.
 type task struct {
 	s     *Scanner
 	text  string
 	found []Finding
-	base  int // findings before it are the caller's
-	class nameClass
-	fold  bool // the text has to be read a second time, folded
+	base  int    // findings before it are the caller's
+	key   string // what the text stands under, or empty
+	fold  bool   // the text has to be read a second time, folded
 
 	nameEnd  int // names and values of assignments up to here are done
 	digitEnd int // a number that was taken or refused as a whole ends here
@@ -185,6 +218,8 @@ type task struct {
 	jwtEnd   int
 	pemEnd   int
 	pemOpen  bool // no END is behind the last BEGIN
+	longRow  int  // of prefixes, whose token is too long up to longEnd
+	longEnd  int
 	digits   int // the longest run of digits
 	custom   uint64
 }
@@ -193,13 +228,12 @@ func (t *task) add(detector, start, end int) {
 	t.found = append(t.found, Finding{Detector: t.s.offset + detector, Start: start, End: end})
 }
 
-// run reads the text once.
-func (t *task) run() {
+// run reads the text once, from i on, which the automaton reaches in state.
+func (t *task) run(i int, state uint32) {
 	a := t.s.auto
 	next, class, hot := a.next, &a.class, a.hot
-	state := uint32(0)
 	text := t.text
-	for i := 0; i < len(text); i++ {
+	for ; i < len(text); i++ {
 		state = next[state+uint32(class[text[i]])]
 		if state >= hot {
 			n := (state - hot) >> a.shift

@@ -59,10 +59,14 @@ func makePrefixes() []prefixed {
 func (t *task) prefix(row, start, end int) {
 	p := &prefixes[row]
 	text := t.text
-	if text[start:end] != p.exact || !leftEdge(text, start) {
+	if text[start:end] != p.exact || !leftEdge(text, start) || start < t.longEnd && row == t.longRow {
 		return
 	}
 	stop := span(text, end, p.max+2, p.set)
+	if stop-end > p.max && p.max >= 255 {
+		t.longRow, t.longEnd = row, stop
+		return
+	}
 	for stop > end && text[stop-1] == '.' {
 		stop--
 	}
