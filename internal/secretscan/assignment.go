@@ -54,6 +54,7 @@ func (t *task) assignment(start, end int) {
 type value struct {
 	start, end int
 	quoted     bool
+	told       bool // in a sentence
 	spaced     bool // a space stands before it: prose, YAML or code
 }
 
@@ -101,6 +102,15 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 		case ':', '/':
 			return v, false
 		}
+	case 'i', 'w':
+		// "password is hunter2": only what no sentence says
+		if w := text[i:min(len(text), i+4)]; i == name || w != "is " && !(len(w) == 4 && (w[:3] == "is " || w == "was ")) {
+			return v, false
+		}
+		for at(text, i) != ' ' {
+			i++
+		}
+		v.told = true
 	default:
 		if i == name || text[from] != '-' || at(text, i) == '-' || i-name > 1 && at(text, name) != ' ' {
 			return v, false
@@ -120,6 +130,9 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 		slashes++
 	}
 	if q := at(text, i+slashes); isQuote(q) {
+		if slashes == 0 && name == to && at(text, from-1) == q {
+			return v, false // "password=" in a program: the quote ends it
+		}
 		v.start = i + slashes + 1
 		v.end = closing(text, v.start, q, slashes)
 		v.quoted = true
@@ -222,10 +235,15 @@ func (t *task) plausible(class nameClass, v value) bool {
 	if placeholder(s) {
 		return false
 	}
-	if !v.quoted && (codeLike(s, at(t.text, v.end)) || v.spaced && prose(s)) {
+	if !v.quoted && (codeLike(s, at(t.text, v.end), v.spaced) || v.spaced && prose(s)) {
 		return false
 	}
+	if v.told {
+		return looksRandom(s, 6) && hasDigit(s)
+	}
 	switch class {
+	case namePwd:
+		return s[0] != '/' && s[0] != '~' && !strings.Contains(s, `:\\`) && len(s) >= 3
 	case namePassword:
 		return len(s) >= 3 || hasDigit(s) && v.quoted
 	case nameWeak:
@@ -254,7 +272,7 @@ func (t *task) header(start, end int) {
 	for stop < end && !isSpace(text[stop]) && text[stop] != ',' && text[stop] != ';' && !isQuote(text[stop]) {
 		stop++
 	}
-	if s := text[credentials:stop]; !placeholder(s) && looksRandom(s, 8) {
+	if s := text[credentials:stop]; isAlnum(at(s, 0)) && !placeholder(s) && looksRandom(s, 8) {
 		t.add(dAssignment, credentials, stop)
 	}
 }
@@ -299,7 +317,7 @@ func (t *task) value(class nameClass) {
 	if start == end {
 		return
 	}
-	if d, ok := classDetector[class]; ok {
+	if d := classDetector[class]; d != none {
 		if t.s.on[d] && t.contextual(class, start) {
 			return
 		}
@@ -319,7 +337,7 @@ func (t *task) value(class nameClass) {
 		if !t.s.on[dAssignment] {
 			return
 		}
-		if class == namePassword || strings.IndexByte(text[start:end], ' ') < 0 {
+		if class == namePassword || class == namePwd || strings.IndexByte(text[start:end], ' ') < 0 {
 			if t.plausible(class, value{start: start, end: end, quoted: true}) {
 				t.add(dAssignment, start, end)
 			}

@@ -174,7 +174,7 @@ func (t *task) bearer(i int, named, header bool) {
 	switch {
 	case header && (hasDigit(value) || end-i >= 12):
 	case named && looksRandom(value, 8):
-	case looksRandom(value, 16) && header:
+	case looksRandom(value, 16):
 	default:
 		return
 	}

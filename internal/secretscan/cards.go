@@ -102,8 +102,8 @@ func (t *task) card(i, n int) {
 		switch p := text[i-1]; {
 		case p == '+', p == '.' && isAlnum(at(text, i-2)):
 			return
-		case p == '-' && uuidBefore(text, i-1):
-			return
+		case p == '-' && (uuidBefore(text, i-1) || !isAlnum(at(text, i-2)) && at(text, i-2) != '-'):
+			return // part of a UUID, or below zero
 		}
 	}
 	var d digits
@@ -127,6 +127,9 @@ func (t *task) card(i, n int) {
 func (t *task) groupedCard(i, n int, d digits) {
 	text := t.text
 	sep := at(text, n)
+	if n-i != 4 && n-i != 6 {
+		return
+	}
 	if sep != ' ' && sep != '-' && sep != '\n' && sep != '\r' && !isSpace(sep) {
 		return
 	}
@@ -164,6 +167,9 @@ func (t *task) groupedCard(i, n int, d digits) {
 		n = end
 		usual := sizes[0] == 4 && (groups < 2 || sizes[1] == 4 && sizes[2] == 4 || sizes[1] == 6 && groups == 2 && (size == 4 || size == 5))
 		if broken && (!usual || d.n < 14 || d.n > 16) {
+			continue
+		}
+		if !usual && sizes[0] == 6 && (groups > 1 || size != 13) {
 			continue
 		}
 		if !usual && (size < 3 || sizes[groups-1] < 3) {

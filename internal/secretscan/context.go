@@ -14,7 +14,7 @@ var gapWords = [...]string{
 // context looks behind a name of class, text[start:end], for what it announces.
 func (t *task) context(class nameClass, start, end int) {
 	text := t.text
-	if start > 0 && isAlpha(text[start-1]) && !leftEdge(text, start) && !(isLower(text[start-1]) && isUpper(text[start])) {
+	if start > 0 && isAlpha(text[start-1]) && !leftEdge(text, start) && (!isLower(text[start-1]) || !isUpper(text[start])) {
 		return
 	}
 	if class == nameAzureSAS {
@@ -45,8 +45,7 @@ func (t *task) context(class nameClass, start, end int) {
 			i++ // cvv2
 			continue
 		}
-		switch {
-		case i == j || i == end && !isUpper(c) || !gapWord(text[i:j]) || isDigit(at(text, j)):
+		if i == j || i == end && !isUpper(c) || !gapWord(text[i:j]) || isDigit(at(text, j)) {
 			return
 		}
 		i = j

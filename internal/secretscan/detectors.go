@@ -183,13 +183,13 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 	}
 	seen := map[string]bool{}
 	for _, row := range nameTable {
-		d, ok := classDetector[row.class]
+		d := classDetector[row.class]
 		if row.class.assigned() {
 			if !on[dAssignment] {
 				continue
 			}
 			for _, w := range row.names {
-				for _, v := range spellings(w, false) {
+				for _, v := range spellings(w) {
 					if !seen[v] {
 						seen[v] = true
 						add(kindName, 0, v)
@@ -198,23 +198,28 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 			}
 			continue
 		}
-		if !ok || !on[d] {
+		if d == none || !on[d] {
 			continue
 		}
 		for _, w := range row.names {
-			for _, v := range spellings(w, true) {
+			for _, v := range spellings(w) {
 				add(kindContext, int(row.class), v)
 			}
 		}
 	}
 	if on[dAssignment] {
 		for _, w := range s.deny {
-			for _, v := range spellings(w, false) {
+			for _, v := range spellings(w) {
 				if !seen[v] {
 					seen[v] = true
 					add(kindName, 0, v)
 				}
 			}
+		}
+	}
+	for word, class := range map[string]nameClass{"twilio": nameTwilio, "datadog": nameDatadog, "heroku": nameHeroku} {
+		if on[classDetector[class]] {
+			add(kindContext, int(class), word)
 		}
 	}
 	for i, c := range s.custom {
@@ -228,7 +233,7 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 }
 
 // spellings gives a name of several words as it is written in texts.
-func spellings(words string, spaced bool) []string {
+func spellings(words string) []string {
 	var out []string
 	for _, sep := range []string{"_", "-", "", ".", " "} {
 		v := make([]byte, 0, len(words))
@@ -240,19 +245,26 @@ func spellings(words string, spaced bool) []string {
 			}
 		}
 		out = append(out, string(v))
-		if len(v) == len(words) && sep == "_" && string(v) == words {
-			break // one word
-		}
-		if sep == "." && !spaced {
-			break
+		if string(v) == words {
+			break // one word, or the last way
 		}
 	}
 	return out
 }
 
 // classDetector says which detector looks at what stands under a name.
-var classDetector = map[nameClass]int{
-	nameCVV: dCVV, namePIN: dPIN, namePINBlock: dPIN, nameSSN: dSSN, nameBSN: dBSN, nameCPF: dCPF, nameNHS: dNHS,
-	namePhone: dPhone, nameDatadog: dDatadog, nameAWSSecret: dAWSSecret, nameAzureKey: dAzureStorage,
-	nameAzureSAS: dAzureSAS, nameHeroku: dHeroku, nameTwilio: dTwilio,
-}
+var classDetector = func() (by [classes]int) {
+	for c := range by {
+		by[c] = none
+	}
+	for c, d := range map[nameClass]int{
+		nameCVV: dCVV, namePIN: dPIN, namePINBlock: dPIN, nameSSN: dSSN, nameBSN: dBSN, nameCPF: dCPF, nameNHS: dNHS,
+		namePhone: dPhone, nameDatadog: dDatadog, nameAWSSecret: dAWSSecret, nameAzureKey: dAzureStorage,
+		nameAzureSAS: dAzureSAS, nameHeroku: dHeroku, nameTwilio: dTwilio,
+	} {
+		by[c] = d
+	}
+	return by
+}()
+
+const none = -1

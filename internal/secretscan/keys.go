@@ -6,6 +6,7 @@ type nameClass uint8
 const (
 	nameNone     nameClass = iota
 	namePassword           // any value is a secret
+	namePwd                // a password, or the working directory
 	nameToken              // a value that looks random is
 	nameWeak               // as nameToken, but the name alone does not make it a secret
 	nameHeader             // Authorization: a scheme and credentials
@@ -26,6 +27,7 @@ const (
 	nameTwilio
 	nameInnocent // looks like one of the above, but is none
 	nameNumber   // a number under this name is no card
+	classes
 )
 
 // nameTable lists names by their words. A name has the class of its longest ending
@@ -36,11 +38,12 @@ var nameTable = []struct {
 	names []string
 }{
 	{namePassword, []string{
-		"password", "passwd", "passwords", "pwd", "passphrase", "pass phrase", "passcode", "pass word", "passwort",
+		"password", "passwd", "passwords", "passphrase", "pass phrase", "passcode", "pass word", "passwort",
 		"mot de passe", "password confirmation", "password hash", "db pass", "user pass", "smtp pass", "redis pass", "mysql pass",
 	}},
+	{namePwd, []string{"pwd", "db pwd", "user pwd"}},
 	{nameToken, []string{
-		"secret", "secrets", "token", "api key", "api keys", "api secret", "api token", "app key", "app secret", "access key", "access keys", "secret key",
+		"secret", "secrets", "token", "api key", "api keys", "api secret", "api token", "app key", "app secret", "access key", "access keys", "secret key", "secret key base",
 		"private key", "client secret", "credential", "credentials", "creds", "session id", "session key", "session token",
 		"sessid", "phpsessid", "jsessionid", "auth key", "auth token", "authtoken", "access token", "refresh token", "id token",
 		"bearer", "bearer token", "jwt", "signing key", "encryption key", "master key", "shared key", "shared secret",
@@ -87,7 +90,7 @@ var gluedNames = []string{
 // secretClasses are those SecretKey says yes to.
 func (c nameClass) secret() bool {
 	switch c {
-	case namePassword, nameToken, nameHeader, nameCookie, nameDatadog, nameAWSSecret, nameAzureKey, nameHeroku, nameTwilio,
+	case namePassword, namePwd, nameToken, nameHeader, nameCookie, nameDatadog, nameAWSSecret, nameAzureKey, nameHeroku, nameTwilio,
 		nameCVV, namePINBlock:
 		return true
 	}

@@ -15,13 +15,15 @@ func (t *task) ipv4(i, n int) {
 		switch {
 		case p == '.', isAlpha(p) && !leftEdge(text, i):
 			return
-		case p == '/' && productBefore(text, i-1), p == '-' && isDigit(at(text, i-2)):
+		case p == '/' && productBefore(text, i-1):
 			return
 		}
 	}
 	if end < len(text) {
 		c := text[end]
-		if isWord(c) || (c == '.' || c == '-') && isAlnum(at(text, end+1)) && !(c == '.' && isUpper(text[end+1])) {
+		if _, another := quad(text, end+1); another && c == '-' {
+			// from one address to another
+		} else if isWord(c) || (c == '.' || c == '-') && isAlnum(at(text, end+1)) && (c != '.' || !isUpper(text[end+1])) {
 			return
 		}
 	}
@@ -77,7 +79,7 @@ func versionBefore(text string, i int) bool {
 		start--
 	}
 	word := text[start:j]
-	for _, v := range [...]string{"version", "ver", "release", "build", "revision"} {
+	for _, v := range [...]string{"version", "ver", "release", "build", "revision", "section", "oid"} {
 		if len(word) >= len(v) && foldEqual(word[len(word)-len(v):], v) {
 			return true
 		}

@@ -128,12 +128,15 @@ var codeRoots = map[string]bool{
 
 // codeLike says whether a value without quotes, before next, is an expression of a
 // programming language: a call, an index or a chain of names.
-func codeLike(s string, next byte) bool {
+func codeLike(s string, next byte, spaced bool) bool {
+	if spaced && (s[0] == '(' || s[0] == '[' || s[0] == '&' && isAlpha(at(s, 1))) {
+		return true
+	}
 	i := 0
 	for i < len(s) && (isWord(s[i]) || s[i] == '.' || s[i] == '-' && at(s, i+1) == '>' || s[i] == '>' && i > 0 && s[i-1] == '-' || s[i] == '*' && i == 0 || s[i] == '&' && i == 0 || s[i] == '$' && i == 0) {
 		i++
 	}
-	if i > 0 && i < len(s) && (s[i] == '(' || s[i] == '[') && !isDigit(s[0]) && (i+1 == len(s) || s[len(s)-1] == ')' || s[len(s)-1] == ']' || strings.IndexByte(s[i:], ')') > 0) {
+	if i > 0 && i < len(s) && (s[i] == '(' || s[i] == '[') && !isDigit(s[0]) && (i+1 == len(s) || s[len(s)-1] == ')' || s[len(s)-1] == ']' || strings.IndexByte(s[i:], ')') > 0 || spaced || strings.IndexByte(s[:i], '.') > 0) {
 		return true
 	}
 	if i == len(s) && (next == '(' || next == '[') {
@@ -225,7 +228,7 @@ func wordy(s string) bool {
 			}
 			i++
 		}
-		if digits > 0 && letters > 1 && !(digits <= 2 && isDigit(s[i-1]) && !isDigit(s[0])) || digits > 8 {
+		if digits > 0 && letters > 1 && (digits > 2 || !isDigit(s[i-1]) || isDigit(s[0])) || digits > 8 {
 			return false
 		}
 		if i < len(s) {

@@ -74,7 +74,7 @@ func New(set Settings) (*Scanner, error) {
 		if class.secret() {
 			s.secret.add(words)
 		}
-		if d, ok := classDetector[class]; ok && s.on[d] || s.on[dAssignment] && (class.assigned() || class.secret()) ||
+		if d := classDetector[class]; d != none && s.on[d] || s.on[dAssignment] && (class.assigned() || class.secret()) ||
 			class == nameHeader && (s.on[dBearer] || s.on[dBasic]) {
 			s.keyed.add(words)
 		}
@@ -181,7 +181,9 @@ func (s *Scanner) ScanValue(dst []Finding, key, value string) []Finding {
 	}
 	t := task{s: s, text: value, key: key, found: dst, base: len(dst)}
 	t.run(i, state)
-	t.value(class)
+	if class != nameNone {
+		t.value(class)
+	}
 	if t.fold {
 		t.runFolded(class)
 	}
