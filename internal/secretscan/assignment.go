@@ -84,10 +84,11 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 	if at(text, i) == ']' {
 		i++
 	}
-	name := i
+	name, tight := i, false
 	i = skipBlanks(text, i, 4)
 	switch at(text, i) {
 	case '=':
+		tight = i == name
 		i++
 		if c := at(text, i); c == '>' {
 			i++
@@ -140,6 +141,11 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 	}
 	v.start = i
 	v.end = bareEnd(text, i)
+	if v.spaced && tight {
+		if j := span(text, i, 40, keySet); j > i && at(text, j) == '=' {
+			return v, false // "password= user=bob" gives nothing
+		}
+	}
 	return v, true
 }
 
@@ -180,7 +186,7 @@ scan:
 		case ' ', '\t', '\n', '\r', '"', '\'', '`', '<':
 			break scan
 		case '\\':
-			if n := at(text, j+1); isQuote(n) || n == 'n' || n == 'r' || n == 't' || n == '\\' {
+			if n := at(text, j+1); isQuote(n) || n == 'n' || n == 'r' || n == 't' || n == '\\' || escapedEnd(text, j) {
 				break scan
 			}
 		case ',', ';', '&', '|':
@@ -200,6 +206,18 @@ scan:
 		j--
 	}
 	return j
+}
+
+// escapedEnd says whether an escaped ampersand, quote or angle bracket stands at i.
+func escapedEnd(text string, i int) bool {
+	if len(text)-i < 6 || text[i+1] != 'u' || text[i+2] != '0' || text[i+3] != '0' {
+		return false
+	}
+	switch unhex(text[i+4], text[i+5]) {
+	case '&', '"', '\'', '<', '>':
+		return true
+	}
+	return false
 }
 
 // endsValue says whether a separator before i is one: the end, a blank, a quote or
@@ -249,7 +267,7 @@ func (t *task) plausible(class nameClass, v value) bool {
 	case nameWeak:
 		return looksRandom(s, 16)
 	default:
-		return looksRandom(s, 8)
+		return looksRandom(s, 6)
 	}
 }
 

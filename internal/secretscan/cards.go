@@ -123,14 +123,14 @@ func (t *task) card(i, n int) {
 }
 
 // groupedCard goes on after the first of several groups, which ends at n. Groups are parted
-// by one space or dash; by a line break only where they are 4-4-4-4, 4-6-5 or 4-6-4.
+// by one space (a form's '+') or dash; by a line break only where they are 4-4-4-4, 4-6-5 or 4-6-4.
 func (t *task) groupedCard(i, n int, d digits) {
 	text := t.text
 	sep := at(text, n)
 	if n-i != 4 && n-i != 6 {
 		return
 	}
-	if sep != ' ' && sep != '-' && sep != '\n' && sep != '\r' && !isSpace(sep) {
+	if sep != '-' && sep != '+' && !isSpace(sep) {
 		return
 	}
 	broken := false
@@ -139,7 +139,7 @@ func (t *task) groupedCard(i, n int, d digits) {
 	for groups := 1; groups < len(sizes); groups++ {
 		j := n
 		switch c := at(text, j); {
-		case c == sep && (c == ' ' || c == '-'):
+		case c == sep && (c == ' ' || c == '-' || c == '+'):
 			j++
 		case c == '\n':
 			broken = true
@@ -166,7 +166,7 @@ func (t *task) groupedCard(i, n int, d digits) {
 		}
 		n = end
 		usual := sizes[0] == 4 && (groups < 2 || sizes[1] == 4 && sizes[2] == 4 || sizes[1] == 6 && groups == 2 && (size == 4 || size == 5))
-		if broken && (!usual || d.n < 14 || d.n > 16) {
+		if (broken || sep == '+') && (!usual || d.n < 14 || d.n > 16) {
 			continue
 		}
 		if !usual && sizes[0] == 6 && (groups > 1 || size != 13) {

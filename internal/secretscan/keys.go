@@ -77,7 +77,7 @@ var nameTable = []struct {
 	{nameNumber, []string{
 		"timestamp", "time", "ts", "nanos", "trace id", "span id", "request id", "order id", "order", "order no", "order number", "invoice", "invoice id",
 		"invoice number", "duration", "elapsed", "offset", "seq", "sequence", "uptime", "ns", "correlation id", "transaction id", "snowflake", "message id", "event id",
-		"time unix nano", "nonce", "tracking", "tracking number", "build", "build number",
+		"time unix nano", "size", "bytes", "count", "length", "total", "position", "epoch", "version", "pid", "tid", "nonce", "tracking", "tracking number", "build", "build number",
 	}},
 }
 

@@ -224,6 +224,11 @@ func TestEvasion(t *testing.T) {
 		`"p\u0061ssword":"«secret_assignment|hunter2»"`,
 		"pаssword=«secret_assignment|hunter2»", // Cyrillic а
 		`x="«email|bob\u0040example.com»"`,
+		"q=«payment_card|4111+1111+1111+1111»",
+		`password=«secret_assignment|hunter2»\u0026x=1`,
+		"password= user=bob",
+		"?redirect=https%3A%2F%2Fuser%3A«url_password|hunter2»%40host%2F",
+		"«aws_access_key_id|АКІАABCDEFGHIJKLMNOP»", // Cyrillic АКІА
 		"Привет, мир 100%ab",
 	)
 }
