@@ -33,6 +33,7 @@ import (
 	headerssetterextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/headerssetterextension"
 	opampextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/opampextension"
 	eventfoldprocessor "github.com/heartwood-otel/heartwood/processors/eventfoldprocessor"
+	redactprocessor "github.com/heartwood-otel/heartwood/processors/redactprocessor"
 	requestidprocessor "github.com/heartwood-otel/heartwood/processors/requestidprocessor"
 	batchprocessor "go.opentelemetry.io/collector/processor/batchprocessor"
 	memorylimiterprocessor "go.opentelemetry.io/collector/processor/memorylimiterprocessor"
@@ -162,6 +163,7 @@ func components() (otelcol.Factories, error) {
 
 	factories.Processors, err = otelcol.MakeFactoryMap[processor.Factory](
 		eventfoldprocessor.NewFactory(),
+		redactprocessor.NewFactory(),
 		requestidprocessor.NewFactory(),
 		batchprocessor.NewFactory(),
 		memorylimiterprocessor.NewFactory(),
@@ -182,6 +184,7 @@ func components() (otelcol.Factories, error) {
 	}
 	factories.ProcessorModules = makeModulesMap(factories.Processors, map[component.Type]string{
 		eventfoldprocessor.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",
+		redactprocessor.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",
 		requestidprocessor.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",
 		batchprocessor.NewFactory().Type(): "go.opentelemetry.io/collector/processor/batchprocessor v0.158.0",
 		memorylimiterprocessor.NewFactory().Type(): "go.opentelemetry.io/collector/processor/memorylimiterprocessor v0.158.0",

@@ -1,0 +1,55 @@
+package secretscan
+
+// Key is what a name says about what stands under it. Its zero value says nothing.
+// Judging a name costs more than scanning a short value, so names that come again and
+// again are judged once.
+type Key struct {
+	name  string
+	class nameClass
+}
+
+// Key judges a name.
+func (s *Scanner) Key(name string) Key { return Key{name, s.names.judge(name)} }
+
+// Secret reports what SecretKey does.
+func (k Key) Secret() bool { return k.class.secret() }
+
+// Detector names the one that what stands under the name belongs to, where the name says
+// so by itself and rules of its own hold for such data; otherwise it is empty.
+func (k Key) Detector() string {
+	switch k.class {
+	case nameCVV:
+		return detectors[dCVV].Name
+	case namePINBlock:
+		return detectors[dPIN].Name
+	}
+	return ""
+}
+
+// ExpectsNumber reports whether a number that is too short for a card's can be a secret
+// under this name, such as a CVV.
+func (k Key) ExpectsNumber() bool {
+	switch k.class {
+	case nameNone, nameInnocent, nameNumber, nameHeader, nameCookie:
+		return false
+	}
+	return true
+}
+
+// ScanUnder is ScanValue for a name that has been judged.
+func (s *Scanner) ScanUnder(dst []Finding, key Key, value string) []Finding {
+	if len(value) < minText {
+		return dst
+	}
+	i, state := s.skip(value)
+	if i == len(value) && key.class == nameNone && !s.always {
+		return dst
+	}
+	t := task{s: s, text: value, key: key.name, found: dst, base: len(dst)}
+	t.run(i, state)
+	t.value(key.class)
+	if t.fold {
+		t.runFolded(key.class)
+	}
+	return t.finish()
+}

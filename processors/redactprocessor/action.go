@@ -1,0 +1,171 @@
+package redactprocessor
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"regexp"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/heartwood-otel/heartwood/internal/secretscan"
+)
+
+// action is what is done with findings of one detector.
+type action struct {
+	actionConfig
+	detector string
+	label    string // [EMAIL]
+	compact  bool   // the token is of the value without spaces and dashes: a number of groups
+	tokens   *tokens
+}
+
+// scanner makes the scanner that the configuration asks for.
+func (c *Config) scanner() (*secretscan.Scanner, error) {
+	set := secretscan.Settings{
+		Enabled: c.Detectors, Disabled: c.Without, AllowedKeys: c.Keys.Safe, SecretKeys: c.Keys.Secret,
+	}
+	for _, d := range c.Custom {
+		group := d.Group
+		if group == "" {
+			group = "custom"
+		}
+		set.Custom = append(set.Custom, secretscan.CustomDetector{
+			Name: d.Name, Group: group, Pattern: d.Pattern, Keywords: d.Keywords, Validator: d.Validator, Capture: d.CaptureGroup,
+		})
+	}
+	s, err := secretscan.New(set)
+	if err != nil {
+		return nil, fmt.Errorf("detectors, without, custom or keys: %w", err)
+	}
+	return s, nil
+}
+
+// newActions gives the action of each of the scanner's detectors, and of secret_key.
+func newActions(cfg *Config, scanner *secretscan.Scanner, t *tokens) (all []action, byKey action) {
+	for _, d := range scanner.Detectors() {
+		all = append(all, newAction(cfg.actionFor(d.Name, d.Group), d.Name, t))
+	}
+	return all, newAction(cfg.actionFor(secretKey, ""), secretKey, t)
+}
+
+func newAction(cfg actionConfig, detector string, t *tokens) action {
+	if cfg.Type == actionMask && cfg.KeepFirst+cfg.KeepLast == 0 && cfg.Fill == "" && cfg.Text == "" {
+		cfg.Text = defaultText
+	}
+	if cfg.Fill == "" {
+		cfg.Fill = defaultFill
+	}
+	if cfg.Length == 0 {
+		cfg.Length = defaultTokenLength
+	}
+	return action{
+		actionConfig: cfg, detector: detector, tokens: t,
+		label:   "[" + strings.ToUpper(detector) + "]",
+		compact: detector == "payment_card" || detector == "iban",
+	}
+}
+
+// appendReplacement appends what stands for a secret.
+func (a *action) appendReplacement(dst []byte, secret string) []byte {
+	switch a.Type {
+	case actionMask:
+		if a.Text != "" {
+			return append(dst, a.Text...)
+		}
+		return a.appendMasked(dst, secret)
+	case actionHash:
+		return a.tokens.append(dst, a, secret)
+	case actionTag:
+		return append(dst, secret...)
+	default:
+		return append(dst, a.label...)
+	}
+}
+
+// appendMasked keeps the characters at both ends. A secret that is too short to hide
+// half of it that way is hidden whole.
+func (a *action) appendMasked(dst []byte, secret string) []byte {
+	total := utf8.RuneCountInString(secret)
+	first, last := a.KeepFirst, a.KeepLast
+	// Of a card's number six and four digits may stay, although that is more than half.
+	isCard := strings.HasPrefix(a.detector, "payment_card")
+	if first+last >= total || 2*(first+last) > total && !isCard {
+		first, last = 0, 0
+	}
+	i := 0
+	for _, r := range secret {
+		if i < first || i >= total-last {
+			dst = utf8.AppendRune(dst, r)
+		} else {
+			dst = append(dst, a.Fill...)
+		}
+		i++
+	}
+	return dst
+}
+
+// tokens makes keyed tokens: [name~key id~HMAC-SHA-256 (RFC 2104) of the value in hex].
+// The same value has the same digits, whatever its detector. It is safe for concurrent
+// use.
+type tokens struct {
+	id   string
+	macs sync.Pool // of hash.Hash
+}
+
+// newTokens reads all keys, so that what is wrong with one is known before it is needed,
+// and uses the active one. It gives nil where there is no key.
+func newTokens(cfg *Config) (t *tokens, err error) {
+	for i := range cfg.HashKeys {
+		k := &cfg.HashKeys[i]
+		secret, err := k.bytes()
+		if err != nil {
+			return nil, fmt.Errorf("hash_keys[%d] (%s): %w", i, k.ID, err)
+		}
+		if k.ID == cfg.ActiveHashKey || len(cfg.HashKeys) == 1 {
+			t = &tokens{id: k.ID}
+			t.macs.New = func() any { return hmac.New(sha256.New, secret) }
+		}
+	}
+	return t, nil
+}
+
+func (t *tokens) append(dst []byte, a *action, secret string) []byte {
+	mac := t.macs.Get().(hash.Hash)
+	defer t.macs.Put(mac)
+	mac.Reset()
+	if a.compact {
+		secret = strings.Map(withoutGroups, secret)
+	}
+	_, _ = mac.Write([]byte(secret))
+	var sum [sha256.Size]byte
+	dst = append(dst, '[')
+	dst = append(dst, a.detector...)
+	dst = append(dst, '~') // after which no value of a name is expected
+	dst = append(dst, t.id...)
+	dst = append(dst, '~')
+	dst = hex.AppendEncode(dst, mac.Sum(sum[:0])[:a.Length/2])
+	return append(dst, ']')
+}
+
+// withoutGroups takes out what stands between the groups of a number.
+func withoutGroups(r rune) rune {
+	if r == ' ' || r == '-' {
+		return -1
+	}
+	return r
+}
+
+// replaced is what a replacement looks like: a value that is one is not replaced again.
+var replaced = regexp.MustCompile(`^(?:\[[A-Z][A-Z0-9_]*\]|\[[a-z][a-z0-9_]*~[a-z0-9]{1,16}~[0-9a-f]{8,64}\])$`)
+
+// isReplaced says whether a value under a secret name is what an action made of it.
+func (a *action) isReplaced(value string) bool {
+	if value == "" || a.Type == actionMask && value == a.Text {
+		return true
+	}
+	return value[0] == '[' && value[len(value)-1] == ']' && len(value) < 128 && replaced.MatchString(value)
+}

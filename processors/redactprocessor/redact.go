@@ -1,0 +1,306 @@
+package redactprocessor
+
+import (
+	"math"
+	"strconv"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/heartwood-otel/heartwood/internal/secretscan"
+)
+
+const (
+	noteAttribute = "redaction.count"
+
+	// unscanned is what stands for a value that could not be looked through.
+	unscanned = "[UNSCANNED]"
+
+	// A number with fewer digits than a card's is a secret only under a name that says so.
+	leastCard = 100_000_000_000
+	// Above this a double does not hold each integer.
+	mostExact = 1 << 53
+)
+
+// reason is why a value could not be looked through; the list is closed.
+type reason string
+
+const (
+	tooDeep    reason = "depth"
+	tooLarge   reason = "size"
+	tooMany    reason = "values"
+	scanFailed reason = "failure"
+)
+
+// pass looks through the values of one batch and changes them. It is for one goroutine.
+type pass struct {
+	*redactProcessor
+	findings []secretscan.Finding
+	text     []byte
+	digits   []byte
+
+	// Of the batch.
+	found    map[findingKind]int64
+	dropped  map[string]int64
+	unread   map[reason]int64
+	refusing reason
+
+	// Of the item, such as a log record.
+	count  int
+	drop   *action // not nil: the item is to be dropped
+	values int
+}
+
+type findingKind struct{ detector, action string }
+
+// item begins a further one.
+func (x *pass) item() { x.count, x.drop, x.values = 0, nil, 0 }
+
+// note counts a finding, and says whether its attribute is to be dropped.
+func (x *pass) note(a *action) (dropAttribute bool) {
+	x.count++
+	x.found[findingKind{a.detector, a.Type}]++
+	switch a.Type {
+	case actionDropRecord:
+		x.drop = a
+	case actionDropAttribute:
+		return true
+	}
+	return false
+}
+
+// attributes looks through a map and all that is in it.
+func (x *pass) attributes(m pcommon.Map, depth int) {
+	var leaving []int
+	renamed := false
+	i := -1
+	for name, v := range m.All() {
+		i++
+		k := x.keys.of(name)
+		renamed = renamed || k.dirty
+		if x.member(k, v, depth) {
+			leaving = append(leaving, i)
+		}
+	}
+	if len(leaving) > 0 && !x.cfg.DryRun {
+		i := -1
+		m.RemoveIf(func(string, pcommon.Value) bool {
+			i++
+			if len(leaving) > 0 && leaving[0] == i {
+				leaving = leaving[1:]
+				return true
+			}
+			return false
+		})
+	}
+	if renamed {
+		x.rename(m)
+	}
+}
+
+// member looks through what stands under a name, and says whether it is to be removed.
+func (x *pass) member(k key, v pcommon.Value, depth int) (leaves bool) {
+	if !k.secret {
+		return x.value(k.scan, v, depth)
+	}
+	var whole string
+	switch v.Type() {
+	case pcommon.ValueTypeEmpty, pcommon.ValueTypeBool:
+		return false
+	case pcommon.ValueTypeStr:
+		whole = v.Str()
+		if k.action.isReplaced(whole) {
+			return false
+		}
+	case pcommon.ValueTypeMap:
+		if v.Map().Len() == 0 {
+			return false
+		}
+	case pcommon.ValueTypeSlice:
+		if v.Slice().Len() == 0 {
+			return false
+		}
+	}
+	leaves = x.note(k.action)
+	if x.cfg.DryRun || leaves || k.action.Type == actionTag {
+		return leaves
+	}
+	if whole == "" {
+		whole = v.AsString()
+	}
+	x.text = k.action.appendReplacement(x.text[:0], whole)
+	v.SetStr(string(x.text))
+	return false
+}
+
+// value looks through a value that stands under a name, and says whether it is to be
+// removed.
+func (x *pass) value(k secretscan.Key, v pcommon.Value, depth int) (leaves bool) {
+	if x.values++; x.values > x.cfg.Limits.MaxValues {
+		x.cannot(tooMany, v)
+		return false
+	}
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		text, changed, leaves := x.redacted(k, v.Str())
+		if changed {
+			v.SetStr(text)
+		}
+		return leaves
+	case pcommon.ValueTypeInt:
+		return x.number(k, v, v.Int())
+	case pcommon.ValueTypeDouble:
+		if d := v.Double(); d == math.Trunc(d) && math.Abs(d) <= mostExact {
+			return x.number(k, v, int64(d))
+		}
+	case pcommon.ValueTypeBytes:
+		text, changed, leaves := x.redacted(k, string(v.Bytes().AsRaw()))
+		if changed {
+			v.Bytes().FromRaw([]byte(text))
+		}
+		return leaves
+	case pcommon.ValueTypeMap:
+		if depth >= x.cfg.Limits.MaxDepth {
+			x.cannot(tooDeep, v)
+			return false
+		}
+		x.attributes(v.Map(), depth+1)
+	case pcommon.ValueTypeSlice:
+		if depth >= x.cfg.Limits.MaxDepth {
+			x.cannot(tooDeep, v)
+			return false
+		}
+		for _, e := range v.Slice().All() {
+			leaves = x.value(k, e, depth+1) || leaves
+		}
+		return leaves
+	}
+	return false
+}
+
+// number is value for a number without a fraction.
+func (x *pass) number(k secretscan.Key, v pcommon.Value, n int64) (leaves bool) {
+	if n < leastCard && !k.ExpectsNumber() {
+		return false
+	}
+	x.digits = strconv.AppendInt(x.digits[:0], n, 10)
+	text, changed, leaves := x.redacted(k, string(x.digits))
+	if changed {
+		v.SetStr(text)
+	}
+	return leaves
+}
+
+// redacted gives the text as it is to go on.
+func (x *pass) redacted(k secretscan.Key, text string) (out string, changed, leaves bool) {
+	if len(text) > int(x.cfg.Limits.MaxSize) {
+		return x.cannotRead(tooLarge, text)
+	}
+	if !x.scan(k, text) {
+		return x.cannotRead(scanFailed, text)
+	}
+	if len(x.findings) == 0 {
+		return text, false, false
+	}
+	x.text = x.text[:0]
+	end := 0
+	for _, f := range x.findings {
+		a := &x.actions[f.Detector]
+		secret := text[f.Start:f.End]
+		if a.isReplaced(secret) {
+			continue
+		}
+		leaves = x.note(a) || leaves
+		x.text = append(x.text, text[end:f.Start]...)
+		x.text = a.appendReplacement(x.text, secret)
+		end = f.End
+		changed = changed || a.Type != actionTag
+	}
+	if !changed || x.cfg.DryRun {
+		return text, false, leaves
+	}
+	x.text = append(x.text, text[end:]...)
+	return string(x.text), true, leaves
+}
+
+// scan fills findings. False says that the scanner failed: what it did not read must not
+// pass as read.
+func (x *pass) scan(k secretscan.Key, text string) (ok bool) {
+	defer func() {
+		if !ok {
+			_ = recover() // what it says may be the secret
+		}
+	}()
+	x.findings = x.scanner.ScanUnder(x.findings[:0], k, text)
+	return true
+}
+
+// plain is redacted for a text that stands under no name and can't be removed.
+func (x *pass) plain(text string, set func(string)) {
+	if text == "" {
+		return
+	}
+	if out, changed, _ := x.redacted(secretscan.Key{}, text); changed {
+		set(out)
+	}
+}
+
+// body looks through a log record's body. What is to be removed leaves a label: a record
+// without a body says less than one that says what is missing.
+func (x *pass) body(v pcommon.Value) { x.value(secretscan.Key{}, v, 0) }
+
+// rename redacts names that have secrets in them. A name that is there already gets an
+// underscore.
+func (x *pass) rename(m pcommon.Map) {
+	if x.cfg.DryRun {
+		for name := range m.All() {
+			x.redacted(secretscan.Key{}, name)
+		}
+		return
+	}
+	renamed := pcommon.NewMap()
+	renamed.EnsureCapacity(m.Len())
+	for name, v := range m.All() {
+		name, _, leaves := x.redacted(secretscan.Key{}, name)
+		if leaves {
+			continue
+		}
+		for {
+			if _, taken := renamed.Get(name); !taken {
+				break
+			}
+			name += "_"
+		}
+		v.MoveTo(renamed.PutEmpty(name))
+	}
+	renamed.MoveTo(m)
+}
+
+// cannot masks a value that can't be looked through, or makes the batch be refused.
+func (x *pass) cannot(why reason, v pcommon.Value) {
+	if _, masked, _ := x.cannotRead(why, ""); masked {
+		v.SetStr(unscanned)
+	}
+}
+
+func (x *pass) cannotRead(why reason, text string) (out string, changed, leaves bool) {
+	x.unread[why]++
+	if x.cfg.OnUnscannable == onUnscannableRefuse {
+		x.refusing = why
+		return text, false, false
+	}
+	x.count++
+	return unscanned, !x.cfg.DryRun, false
+}
+
+// mark writes the note of the item's findings. One that a stage before has written is
+// added to.
+func (x *pass) mark(attributes pcommon.Map) {
+	if x.count == 0 || !x.cfg.Note {
+		return
+	}
+	count := int64(x.count)
+	if v, ok := attributes.Get(noteAttribute); ok && v.Type() == pcommon.ValueTypeInt && v.Int() > 0 && v.Int() < math.MaxInt32 {
+		count += v.Int()
+	}
+	attributes.PutInt(noteAttribute, count)
+}
