@@ -75,8 +75,12 @@ run: ## start the collector with the example shop and follow its records
 	@exec $(BIN)/heartwood quickstart
 
 .PHONY: validate
-validate: collector ## check every configuration in configs/ with the built binary
-	@for config in configs/*.yaml; do $(BIN)/otelcol-heartwood validate --config $$config && echo "valid: $$config"; done
+validate: collector heartwood ## check every configuration in configs/ with the built binary, and what it leaks or loses
+	@for config in configs/*.yaml; do \
+		$(BIN)/otelcol-heartwood validate --config $$config || exit 1; \
+		$(BIN)/heartwood lint --strict --config $$config >/dev/null || { $(BIN)/heartwood lint --strict --config $$config; exit 1; }; \
+		echo "valid, nothing leaks: $$config"; \
+	done
 
 # --- testing ------------------------------------------------------------------
 
