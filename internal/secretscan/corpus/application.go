@@ -58,6 +58,7 @@ var applicationCredentials = map[string]detector{
 		value: unkeyed(func(g *Generator) string {
 			return pick(g, g.mixed(g.between(8, 24)), pick(g, common...)+g.chars(digit, 2), pick(g, common...)+"%40"+g.chars(digit, 3), g.mixed(8)+pick(g, "!", "$", "*", "-", "_", "~")+g.mixed(6))
 		}),
+		attribute: struct{ key, template string }{"DATABASE_URL", "postgres://%{user}:%{url_password}@%{host}:5432/%{noun}"},
 		phrases: []string{
 			"postgres://%{user}:%{url_password}@%{host}:5432/%{noun}?sslmode=require",
 			"cannot connect to postgresql://%{noun}:%{url_password}@%{host}/%{noun}.",
@@ -84,7 +85,8 @@ var applicationCredentials = map[string]detector{
 		value: unkeyed(func(g *Generator) string {
 			return base64.StdEncoding.EncodeToString([]byte(pick(g, givenNames...) + ":" + g.mixed(g.between(8, 20))))
 		}),
-		phrases: []string{"Authorization: Basic %{basic_auth}", "Proxy-Authorization: Basic %{basic_auth}", "authorization=\"Basic %{basic_auth}\"", "curl -H 'Authorization: Basic %{basic_auth}' https://%{host}/%{noun}", "sent Basic %{basic_auth} to %{host}", `{"authorization":"Basic %{basic_auth}"}`},
+		attribute: struct{ key, template string }{"http.request.header.authorization", "Basic %{basic_auth}"},
+		phrases:   []string{"Authorization: Basic %{basic_auth}", "Proxy-Authorization: Basic %{basic_auth}", "authorization=\"Basic %{basic_auth}\"", "curl -H 'Authorization: Basic %{basic_auth}' https://%{host}/%{noun}", "sent Basic %{basic_auth} to %{host}", `{"authorization":"Basic %{basic_auth}"}`},
 		misses: []lookalike{
 			{kind: "challenge", phrase: `WWW-Authenticate: Basic realm="%{noun}"`},
 			{kind: "prose", phrase: "Basic authentication required"},
@@ -97,7 +99,8 @@ var applicationCredentials = map[string]detector{
 		value: unkeyed(func(g *Generator) string {
 			return pick(g, g.mixed(g.between(20, 48)), g.mixed(20)+"-"+g.mixed(12), g.mixed(10)+"_"+g.mixed(10)+"."+g.mixed(10), g.mixed(30)+"=")
 		}),
-		phrases: []string{"Authorization: Bearer %{bearer_token}", "authorization: bearer %{bearer_token}", "Authorization: Token %{bearer_token}", `curl -H "Authorization: Bearer %{bearer_token}" https://%{host}/%{noun}`, `{"Authorization":"Bearer %{bearer_token}"}`, "header Authorization=[Bearer %{bearer_token}], Accept=[*/*]", "sent 'Bearer %{bearer_token}'"},
+		attribute: struct{ key, template string }{"authorization", "Bearer %{bearer_token}"},
+		phrases:   []string{"Authorization: Bearer %{bearer_token}", "authorization: bearer %{bearer_token}", "Authorization: Token %{bearer_token}", `curl -H "Authorization: Bearer %{bearer_token}" https://%{host}/%{noun}`, `{"Authorization":"Bearer %{bearer_token}"}`, "header Authorization=[Bearer %{bearer_token}], Accept=[*/*]", "sent 'Bearer %{bearer_token}'"},
 		misses: []lookalike{
 			{kind: "challenge", phrase: `WWW-Authenticate: Bearer realm="%{noun}", error="invalid"`},
 			{kind: "prose", phrase: "Bearer token missing"},

@@ -106,7 +106,8 @@ var cloudCredentials = map[string]detector{
 		},
 	},
 	"azure_sas": {
-		value: unkeyed(func(g *Generator) string { return url.QueryEscape(g.base64(32)) }),
+		value:     unkeyed(func(g *Generator) string { return url.QueryEscape(g.base64(32)) }),
+		attribute: struct{ key, template string }{"url.full", "https://%{noun}.blob.core.windows.net/%{noun}?sv=2022-11-02&sr=b&sig=%{azure_sas}&sp=r"},
 		phrases: []string{
 			"https://%{noun}.blob.core.windows.net/%{noun}/%{date}.csv?sv=2022-11-02&ss=b&srt=sco&sp=r&se=2026-12-31T00%3A00%3A00Z&spr=https&sig=%{azure_sas}",
 			"PUT https://%{noun}.blob.core.windows.net/%{noun}?sv=2023-01-03&sr=c&sig=%{azure_sas}&se=2026-12-31&sp=rw failed with 403",

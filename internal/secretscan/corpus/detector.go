@@ -15,7 +15,10 @@ type detector struct {
 	// phrases are templates of text that hold the secret and all of the context
 	// it needs.
 	phrases []string
-	misses  []lookalike
+	// attribute is a key with a template for values that are never alone under
+	// their key, as in "authorization: Basic ...".
+	attribute struct{ key, template string }
+	misses    []lookalike
 }
 
 // lookalike is no secret. It is a value that stands under any neutral key, or a

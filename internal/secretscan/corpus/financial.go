@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -106,7 +107,7 @@ func wrongLuhn(number string) string {
 
 func cardDigits(g *Generator) string {
 	from := pick(g, issuers...)
-	prefix := fmt.Sprint(g.between(from.low, from.high))
+	prefix := strconv.Itoa(g.between(from.low, from.high))
 	length := from.lengths[g.rnd.IntN(len(from.lengths))]
 	if length == 13 && prefix == "4" && !g.oneIn(4) {
 		length = 16 // Visa no longer issues thirteen

@@ -33,11 +33,17 @@ var forms = []form{
 // plant makes a text with a secret of the detector.
 func (g *Generator) plant(name string, d detector) Sample {
 	c := content{}
-	if len(d.keys) == 0 || g.oneIn(2) {
+	switch {
+	case g.oneIn(2) || len(d.keys) == 0 && d.attribute.key == "":
 		c.phrase = g.expand(pick(g, d.phrases...))
-	} else {
+	case len(d.keys) == 0:
+		c.field = field{d.attribute.key, g.expand(d.attribute.template)}
+	default:
 		key := pick(g, d.keys...)
 		c.field = field{key, secret(name, d.value(g, key))}
+		if name == "secret_assignment" && isPasswordKey(key) && g.oneIn(4) {
+			c.field.value = secret(name, awkward(g))
+		}
 	}
 	if g.oneIn(9) {
 		return value(c)
@@ -135,15 +141,11 @@ func (g *Generator) assignment(f field) fragment {
 		func() fragment { return escaped(f.key+` = "`, `"`) },
 	}
 	if !bare(f.value.text()) || g.oneIn(2) {
-		if len(f.value) == 1 && f.value[0].kind == "" && f.value[0].detector == "secret_assignment" && isPasswordKey(f.key) && g.oneIn(3) {
-			f.value = secret("secret_assignment", awkward(g))
-		}
 		return pick(g, quoted...)()
 	}
 	plain := []func() fragment{
 		func() fragment { return between(f.key+"=", "") },
 		func() fragment { return between(f.key+": ", "") },
-		func() fragment { return between(f.key+":", "") },
 		func() fragment { return between(f.key+" = ", "") },
 		func() fragment { return between(f.key+" = '", "'") },
 		func() fragment { return between(f.key+"='", "'") },
@@ -157,6 +159,9 @@ func (g *Generator) assignment(f field) fragment {
 			return between("--"+strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(f.key))+" ", "")
 		},
 		func() fragment { return between("export "+f.key+"=", "") },
+	}
+	if !strings.Contains(f.value.text(), ":") { // "peer:::1" could be read in two ways
+		plain = append(plain, func() fragment { return between(f.key+":", "") })
 	}
 	return pick(g, plain...)()
 }
@@ -300,7 +305,8 @@ func (g *Generator) yaml(f field, busy bool) fragment {
 
 // headers writes an HTTP request as debug logs dump it.
 func (g *Generator) headers(f field, busy bool) fragment {
-	if strings.Contains(f.value.text(), "\n") {
+	text := f.value.text()
+	if strings.Contains(text, "\n") || f.value[0].detector == "secret_assignment" && !bare(text) {
 		return nil
 	}
 	end := pick(g, "\n", "\r\n")

@@ -3,6 +3,7 @@ package corpus
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -27,7 +28,7 @@ var network = map[string]detector{
 			{kind: "shorter version", value: words["semver"]},
 			{kind: "octet above 255", value: func(g *Generator) string { return fmt.Sprintf("%d.1.2.%d", g.between(256, 999), g.between(0, 99)) }},
 			{kind: "product version", phrase: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/1%{small}.0.0.0 Safari/537.36"},
-			{kind: "object identifier", value: func(g *Generator) string { return "1.3.6.1.4.1." + fmt.Sprint(g.between(100, 9999)) }},
+			{kind: "object identifier", value: func(g *Generator) string { return "1.3.6.1.4.1." + strconv.Itoa(g.between(100, 9999)) }},
 		},
 	},
 	"ipv6": {
@@ -38,7 +39,7 @@ var network = map[string]detector{
 			"dial tcp [%{ipv6}]:443: i/o timeout",
 			"neighbour %{ipv6} is unreachable",
 			"upstream (%{ipv6}) timed out",
-			"prefix %{ipv6}/64 announced",
+			"route to %{ipv6} changed",
 			"http://[%{ipv6}]:8080/healthz returned %{status}",
 			"listen addr=%{ipv6}, port 80",
 		},
@@ -70,7 +71,7 @@ var network = map[string]detector{
 func quad(g *Generator, parts int) string {
 	numbers := make([]string, parts)
 	for i := range numbers {
-		numbers[i] = fmt.Sprint(g.between(0, 30))
+		numbers[i] = strconv.Itoa(g.between(0, 30))
 	}
 	return strings.Join(numbers, ".")
 }

@@ -120,10 +120,7 @@ func email(g *Generator) string {
 	given, family := pick(g, givenNames...), pick(g, familyNames...)
 	local := pick(g,
 		given+"."+family, given[:1]+family, given+g.chars(digit, 2), given+"_"+family,
-		given+"+"+pick(g, nouns...), strings.ToUpper(given[:1])+given[1:]+"."+family, family+"-"+given, "o'"+family)
-	if strings.Contains(local, "'") && !g.oneIn(4) {
-		local = given
-	}
+		given+"+"+pick(g, nouns...), strings.ToUpper(given[:1])+given[1:]+"."+family, family+"-"+given, given)
 	domain := pick(g, "example.com", "example.org", "mail.example.net", "corp.example.co.uk", "example.de",
 		pick(g, nouns...)+"-"+pick(g, familyNames...)+".io", pick(g, familyNames...)+".technology")
 	return local + "@" + domain

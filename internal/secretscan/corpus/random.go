@@ -3,6 +3,7 @@ package corpus
 import (
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -99,16 +100,16 @@ var words = map[string]func(*Generator) string{
 	"commit":  func(g *Generator) string { return g.chars(hexDigit, 40) },
 	"sha256":  func(g *Generator) string { return g.chars(hexDigit, 64) },
 	"short":   func(g *Generator) string { return g.chars(hexDigit, 7) },
-	"seconds": func(g *Generator) string { return fmt.Sprint(g.moment().Unix()) },
-	"millis":  func(g *Generator) string { return fmt.Sprint(g.moment().UnixMilli()) },
-	"nanos":   func(g *Generator) string { return fmt.Sprint(g.moment().UnixNano()) },
+	"seconds": func(g *Generator) string { return strconv.FormatInt(g.moment().Unix(), 10) },
+	"millis":  func(g *Generator) string { return strconv.FormatInt(g.moment().UnixMilli(), 10) },
+	"nanos":   func(g *Generator) string { return strconv.FormatInt(g.moment().UnixNano(), 10) },
 	"rfc3339": func(g *Generator) string { return g.moment().Format("2006-01-02T15:04:05.000Z07:00") },
 	"date":    func(g *Generator) string { return g.moment().Format(time.DateOnly) },
 	"time":    func(g *Generator) string { return g.moment().Format("2006-01-02 15:04:05,000") },
 	"clf":     func(g *Generator) string { return g.moment().Format("02/Jan/2006:15:04:05 +0000") },
 	"order":   func(g *Generator) string { return g.number(g.between(6, 12)) },
-	"small":   func(g *Generator) string { return fmt.Sprint(g.between(1, 99)) },
-	"count":   func(g *Generator) string { return fmt.Sprint(g.between(100, 9999)) },
+	"small":   func(g *Generator) string { return strconv.Itoa(g.between(1, 99)) },
+	"count":   func(g *Generator) string { return strconv.Itoa(g.between(100, 9999)) },
 	"ms":      func(g *Generator) string { return fmt.Sprintf("%d.%03dms", g.between(1, 900), g.between(0, 999)) },
 	"price":   func(g *Generator) string { return fmt.Sprintf("%d.%02d", g.between(1, 4999), g.between(0, 99)) },
 	"semver": func(g *Generator) string {

@@ -3,6 +3,7 @@ package corpus
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // Planted is a secret in a sample: Text[Start:End].
@@ -96,11 +97,11 @@ func (g *Generator) Benign() Sample {
 	return g.fair(g.harmless)
 }
 
-// fair repeats make until its text holds no payment card by accident: of any
+// fair repeats write until its text holds no payment card by accident: of any
 // sixteen digits that begin as cards do, one in ten passes Luhn's test.
-func (g *Generator) fair(make func() Sample) Sample {
+func (g *Generator) fair(write func() Sample) Sample {
 	for {
-		if s := make(); s.Text != "" && !accidentalCard(s) {
+		if s := write(); s.Text != "" && !accidentalCard(s) {
 			return s
 		}
 	}
@@ -113,9 +114,8 @@ func accidentalCard(s Sample) bool {
 	flushed := func() bool {
 		defer func() { groups = groups[:0] }()
 		for from := range groups {
-			number := ""
-			for _, group := range groups[from:] {
-				if number += group; validCard(number) {
+			for to := from + 1; to <= len(groups); to++ {
+				if validCard(strings.Join(groups[from:to], "")) {
 					return true
 				}
 			}

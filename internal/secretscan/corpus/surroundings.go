@@ -71,10 +71,24 @@ var heads = []string{
 
 // fields are what stands beside, in logfmt and JSON.
 var fields = []struct{ key, value string }{
-	{"trace_id", "%{trace}"}, {"span_id", "%{span}"}, {"request_id", "%{uuid}"}, {"order", "%{order}"},
-	{"version", "%{semver}"}, {"commit", "%{commit}"}, {"duration", "%{ms}"}, {"status", "%{status}"},
-	{"at", "%{level}"}, {"component", "%{noun}"}, {"pod", "%{pod}"}, {"user", "%{user}"}, {"ts_nanos", "%{nanos}"},
-	{"total", "%{price}"}, {"digest", "%{sha256}"}, {"count", "%{count}"}, {"ratio", "10:20:30"}, {"time", "%{rfc3339}"},
+	{"trace_id", "%{trace}"},
+	{"span_id", "%{span}"},
+	{"request_id", "%{uuid}"},
+	{"order", "%{order}"},
+	{"version", "%{semver}"},
+	{"commit", "%{commit}"},
+	{"duration", "%{ms}"},
+	{"status", "%{status}"},
+	{"at", "%{level}"},
+	{"component", "%{noun}"},
+	{"pod", "%{pod}"},
+	{"user", "%{user}"},
+	{"ts_nanos", "%{nanos}"},
+	{"total", "%{price}"},
+	{"digest", "%{sha256}"},
+	{"count", "%{count}"},
+	{"ratio", "10:20:30"},
+	{"time", "%{rfc3339}"},
 }
 
 // labelled fields are beside the secret of a Sample.
@@ -124,13 +138,14 @@ func (g *Generator) client(busy bool) fragment {
 func (g *Generator) access(target fragment, busy bool) fragment {
 	request := join(g.expand(pick(g, "GET ", "POST ", "GET https://%{host}")), target, literal(" HTTP/1.1"))
 	referrer := g.expand(pick(g, "-", "-", "https://%{host}/%{noun}"))
-	if g.oneIn(4) {
+	common := g.oneIn(4) // the log format without referrer
+	if !common && g.oneIn(4) {
 		request, referrer = g.expand("GET /%{noun} HTTP/2.0"), join(g.expand("https://%{host}"), target)
 	}
 	line := join(g.client(busy), g.expand(pick(g, " - - [", " - %{user} [")), g.expand("%{clf}"), literal(`] "`), request,
 		g.expand(`" %{status} %{count}`))
-	if g.oneIn(4) {
-		return line // common log format
+	if common {
+		return line
 	}
 	return join(line, literal(` "`), referrer, g.expand(`" "%{agent}"`), g.expand(pick(g, "", "", ` %{small} 0.0%{small}`, ` "-" rt=0.%{small}`)))
 }
@@ -140,12 +155,12 @@ func (g *Generator) query(f field) fragment {
 	pair := join(literal(f.key+"="), f.value)
 	path := g.expand(pick(g, "/", "/%{noun}", "/v1/%{noun}/%{uuid}", "/api/%{noun}.php"))
 	before := g.expand(pick(g, "?", "?", "?page=%{small}&", "?q=%{noun}&", "?id=%{order}&sort=desc&"))
-	after := g.expand(pick(g, "", "", "&page=%{small}", "&format=json", "&limit=%{count}&t=%{millis}", "#top"))
+	after := g.expand(pick(g, "", "", "&page=%{small}", "&format=json", "&limit=%{count}&t=%{millis}"))
 	return join(path, before, pair, after)
 }
 
 func (g *Generator) url(f field) fragment {
-	whole := join(g.expand(pick(g, "https://%{host}", "http://%{noun}:8080", "https://%{noun}.example.com:8443")), g.query(f))
+	whole := join(g.expand(pick(g, "https://%{host}", "http://%{noun}:8080", "https://%{noun}.example.com:8443")), g.query(f), literal(pick(g, "", "", "", "#top")))
 	before, after := "", ""
 	switch g.rnd.IntN(5) {
 	case 0:

@@ -81,7 +81,8 @@ var serviceTokens = map[string]detector{
 		value: unkeyed(func(g *Generator) string {
 			return "T" + g.chars(upper+digit, g.between(8, 10)) + "/B" + g.chars(upper+digit, g.between(8, 10)) + "/" + g.mixed(24)
 		}),
-		phrases: []string{"POST https://hooks.slack." + "com/services/%{slack_webhook} returned %{status}", "webhook 'https://hooks.slack." + "com/services/%{slack_webhook}'", "url=https://hooks.slack." + "com/services/%{slack_webhook}", "alertmanager notifies <https://hooks.slack." + "com/services/%{slack_webhook}>, then mails"},
+		attribute: struct{ key, template string }{"webhook.url", "https://hooks.slack." + "com/services/%{slack_webhook}"},
+		phrases:   []string{"POST https://hooks.slack." + "com/services/%{slack_webhook} returned %{status}", "webhook 'https://hooks.slack." + "com/services/%{slack_webhook}'", "url=https://hooks.slack." + "com/services/%{slack_webhook}", "alertmanager notifies <https://hooks.slack." + "com/services/%{slack_webhook}>, then mails"},
 		misses: []lookalike{
 			{kind: "no path", phrase: "cannot resolve hooks.slack.com"},
 			{kind: "no parts", phrase: "see https://hooks.slack.com/services/ for details"},
