@@ -47,6 +47,7 @@ var applicationCredentials = map[string]detector{
 		keys:    []string{"dd_api_key", "DD_API_KEY", "DD-API-KEY", "datadog_api_key", "DD-APPLICATION-KEY", "dd-application-key"},
 		phrases: []string{"datadog api key: %{datadog_key}", "DD-API-KEY: %{datadog_key}", "DD_API_KEY=%{datadog_key} agent run", "dd-application-key: %{datadog_key|app}", "curl -H 'DD-API-KEY: %{datadog_key}' https://api.datadoghq.com/api/v1/validate"},
 		misses: []lookalike{
+			placeholder("DD_API_KEY", "dd_api_key"),
 			{kind: "trace id", phrase: "dd.trace_id=%{nanos} dd.span_id=%{nanos} dd.version=%{short}"},
 			{kind: "no context", value: words["trace"]},
 			{kind: "no context", value: words["commit"]},
@@ -100,7 +101,10 @@ var applicationCredentials = map[string]detector{
 			return pick(g, g.mixed(g.between(20, 48)), g.mixed(20)+"-"+g.mixed(12), g.mixed(10)+"_"+g.mixed(10)+"."+g.mixed(10), g.mixed(30)+"=")
 		}),
 		attribute: struct{ key, template string }{"authorization", "Bearer %{bearer_token}"},
-		phrases:   []string{"Authorization: Bearer %{bearer_token}", "authorization: bearer %{bearer_token}", "Authorization: Token %{bearer_token}", `curl -H "Authorization: Bearer %{bearer_token}" https://%{host}/%{noun}`, `{"Authorization":"Bearer %{bearer_token}"}`, "header Authorization=[Bearer %{bearer_token}], Accept=[*/*]", "sent 'Bearer %{bearer_token}'"},
+		phrases: []string{
+			"headers: {'Authorization': 'Bearer %{bearer_token}', 'Accept': '*/*'}",
+			"Authorization: Bearer %{bearer_token}", "authorization: bearer %{bearer_token}", "Authorization: Token %{bearer_token}", `curl -H "Authorization: Bearer %{bearer_token}" https://%{host}/%{noun}`, `{"Authorization":"Bearer %{bearer_token}"}`, "header Authorization=[Bearer %{bearer_token}], Accept=[*/*]", "sent 'Bearer %{bearer_token}'",
+		},
 		misses: []lookalike{
 			{kind: "challenge", phrase: `WWW-Authenticate: Bearer realm="%{noun}", error="invalid"`},
 			{kind: "prose", phrase: "Bearer token missing"},
@@ -115,6 +119,11 @@ var applicationCredentials = map[string]detector{
 		value: assigned,
 		keys:  append(passwordKeys, otherSecretKeys...),
 		phrases: []string{
+			"&{User:%{user} Password:%{secret_assignment|password} Host:db Port:5432}",
+			"grant_type=password&username=%{user}&password=%{secret_assignment|password}&scope=all",
+			"kubectl create secret generic %{noun} --from-literal=password=%{secret_assignment|password}",
+			"LoginRequest[user=%{user}, password=%{secret_assignment|password}]",
+			"username: %{user}\n  password: %{secret_assignment|password}\n  host: %{noun}",
 			"Server=%{noun};Database=%{noun};User Id=sa;Password=%{secret_assignment|password};Encrypt=true",
 			"DataSourceConfig{url=jdbc:h2:mem, username=sa, password=%{secret_assignment|password}, pool=10}",
 			"CREATE USER %{noun} WITH PASSWORD = '%{secret_assignment|password}'",
@@ -126,6 +135,12 @@ var applicationCredentials = map[string]detector{
 			"SET api_key = '%{secret_assignment|key}';",
 		},
 		misses: []lookalike{
+			placeholder("password", "DB_PASSWORD", "passwd", "client_secret", "api_key", "token"),
+			{kind: "other name", phrase: "passed=%{count} failed=0"},
+			{kind: "other name", phrase: "tokenizer=bpe vocabulary=%{count}"},
+			{kind: "other name", phrase: "primary_key=%{noun}_id sort_key=created_at"},
+			{kind: "other name", phrase: "secretary: %{user}, author=%{user}"},
+			{kind: "grant type", phrase: "grant_type=password&scope=%{noun}"},
 			{kind: "prose", phrase: "password reset requested"},
 			{kind: "prose", phrase: "wrong password or unknown user"},
 			{kind: "prose", phrase: "secret %{noun}-tls not found"},

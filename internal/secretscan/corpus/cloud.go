@@ -36,6 +36,7 @@ var cloudCredentials = map[string]detector{
 			"--secret-access-key %{aws_secret_access_key}",
 		},
 		misses: []lookalike{
+			placeholder("aws_secret_access_key", "secretAccessKey"),
 			{kind: "placeholder", phrase: "aws_secret_access_key=****************"},
 			{kind: "placeholder", phrase: "AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY}"},
 			{kind: "placeholder", phrase: `"secretAccessKey":null`},

@@ -21,12 +21,22 @@ type detector struct {
 	misses    []lookalike
 }
 
-// lookalike is no secret. It is a value that stands under any neutral key, or a
-// phrase with its own context.
+// lookalike is no secret. It is a value, or a phrase with its own context.
 type lookalike struct {
-	kind   string
-	value  func(g *Generator) string
+	kind  string
+	value func(g *Generator) string
+	// keys under which the value stands and still is no secret, beside the
+	// neutral ones. A value with fixed is found under these keys only.
+	keys   []string
+	fixed  bool
 	phrase string // template
+}
+
+// placeholder is what stands under a key in place of a secret.
+func placeholder(keys ...string) lookalike {
+	return lookalike{kind: "placeholder", keys: keys, fixed: true, value: func(g *Generator) string {
+		return pick(g, "****", "********", "<redacted>", "[REDACTED]", "null", "${SECRET}")
+	}}
 }
 
 // unkeyed fits a value that is the same under every key.

@@ -6,11 +6,20 @@ import (
 	"strings"
 )
 
+// Keys under which an invalid value is no secret either.
+var (
+	cardKeys = []string{"card", "card_number", "cardNumber", "pan", "cc_number", "PAN", "creditCard", "payment.card"}
+	ibanKeys = []string{"iban", "IBAN", "account", "creditor_account", "debtorIban", "bank.account"}
+)
+
 var financial = map[string]detector{
 	"payment_card": {
 		value: unkeyed(card),
-		keys:  []string{"card", "card_number", "cardNumber", "pan", "cc_number", "PAN", "creditCard", "payment.card"},
+		keys:  cardKeys,
 		phrases: []string{
+			"card %{payment_card} exp 04/29 cvv %{card_cvv}",
+			"Zahlung mit Karte „%{payment_card}“ für Müller abgelehnt",
+			"card=%{payment_card},holder=%{email}",
 			"payment with card %{payment_card} was declined: insufficient funds",
 			"charge failed for %{payment_card}, retrying in 30s",
 			"%{payment_card} is expired",
@@ -20,15 +29,15 @@ var financial = map[string]detector{
 			"PAN (%{payment_card}) not enrolled",
 		},
 		misses: []lookalike{
-			{kind: "wrong check digit", value: func(g *Generator) string { return grouped(g, wrongLuhn(cardDigits(g))) }},
-			{kind: "wrong length", value: func(g *Generator) string { return withLuhn("4" + g.chars(digit, pick(g, 9, 18, 20, 22))) }},
-			{kind: "wrong issuer range", value: func(g *Generator) string { return withLuhn(g.chars("179", 1) + g.chars(digit, 14)) }},
+			{kind: "wrong check digit", keys: cardKeys, value: func(g *Generator) string { return grouped(g, wrongLuhn(cardDigits(g))) }},
+			{kind: "wrong length", keys: cardKeys, value: func(g *Generator) string { return withLuhn("4" + g.chars(digit, pick(g, 9, 18, 20, 22))) }},
+			{kind: "wrong issuer range", keys: cardKeys, value: func(g *Generator) string { return withLuhn(g.chars("179", 1) + g.chars(digit, 14)) }},
 			{kind: "nanosecond timestamp", value: words["nanos"]},
 			{kind: "millisecond timestamp", value: words["millis"]},
 			{kind: "order number", value: func(g *Generator) string { return g.number(16) }},
 			{kind: "uuid", value: (*Generator).uuid},
-			{kind: "masked card", value: func(g *Generator) string { return "**** **** **** " + g.chars(digit, 4) }},
-			{kind: "masked card", value: func(g *Generator) string { return "4" + strings.Repeat("X", 11) + g.chars(digit, 4) }},
+			{kind: "masked card", keys: cardKeys, value: func(g *Generator) string { return "**** **** **** " + g.chars(digit, 4) }},
+			{kind: "masked card", keys: cardKeys, value: func(g *Generator) string { return "4" + strings.Repeat("X", 11) + g.chars(digit, 4) }},
 		},
 	},
 	"card_track": {
@@ -50,6 +59,7 @@ var financial = map[string]detector{
 		keys:    []string{"cvv", "CVV", "cvc", "cvv2", "cvc2", "CVC2", "card_cvv", "cardCvc", "security_code", "securityCode"},
 		phrases: []string{"cvv %{card_cvv} rejected by issuer", "cvc: %{card_cvv}, expiry 04/29", "security code %{card_cvv} does not match", "CVV2=%{card_cvv}; exp=0429", "(cvc2 %{card_cvv})", "card verification: %{card_cvv}"},
 		misses: []lookalike{
+			placeholder("cvv", "cvc"),
 			{kind: "placeholder", phrase: "cvv=***"},
 			{kind: "placeholder", phrase: `"cvv":"[REDACTED]"`},
 			{kind: "no digits", phrase: "cvc_check=pass"},
@@ -68,6 +78,7 @@ var financial = map[string]detector{
 		keys:    []string{"pin", "PIN", "pin_code", "pinCode", "card_pin", "cardPin", "pin_block", "pinBlock"},
 		phrases: []string{"pin %{card_pin} rejected, 2 attempts left", "PIN: %{card_pin}.", "pin code %{card_pin} accepted", "pin_block=%{card_pin|pin_block} key=zpk", "(pin=%{card_pin})"},
 		misses: []lookalike{
+			placeholder("pin", "pin_code"),
 			{kind: "wrong length", phrase: "gpio pin %{small} set high"},
 			{kind: "placeholder", phrase: "pin=****"},
 			{kind: "prose", phrase: "pin entry timed out"},
@@ -77,8 +88,9 @@ var financial = map[string]detector{
 	},
 	"iban": {
 		value: unkeyed(iban),
-		keys:  []string{"iban", "IBAN", "account", "creditor_account", "debtorIban", "bank.account"},
+		keys:  ibanKeys,
 		phrases: []string{
+			"Überweisung an %{iban} über %{price} € ausgeführt",
 			"transfer to %{iban} booked",
 			"creditor account %{iban}, amount EUR %{price}",
 			"SEPA mandate for %{iban}; reference %{order}",
@@ -87,9 +99,9 @@ var financial = map[string]detector{
 			"%{iban}",
 		},
 		misses: []lookalike{
-			{kind: "wrong check digits", value: wrongIBAN},
-			{kind: "wrong length", value: func(g *Generator) string { return ibanOf("NL", g.chars(upper, 4)+g.chars(digit, pick(g, 8, 9, 12))) }},
-			{kind: "unknown country", value: func(g *Generator) string { return ibanOf(pick(g, "US", "XX", "AU", "ZZ"), g.chars(digit, 18)) }},
+			{kind: "wrong check digits", keys: ibanKeys, value: wrongIBAN},
+			{kind: "wrong length", keys: ibanKeys, value: func(g *Generator) string { return ibanOf("NL", g.chars(upper, 4)+g.chars(digit, pick(g, 8, 9, 12))) }},
+			{kind: "unknown country", keys: ibanKeys, value: func(g *Generator) string { return ibanOf(pick(g, "US", "XX", "AU", "ZZ"), g.chars(digit, 18)) }},
 			{kind: "part number", value: func(g *Generator) string { return "DE" + g.chars(digit, 2) + "-" + g.chars(upper+digit, 6) }},
 		},
 	},

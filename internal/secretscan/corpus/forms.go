@@ -61,7 +61,9 @@ func (g *Generator) mislead(name string, d detector) Sample {
 	c := content{}
 	if m.value != nil {
 		found := fragment{{text: m.value(g), detector: name, kind: m.kind}}
-		if g.oneIn(2) {
+		if m.fixed || len(m.keys) > 0 && g.oneIn(2) {
+			c.field = field{pick(g, m.keys...), found}
+		} else if g.oneIn(2) {
 			c.field = field{pick(g, neutralKeys...), found}
 		} else {
 			before, after, _ := strings.Cut(pick(g, neutralPhrases...), "%{}")

@@ -7,10 +7,17 @@ import (
 	"strings"
 )
 
+// Keys under which an invalid value is no secret either.
+var (
+	ipv4Keys = []string{"ip", "client_ip", "clientIp", "remote_addr", "peer", "host", "net.peer.ip", "source.address"}
+	ipv6Keys = []string{"ip", "client_ip", "remoteAddr", "peer", "address", "net.peer.ip"}
+	macKeys  = []string{"mac", "mac_address", "macAddress", "hwaddr", "device.id"}
+)
+
 var network = map[string]detector{
 	"ipv4": {
 		value: unkeyed(ipv4),
-		keys:  []string{"ip", "client_ip", "clientIp", "remote_addr", "peer", "host", "net.peer.ip", "source.address"},
+		keys:  ipv4Keys,
 		phrases: []string{
 			"connection from %{ipv4} closed",
 			"dial tcp %{ipv4}:5432: connect: connection refused",
@@ -23,17 +30,17 @@ var network = map[string]detector{
 			"kube-dns=%{ipv4};node=%{pod}",
 		},
 		misses: []lookalike{
-			{kind: "longer version", value: func(g *Generator) string { return quad(g, 5) }},
-			{kind: "prefixed version", value: func(g *Generator) string { return "v" + quad(g, 4) }},
-			{kind: "shorter version", value: words["semver"]},
-			{kind: "octet above 255", value: func(g *Generator) string { return fmt.Sprintf("%d.1.2.%d", g.between(256, 999), g.between(0, 99)) }},
+			{kind: "longer version", keys: ipv4Keys, value: func(g *Generator) string { return quad(g, 5) }},
+			{kind: "prefixed version", keys: ipv4Keys, value: func(g *Generator) string { return "v" + quad(g, 4) }},
+			{kind: "shorter version", keys: ipv4Keys, value: words["semver"]},
+			{kind: "octet above 255", keys: ipv4Keys, value: func(g *Generator) string { return fmt.Sprintf("%d.1.2.%d", g.between(256, 999), g.between(0, 99)) }},
 			{kind: "product version", phrase: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/1%{small}.0.0.0 Safari/537.36"},
 			{kind: "object identifier", value: func(g *Generator) string { return "1.3.6.1.4.1." + strconv.Itoa(g.between(100, 9999)) }},
 		},
 	},
 	"ipv6": {
 		value: unkeyed(ipv6),
-		keys:  []string{"ip", "client_ip", "remoteAddr", "peer", "address", "net.peer.ip"},
+		keys:  ipv6Keys,
 		phrases: []string{
 			"connection from %{ipv6} closed",
 			"dial tcp [%{ipv6}]:443: i/o timeout",
@@ -48,22 +55,22 @@ var network = map[string]detector{
 			{kind: "clock", phrase: "started 12:34:56 ended 12:35:10"},
 			{kind: "scope", phrase: "terminate called in std::vector<Order>::at"},
 			{kind: "module path", phrase: "thread panicked at tokio::runtime::park"},
-			{kind: "seven groups", value: func(g *Generator) string { return hextets(g, 7) }},
-			{kind: "nine groups", value: func(g *Generator) string { return hextets(g, 9) }},
+			{kind: "seven groups", keys: ipv6Keys, value: func(g *Generator) string { return hextets(g, 7) }},
+			{kind: "nine groups", keys: ipv6Keys, value: func(g *Generator) string { return hextets(g, 9) }},
 			{kind: "resource name", phrase: "arn:aws:iam::%{order}:role/%{noun}"},
-			{kind: "fingerprint", value: func(g *Generator) string { return pairs(g, 16, ":") }},
+			{kind: "fingerprint", keys: ipv6Keys, value: func(g *Generator) string { return pairs(g, 16, ":") }},
 		},
 	},
 	"mac_address": {
 		value:   unkeyed(mac),
-		keys:    []string{"mac", "mac_address", "macAddress", "hwaddr", "device.id"},
+		keys:    macKeys,
 		phrases: []string{"DHCPDISCOVER from %{mac_address} via eth0", "station %{mac_address} associated", "link/ether %{mac_address} brd", "port 4 learned %{mac_address}.", "MAC (%{mac_address}) flapping between ports"},
 		misses: []lookalike{
-			{kind: "five pairs", value: func(g *Generator) string { return pairs(g, 5, ":") }},
-			{kind: "fingerprint", value: func(g *Generator) string { return pairs(g, 20, ":") }},
+			{kind: "five pairs", keys: macKeys, value: func(g *Generator) string { return pairs(g, 5, ":") }},
+			{kind: "fingerprint", keys: macKeys, value: func(g *Generator) string { return pairs(g, 20, ":") }},
 			{kind: "clock", phrase: "from 01:02:03 to 04:05:06"},
-			{kind: "not hexadecimal", value: func(g *Generator) string { return pairs(g, 5, ":") + ":zz" }},
-			{kind: "uuid", value: (*Generator).uuid},
+			{kind: "not hexadecimal", keys: macKeys, value: func(g *Generator) string { return pairs(g, 5, ":") + ":zz" }},
+			{kind: "uuid", keys: macKeys, value: (*Generator).uuid},
 		},
 	},
 }

@@ -2,11 +2,21 @@ package corpus
 
 import "strings"
 
+// Keys under which an invalid value is no secret either.
+var (
+	ssnKeys = []string{"ssn", "SSN", "user_ssn", "social_security", "socialSecurity"}
+	cpfKeys = []string{"cpf", "CPF", "cliente_cpf", "cpf_titular"}
+)
+
 var personal = map[string]detector{
 	"email": {
 		value: unkeyed(email),
 		keys:  []string{"email", "user_email", "userEmail", "mail", "to", "from", "recipient", "enduser.id"},
 		phrases: []string{
+			"用户 %{email}，登录成功",
+			"Benutzer „%{email}“ gesperrt",
+			"{\"to\":[\"%{email}\",\"%{email}\"],\"from\":\"%{email}\"}",
+			"smtp: rcpt to:<%{email}> relay=%{ipv4}[%{ipv4}]:25 status=sent",
 			"password reset requested for %{email}",
 			"user %{email} signed in",
 			"mail to <%{email}> bounced: 550 5.1.1",
@@ -35,6 +45,8 @@ var personal = map[string]detector{
 		},
 		keys: []string{"phone", "phone_number", "phoneNumber", "mobile", "tel", "fax", "contact.phone"},
 		phrases: []string{
+			"téléphone du client : %{phone}",
+			"Contact{name=%{user}, email=%{email}, phone=%{phone|phone}}",
 			"customer reachable at %{phone}",
 			"sent code to %{phone}.",
 			"call %{phone|call} for support",
@@ -45,6 +57,7 @@ var personal = map[string]detector{
 			"<tel:%{phone}>",
 		},
 		misses: []lookalike{
+			placeholder("phone", "mobile"),
 			{kind: "time zone", phrase: "clock is at 2026-01-02T03:04:05+02:00, zone +0200"},
 			{kind: "percentage", phrase: "latency +%{small}.5% against last week"},
 			{kind: "order number", value: func(g *Generator) string { return g.number(10) }},
@@ -62,16 +75,16 @@ var personal = map[string]detector{
 			}
 			return ssn(g)
 		},
-		keys:    []string{"ssn", "SSN", "user_ssn", "social_security", "socialSecurity"},
+		keys:    ssnKeys,
 		phrases: []string{"applicant %{us_ssn} verified", "ssn %{us_ssn|ssn} not found", "SSN: %{us_ssn|ssn}.", "social security number %{us_ssn} (masked on display)", "WHERE tax_id = '%{us_ssn}'"},
 		misses: []lookalike{
-			{kind: "area 000", value: func(g *Generator) string { return "000-" + g.chars("123456789", 2) + "-" + g.number(4) }},
-			{kind: "area 666", value: func(g *Generator) string { return "666-" + g.chars("123456789", 2) + "-" + g.number(4) }},
-			{kind: "area 9xx", value: func(g *Generator) string {
+			{kind: "area 000", keys: ssnKeys, value: func(g *Generator) string { return "000-" + g.chars("123456789", 2) + "-" + g.number(4) }},
+			{kind: "area 666", keys: ssnKeys, value: func(g *Generator) string { return "666-" + g.chars("123456789", 2) + "-" + g.number(4) }},
+			{kind: "area 9xx", keys: ssnKeys, value: func(g *Generator) string {
 				return "9" + g.chars(digit, 2) + "-" + g.chars("123456789", 2) + "-" + g.number(4)
 			}},
-			{kind: "group 00", value: func(g *Generator) string { return "1" + g.chars(digit, 2) + "-00-" + g.number(4) }},
-			{kind: "serial 0000", value: func(g *Generator) string { return "1" + g.chars(digit, 2) + "-" + g.chars("123456789", 2) + "-0000" }},
+			{kind: "group 00", keys: ssnKeys, value: func(g *Generator) string { return "1" + g.chars(digit, 2) + "-00-" + g.number(4) }},
+			{kind: "serial 0000", keys: ssnKeys, value: func(g *Generator) string { return "1" + g.chars(digit, 2) + "-" + g.chars("123456789", 2) + "-0000" }},
 			{kind: "other grouping", value: func(g *Generator) string { return g.number(3) + "-" + g.number(3) + "-" + g.number(3) }},
 			{kind: "longer number", value: func(g *Generator) string { return g.number(3) + "-" + g.number(2) + "-" + g.number(5) }},
 			{kind: "bare without context", value: func(g *Generator) string { return g.number(9) }},
@@ -96,10 +109,10 @@ var personal = map[string]detector{
 			}
 			return dotted(cpf(g))
 		},
-		keys:    []string{"cpf", "CPF", "cliente_cpf", "cpf_titular"},
+		keys:    cpfKeys,
 		phrases: []string{"cliente %{br_cpf} encontrado", "cpf %{br_cpf|cpf} sem cadastro", "CPF: %{br_cpf|cpf}.", "(cpf=%{br_cpf|cpf})", "WHERE documento = '%{br_cpf}'"},
 		misses: []lookalike{
-			{kind: "wrong check digits", value: func(g *Generator) string { return dotted(wrongCPF(g)) }},
+			{kind: "wrong check digits", keys: cpfKeys, value: func(g *Generator) string { return dotted(wrongCPF(g)) }},
 			{kind: "bare without context", value: func(g *Generator) string { return "1" + g.chars(digit, 10) }},
 			{kind: "amount", value: func(g *Generator) string { return g.number(3) + "." + g.number(3) + "." + g.number(3) + ",00" }},
 		},

@@ -115,11 +115,13 @@ var words = map[string]func(*Generator) string{
 	"semver": func(g *Generator) string {
 		return fmt.Sprintf("%d.%d.%d", g.between(0, 30), g.between(0, 40), g.between(0, 99))
 	},
-	"noun":  func(g *Generator) string { return pick(g, nouns...) },
-	"user":  func(g *Generator) string { return pick(g, givenNames...) },
-	"host":  func(g *Generator) string { return pick(g, hosts...) },
-	"level": func(g *Generator) string { return pick(g, "info", "warn", "error", "debug") },
-	"LEVEL": func(g *Generator) string { return pick(g, "INFO", "WARN", "ERROR", "DEBUG") },
+	"account": func(g *Generator) string { return g.number(12) },
+	"digest":  func(g *Generator) string { return g.chars(alnum, 43) },
+	"noun":    func(g *Generator) string { return pick(g, nouns...) },
+	"user":    func(g *Generator) string { return pick(g, givenNames...) },
+	"host":    func(g *Generator) string { return pick(g, hosts...) },
+	"level":   func(g *Generator) string { return pick(g, "info", "warn", "error", "debug") },
+	"LEVEL":   func(g *Generator) string { return pick(g, "INFO", "WARN", "ERROR", "DEBUG") },
 	"status": func(g *Generator) string {
 		return pick(g, "200", "201", "204", "301", "400", "403", "404", "500", "502")
 	},

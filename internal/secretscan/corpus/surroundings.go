@@ -30,6 +30,23 @@ event %{uuid} acknowledged at %{nanos}
 Ratio 10:20:30 applied to %{noun}
 Message published, offset=%{count} partition=%{small}
 lease %{noun}/%{pod} renewed
+arn:aws:lambda:eu-west-1:%{account}:function:%{noun} timed out after 3.00 seconds
+pam_unix(sshd:session): session opened for user %{user}(uid=1000) by (uid=0)
+[error] 31#31: *%{count} open() "/usr/share/nginx/html/%{noun}.ico" failed (2: No such file or directory)
+Cache-Control: max-age=31536000, Content-Length: %{count}
+tests passed: %{count}, failed: 0, coverage 8%{small}.1%
+token bucket refilled, %{small} tokens
+vehicle at 52.0116, 4.3571 heading %{small}
+took 1h2m3.004s, ports 8080:80, colour #ff00aa, progress %{small}/100
+panic at 0x7fffdeadbeef in frame %{small}
+UPDATE %{noun} SET state = 'done', total = %{price} WHERE id = '%{uuid}'
+Readiness probe failed: Get "http://%{noun}:8080/healthz": context deadline exceeded
+curl -sS -X POST https://%{host}/%{noun} -d '{"id":%{order},"sku":"A-%{count}"}'
+host key SHA256:%{digest} accepted
+Überprüfung für %{noun} abgeschlossen – 100 % in Ordnung
+注文 %{order} を受け付けました
+2 of %{small} nodes ready, kubelet v%{semver}
+java.lang.NullPointerException: Cannot invoke "String.length()" because "<local1>" is null
 `), "\n")
 
 // telling messages hold secrets, each labelled.
@@ -115,7 +132,11 @@ func (g *Generator) beside(busy bool) field {
 func (g *Generator) amid(f field, busy bool) []field {
 	all := []field{f}
 	taken := map[string]bool{f.key: true, "msg": true}
-	for range g.between(0, 4) {
+	others := g.between(0, 4)
+	if g.oneIn(20) {
+		others = 40 // a wide event
+	}
+	for range others {
 		if other := g.beside(busy); !taken[other.key] {
 			taken[other.key] = true
 			all = append(all, other)
