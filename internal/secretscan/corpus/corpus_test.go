@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const perDetector = 200
+const perDetector = 120
 
 // everything is samples of all three sorts.
 func everything(seed uint64) []Sample {
@@ -158,6 +158,12 @@ func TestNothingStandsUnlabelled(t *testing.T) {
 		for name, expression := range suspicious {
 			require.NotRegexp(t, expression, string(rest), "looks like %s in %s", name, s.Text)
 		}
+	}
+}
+
+func TestFlagName(t *testing.T) {
+	for key, want := range map[string]string{"dbPassword": "--db-password", "DB_PASSWORD": "--db-password", "db.password": "--db-password", "X-Api-Key": "--x-api-key", "cvv2": "--cvv2"} {
+		assert.Equal(t, want, flagName(key))
 	}
 }
 

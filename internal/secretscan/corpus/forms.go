@@ -155,10 +155,10 @@ func (g *Generator) assignment(f field) fragment {
 		func() fragment { return between(f.key+"=", "; retry=1") },
 		func() fragment { return between(f.key+"=", ", retry=1") },
 		func() fragment {
-			return between("--"+strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(f.key))+"=", "")
+			return between(flagName(f.key)+"=", "")
 		},
 		func() fragment {
-			return between("--"+strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(f.key))+" ", "")
+			return between(flagName(f.key)+" ", "")
 		},
 		func() fragment { return between("export "+f.key+"=", "") },
 	}
@@ -166,6 +166,24 @@ func (g *Generator) assignment(f field) fragment {
 		plain = append(plain, func() fragment { return between(f.key+":", "") })
 	}
 	return pick(g, plain...)()
+}
+
+// flagName writes a key as an option of a command line: dbPassword becomes
+// --db-password.
+func flagName(key string) string {
+	name := []byte("--")
+	for i, c := range []byte(key) {
+		switch {
+		case c == '_' || c == '.':
+			c = '-'
+		case c >= 'A' && c <= 'Z':
+			if c += 'a' - 'A'; i > 0 && strings.IndexByte(lower, key[i-1]) >= 0 {
+				name = append(name, '-')
+			}
+		}
+		name = append(name, c)
+	}
+	return string(name)
 }
 
 // bare says whether text can stand unquoted.

@@ -57,7 +57,7 @@ var network = map[string]detector{
 			{kind: "module path", phrase: "thread panicked at tokio::runtime::park"},
 			{kind: "seven groups", keys: ipv6Keys, value: func(g *Generator) string { return hextets(g, 7) }},
 			{kind: "nine groups", keys: ipv6Keys, value: func(g *Generator) string { return hextets(g, 9) }},
-			{kind: "resource name", phrase: "arn:aws:iam::%{order}:role/%{noun}"},
+			{kind: "resource name", phrase: "arn:aws:iam::%{account}:role/%{noun}"},
 			{kind: "fingerprint", keys: ipv6Keys, value: func(g *Generator) string { return pairs(g, 16, ":") }},
 		},
 	},
