@@ -9,9 +9,17 @@ import (
 
 var applicationCredentials = map[string]detector{
 	"jwt": {
-		value:   unkeyed(jwt),
-		keys:    []string{"token", "id_token", "access_token", "jwt", "accessToken", "session"},
-		phrases: []string{"Authorization: Bearer %{jwt}", "token %{jwt} is expired", "jwt: signature of %{jwt}.", "Set-Cookie: sid=%{jwt}; HttpOnly; Path=/", "GET /callback?id_token=%{jwt}&state=%{short} done", "claims of (%{jwt}) refused", "'%{jwt}'"},
+		value: unkeyed(jwt),
+		keys:  []string{"token", "id_token", "access_token", "jwt", "accessToken", "session"},
+		phrases: []string{
+			"Authorization: Bearer %{jwt}",
+			"token %{jwt} is expired",
+			"jwt: signature of %{jwt}.",
+			"Set-Cookie: sid=%{jwt}; HttpOnly; Path=/",
+			"GET /callback?id_token=%{jwt}&state=%{short} done",
+			"claims of (%{jwt}) refused",
+			"'%{jwt}'",
+		},
 		misses: []lookalike{
 			{kind: "header without alg", value: func(g *Generator) string {
 				return encodeURL(`{"typ":"JWT","v":1}`) + "." + g.base64URL(30) + "." + g.base64URL(32)
@@ -44,8 +52,14 @@ var applicationCredentials = map[string]detector{
 			}
 			return g.chars(hexDigit, 32)
 		},
-		keys:    []string{"dd_api_key", "DD_API_KEY", "DD-API-KEY", "datadog_api_key", "DD-APPLICATION-KEY", "dd-application-key"},
-		phrases: []string{"datadog api key: %{datadog_key}", "DD-API-KEY: %{datadog_key}", "DD_API_KEY=%{datadog_key} agent run", "dd-application-key: %{datadog_key|app}", "curl -H 'DD-API-KEY: %{datadog_key}' https://api.datadoghq.com/api/v1/validate"},
+		keys: []string{"dd_api_key", "DD_API_KEY", "DD-API-KEY", "datadog_api_key", "DD-APPLICATION-KEY", "dd-application-key"},
+		phrases: []string{
+			"datadog api key: %{datadog_key}",
+			"DD-API-KEY: %{datadog_key}",
+			"DD_API_KEY=%{datadog_key} agent run",
+			"dd-application-key: %{datadog_key|app}",
+			"curl -H 'DD-API-KEY: %{datadog_key}' https://api.datadoghq.com/api/v1/validate",
+		},
 		misses: []lookalike{
 			placeholder("DD_API_KEY", "dd_api_key"),
 			{kind: "trace id", phrase: "dd.trace_id=%{nanos} dd.span_id=%{nanos} dd.version=%{short}"},
@@ -87,7 +101,14 @@ var applicationCredentials = map[string]detector{
 			return base64.StdEncoding.EncodeToString([]byte(pick(g, givenNames...) + ":" + g.mixed(g.between(8, 20))))
 		}),
 		attribute: struct{ key, template string }{"http.request.header.authorization", "Basic %{basic_auth}"},
-		phrases:   []string{"Authorization: Basic %{basic_auth}", "Proxy-Authorization: Basic %{basic_auth}", "authorization=\"Basic %{basic_auth}\"", "curl -H 'Authorization: Basic %{basic_auth}' https://%{host}/%{noun}", "sent Basic %{basic_auth} to %{host}", `{"authorization":"Basic %{basic_auth}"}`},
+		phrases: []string{
+			"Authorization: Basic %{basic_auth}",
+			"Proxy-Authorization: Basic %{basic_auth}",
+			"authorization=\"Basic %{basic_auth}\"",
+			"curl -H 'Authorization: Basic %{basic_auth}' https://%{host}/%{noun}",
+			"sent Basic %{basic_auth} to %{host}",
+			`{"authorization":"Basic %{basic_auth}"}`,
+		},
 		misses: []lookalike{
 			{kind: "challenge", phrase: `WWW-Authenticate: Basic realm="%{noun}"`},
 			{kind: "prose", phrase: "Basic authentication required"},
@@ -103,7 +124,13 @@ var applicationCredentials = map[string]detector{
 		attribute: struct{ key, template string }{"authorization", "Bearer %{bearer_token}"},
 		phrases: []string{
 			"headers: {'Authorization': 'Bearer %{bearer_token}', 'Accept': '*/*'}",
-			"Authorization: Bearer %{bearer_token}", "authorization: bearer %{bearer_token}", "Authorization: Token %{bearer_token}", `curl -H "Authorization: Bearer %{bearer_token}" https://%{host}/%{noun}`, `{"Authorization":"Bearer %{bearer_token}"}`, "header Authorization=[Bearer %{bearer_token}], Accept=[*/*]", "sent 'Bearer %{bearer_token}'",
+			"Authorization: Bearer %{bearer_token}",
+			"authorization: bearer %{bearer_token}",
+			"Authorization: Token %{bearer_token}",
+			`curl -H "Authorization: Bearer %{bearer_token}" https://%{host}/%{noun}`,
+			`{"Authorization":"Bearer %{bearer_token}"}`,
+			"header Authorization=[Bearer %{bearer_token}], Accept=[*/*]",
+			"sent 'Bearer %{bearer_token}'",
 		},
 		misses: []lookalike{
 			{kind: "challenge", phrase: `WWW-Authenticate: Bearer realm="%{noun}", error="invalid"`},

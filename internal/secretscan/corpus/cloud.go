@@ -46,9 +46,15 @@ var cloudCredentials = map[string]detector{
 		},
 	},
 	"gcp_api_key": {
-		value:   unkeyed(func(g *Generator) string { return "AI" + "za" + g.chars(base64URL, 34) + g.chars(alnum, 1) }),
-		keys:    []string{"key", "api_key", "google.api.key", "GOOGLE_API_KEY", "apiKey"},
-		phrases: []string{"maps request denied for key %{gcp_api_key}", "API key %{gcp_api_key}. Check the restrictions.", "https://maps.googleapis.com/maps/api/geocode/json?address=Delft&key=%{gcp_api_key}", "firebase.initializeApp({apiKey: '%{gcp_api_key}'})", "(%{gcp_api_key})"},
+		value: unkeyed(func(g *Generator) string { return "AI" + "za" + g.chars(base64URL, 34) + g.chars(alnum, 1) }),
+		keys:  []string{"key", "api_key", "google.api.key", "GOOGLE_API_KEY", "apiKey"},
+		phrases: []string{
+			"maps request denied for key %{gcp_api_key}",
+			"API key %{gcp_api_key}. Check the restrictions.",
+			"https://maps.googleapis.com/maps/api/geocode/json?address=Delft&key=%{gcp_api_key}",
+			"firebase.initializeApp({apiKey: '%{gcp_api_key}'})",
+			"(%{gcp_api_key})",
+		},
 		misses: []lookalike{
 			{kind: "too short", value: func(g *Generator) string { return "AI" + "za" + g.chars(alnum, g.between(8, 30)) }},
 			{kind: "other prefix", value: func(g *Generator) string { return "AI" + "zb" + g.chars(alnum, 35) }},
@@ -62,8 +68,13 @@ var cloudCredentials = map[string]detector{
 			}
 			return "ya" + "29." + g.chars(alnum, 1) + g.chars(base64URL, g.between(100, 180)) + g.chars(alnum, 1)
 		},
-		keys:    []string{"client_secret", "access_token", "clientSecret", "GOOGLE_CLIENT_SECRET", "oauth.access_token"},
-		phrases: []string{"refreshed %{gcp_oauth_secret} for drive", "Authorization: Bearer %{gcp_oauth_secret}", "oauth client uses '%{gcp_oauth_secret}'", "tokeninfo?access_token=%{gcp_oauth_secret}"},
+		keys: []string{"client_secret", "access_token", "clientSecret", "GOOGLE_CLIENT_SECRET", "oauth.access_token"},
+		phrases: []string{
+			"refreshed %{gcp_oauth_secret} for drive",
+			"Authorization: Bearer %{gcp_oauth_secret}",
+			"oauth client uses '%{gcp_oauth_secret}'",
+			"tokeninfo?access_token=%{gcp_oauth_secret}",
+		},
 		misses: []lookalike{
 			{kind: "too short", value: func(g *Generator) string { return "GOC" + "SPX-" + g.chars(alnum, 6) }},
 			{kind: "prefix alone", phrase: "value must begin with GOCSPX-"},
@@ -97,8 +108,13 @@ var cloudCredentials = map[string]detector{
 		value: unkeyed(func(g *Generator) string {
 			return g.chars(alnum, 3) + g.chars(digit, 1) + "Q~" + g.chars(alnum+"-_.~", g.between(30, 33)) + g.chars(alnum, 1)
 		}),
-		keys:    []string{"client_secret", "AZURE_CLIENT_SECRET", "clientSecret", "azure.client-secret"},
-		phrases: []string{"AADSTS7000222: the secret %{azure_client_secret} is expired", "az login --service-principal -u %{uuid} -p %{azure_client_secret} --tenant %{uuid}", "app registered with '%{azure_client_secret}'", "client_secret=%{azure_client_secret}&grant_type=client_credentials"},
+		keys: []string{"client_secret", "AZURE_CLIENT_SECRET", "clientSecret", "azure.client-secret"},
+		phrases: []string{
+			"AADSTS7000222: the secret %{azure_client_secret} is expired",
+			"az login --service-principal -u %{uuid} -p %{azure_client_secret} --tenant %{uuid}",
+			"app registered with '%{azure_client_secret}'",
+			"client_secret=%{azure_client_secret}&grant_type=client_credentials",
+		},
 		misses: []lookalike{
 			{kind: "too short", value: func(g *Generator) string { return g.chars(alnum, 3) + "8Q~" + g.chars(alnum, 12) }},
 			{kind: "no digit", value: func(g *Generator) string { return g.chars(alnum, 3) + "xQ~" + g.chars(alnum, 33) }},

@@ -55,9 +55,16 @@ var financial = map[string]detector{
 		},
 	},
 	"card_cvv": {
-		value:   unkeyed(func(g *Generator) string { return g.chars(digit, g.between(3, 4)) }),
-		keys:    []string{"cvv", "CVV", "cvc", "cvv2", "cvc2", "CVC2", "card_cvv", "cardCvc", "security_code", "securityCode"},
-		phrases: []string{"cvv %{card_cvv} rejected by issuer", "cvc: %{card_cvv}, expiry 04/29", "security code %{card_cvv} does not match", "CVV2=%{card_cvv}; exp=0429", "(cvc2 %{card_cvv})", "card verification: %{card_cvv}"},
+		value: unkeyed(func(g *Generator) string { return g.chars(digit, g.between(3, 4)) }),
+		keys:  []string{"cvv", "CVV", "cvc", "cvv2", "cvc2", "CVC2", "card_cvv", "cardCvc", "security_code", "securityCode"},
+		phrases: []string{
+			"cvv %{card_cvv} rejected by issuer",
+			"cvc: %{card_cvv}, expiry 04/29",
+			"security code %{card_cvv} does not match",
+			"CVV2=%{card_cvv}; exp=0429",
+			"(cvc2 %{card_cvv})",
+			"card verification: %{card_cvv}",
+		},
 		misses: []lookalike{
 			placeholder("cvv", "cvc"),
 			{kind: "placeholder", phrase: "cvv=***"},
@@ -75,8 +82,14 @@ var financial = map[string]detector{
 			}
 			return g.chars(digit, pick(g, 4, 4, 4, 5, 6))
 		},
-		keys:    []string{"pin", "PIN", "pin_code", "pinCode", "card_pin", "cardPin", "pin_block", "pinBlock"},
-		phrases: []string{"pin %{card_pin} rejected, 2 attempts left", "PIN: %{card_pin}.", "pin code %{card_pin} accepted", "pin_block=%{card_pin|pin_block} key=zpk", "(pin=%{card_pin})"},
+		keys: []string{"pin", "PIN", "pin_code", "pinCode", "card_pin", "cardPin", "pin_block", "pinBlock"},
+		phrases: []string{
+			"pin %{card_pin} rejected, 2 attempts left",
+			"PIN: %{card_pin}.",
+			"pin code %{card_pin} accepted",
+			"pin_block=%{card_pin|pin_block} key=zpk",
+			"(pin=%{card_pin})",
+		},
 		misses: []lookalike{
 			placeholder("pin", "pin_code"),
 			{kind: "wrong length", phrase: "gpio pin %{small} set high"},

@@ -62,9 +62,15 @@ var network = map[string]detector{
 		},
 	},
 	"mac_address": {
-		value:   unkeyed(mac),
-		keys:    macKeys,
-		phrases: []string{"DHCPDISCOVER from %{mac_address} via eth0", "station %{mac_address} associated", "link/ether %{mac_address} brd", "port 4 learned %{mac_address}.", "MAC (%{mac_address}) flapping between ports"},
+		value: unkeyed(mac),
+		keys:  macKeys,
+		phrases: []string{
+			"DHCPDISCOVER from %{mac_address} via eth0",
+			"station %{mac_address} associated",
+			"link/ether %{mac_address} brd",
+			"port 4 learned %{mac_address}.",
+			"MAC (%{mac_address}) flapping between ports",
+		},
 		misses: []lookalike{
 			{kind: "five pairs", keys: macKeys, value: func(g *Generator) string { return pairs(g, 5, ":") }},
 			{kind: "fingerprint", keys: macKeys, value: func(g *Generator) string { return pairs(g, 20, ":") }},

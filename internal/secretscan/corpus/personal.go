@@ -75,8 +75,14 @@ var personal = map[string]detector{
 			}
 			return ssn(g)
 		},
-		keys:    ssnKeys,
-		phrases: []string{"applicant %{us_ssn} verified", "ssn %{us_ssn|ssn} not found", "SSN: %{us_ssn|ssn}.", "social security number %{us_ssn} (masked on display)", "WHERE tax_id = '%{us_ssn}'"},
+		keys: ssnKeys,
+		phrases: []string{
+			"applicant %{us_ssn} verified",
+			"ssn %{us_ssn|ssn} not found",
+			"SSN: %{us_ssn|ssn}.",
+			"social security number %{us_ssn} (masked on display)",
+			"WHERE tax_id = '%{us_ssn}'",
+		},
 		misses: []lookalike{
 			{kind: "area 000", keys: ssnKeys, value: func(g *Generator) string { return "000-" + g.chars("123456789", 2) + "-" + g.number(4) }},
 			{kind: "area 666", keys: ssnKeys, value: func(g *Generator) string { return "666-" + g.chars("123456789", 2) + "-" + g.number(4) }},
@@ -92,9 +98,15 @@ var personal = map[string]detector{
 		},
 	},
 	"nl_bsn": {
-		value:   unkeyed(bsn),
-		keys:    []string{"bsn", "BSN", "burgerservicenummer", "sofinummer"},
-		phrases: []string{"bsn %{nl_bsn} onbekend", "BSN: %{nl_bsn}.", "burgerservicenummer %{nl_bsn}, geboortejaar 1980", "bsn='%{nl_bsn}'", "sofinummer: %{nl_bsn}"},
+		value: unkeyed(bsn),
+		keys:  []string{"bsn", "BSN", "burgerservicenummer", "sofinummer"},
+		phrases: []string{
+			"bsn %{nl_bsn} onbekend",
+			"BSN: %{nl_bsn}.",
+			"burgerservicenummer %{nl_bsn}, geboortejaar 1980",
+			"bsn='%{nl_bsn}'",
+			"sofinummer: %{nl_bsn}",
+		},
 		misses: []lookalike{
 			{kind: "wrong check digit", phrase: "bsn %{~bsn} afgekeurd"},
 			{kind: "no context", value: bsn},
@@ -109,8 +121,14 @@ var personal = map[string]detector{
 			}
 			return dotted(cpf(g))
 		},
-		keys:    cpfKeys,
-		phrases: []string{"cliente %{br_cpf} encontrado", "cpf %{br_cpf|cpf} sem cadastro", "CPF: %{br_cpf|cpf}.", "(cpf=%{br_cpf|cpf})", "WHERE documento = '%{br_cpf}'"},
+		keys: cpfKeys,
+		phrases: []string{
+			"cliente %{br_cpf} encontrado",
+			"cpf %{br_cpf|cpf} sem cadastro",
+			"CPF: %{br_cpf|cpf}.",
+			"(cpf=%{br_cpf|cpf})",
+			"WHERE documento = '%{br_cpf}'",
+		},
 		misses: []lookalike{
 			{kind: "wrong check digits", keys: cpfKeys, value: func(g *Generator) string { return dotted(wrongCPF(g)) }},
 			{kind: "bare without context", value: func(g *Generator) string { return "1" + g.chars(digit, 10) }},
@@ -118,9 +136,14 @@ var personal = map[string]detector{
 		},
 	},
 	"uk_nhs": {
-		value:   unkeyed(func(g *Generator) string { return cut(nhs(g), pick(g, "", " ", "-"), []int{3, 3, 4}) }),
-		keys:    []string{"nhs", "nhs_number", "nhsNumber", "NHS"},
-		phrases: []string{"NHS number %{uk_nhs} matched", "nhs: %{uk_nhs}.", "patient (NHS %{uk_nhs}) admitted", "nhs_number='%{uk_nhs}'"},
+		value: unkeyed(func(g *Generator) string { return cut(nhs(g), pick(g, "", " ", "-"), []int{3, 3, 4}) }),
+		keys:  []string{"nhs", "nhs_number", "nhsNumber", "NHS"},
+		phrases: []string{
+			"NHS number %{uk_nhs} matched",
+			"nhs: %{uk_nhs}.",
+			"patient (NHS %{uk_nhs}) admitted",
+			"nhs_number='%{uk_nhs}'",
+		},
 		misses: []lookalike{
 			{kind: "wrong check digit", phrase: "NHS number %{~nhs} rejected"},
 			{kind: "no context", value: func(g *Generator) string { return "1" + g.chars(digit, 9) }},

@@ -11,8 +11,15 @@ var serviceTokens = map[string]detector{
 			body := g.chars(alnum, 30)
 			return "gh" + pick(g, "p", "p", "o", "u", "s", "r") + "_" + body + crcBase62(body)
 		}),
-		keys:    []string{"token", "GITHUB_TOKEN", "GH_TOKEN", "githubToken", "auth", "github.token"},
-		phrases: []string{"git clone https://x-access-token:%{github_token}@github.com/acme/%{noun}.git", "Authorization: token %{github_token}", "Bad credentials for %{github_token}.", "remote: push declined due to %{github_token}", "GITHUB_TOKEN=%{github_token} make release", "using '%{github_token}', scopes repo"},
+		keys: []string{"token", "GITHUB_TOKEN", "GH_TOKEN", "githubToken", "auth", "github.token"},
+		phrases: []string{
+			"git clone https://x-access-token:%{github_token}@github.com/acme/%{noun}.git",
+			"Authorization: token %{github_token}",
+			"Bad credentials for %{github_token}.",
+			"remote: push declined due to %{github_token}",
+			"GITHUB_TOKEN=%{github_token} make release",
+			"using '%{github_token}', scopes repo",
+		},
 		misses: []lookalike{
 			{kind: "wrong checksum", value: func(g *Generator) string { return "gh" + "p_" + wrongChecksum(g) }},
 			{kind: "wrong length", value: func(g *Generator) string { return "gh" + "p_" + g.chars(alnum, pick(g, 8, 20, 30)) }},
@@ -26,8 +33,13 @@ var serviceTokens = map[string]detector{
 			body := g.chars(alnum, 30)
 			return "np" + "m_" + body + crcBase62(body)
 		}),
-		keys:    []string{"NPM_TOKEN", "npmToken", "_authToken", "NODE_AUTH_TOKEN"},
-		phrases: []string{"//registry.npmjs.org/:_authToken=%{npm_token}", "npm ERR! 401 with %{npm_token}", "published by '%{npm_token}'", "npm token %{npm_token} revoked."},
+		keys: []string{"NPM_TOKEN", "npmToken", "_authToken", "NODE_AUTH_TOKEN"},
+		phrases: []string{
+			"//registry.npmjs.org/:_authToken=%{npm_token}",
+			"npm ERR! 401 with %{npm_token}",
+			"published by '%{npm_token}'",
+			"npm token %{npm_token} revoked.",
+		},
 		misses: []lookalike{
 			{kind: "wrong checksum", value: func(g *Generator) string { return "np" + "m_" + wrongChecksum(g) }},
 			{kind: "environment", phrase: "npm_config_registry and npm_lifecycle_event are set"},
@@ -35,9 +47,14 @@ var serviceTokens = map[string]detector{
 		},
 	},
 	"pypi_token": {
-		value:   unkeyed(func(g *Generator) string { return macaroon(g, pick(g, "pypi.org", "test.pypi.org")) }),
-		keys:    []string{"TWINE_PASSWORD", "password", "PYPI_TOKEN", "pypi.token"},
-		phrases: []string{"twine upload -u __token__ -p %{pypi_token} dist/*", "UV_PUBLISH_TOKEN=%{pypi_token}", "403 for %{pypi_token}", "(%{pypi_token})"},
+		value: unkeyed(func(g *Generator) string { return macaroon(g, pick(g, "pypi.org", "test.pypi.org")) }),
+		keys:  []string{"TWINE_PASSWORD", "password", "PYPI_TOKEN", "pypi.token"},
+		phrases: []string{
+			"twine upload -u __token__ -p %{pypi_token} dist/*",
+			"UV_PUBLISH_TOKEN=%{pypi_token}",
+			"403 for %{pypi_token}",
+			"(%{pypi_token})",
+		},
 		misses: []lookalike{
 			{kind: "other location", value: func(g *Generator) string { return macaroon(g, "example.org") }},
 			{kind: "not a macaroon", value: func(g *Generator) string { return "pypi-" + g.chars(lower, 24) }},
@@ -48,8 +65,14 @@ var serviceTokens = map[string]detector{
 		value: unkeyed(func(g *Generator) string {
 			return "gl" + pick(g, "pat-", "pat-", "dt-", "rt-", "cbt-", "ptt-", "ft-", "agent-", "soat-", "oas-") + g.mixed(g.between(20, 40))
 		}),
-		keys:    []string{"PRIVATE-TOKEN", "token", "GITLAB_TOKEN", "gitlabToken", "private_token"},
-		phrases: []string{"PRIVATE-TOKEN: %{gitlab_token}", "https://oauth2:%{gitlab_token}@gitlab.example.com/acme/%{noun}.git", "runner registered with %{gitlab_token}.", "token '%{gitlab_token}' was revoked", "(%{gitlab_token})"},
+		keys: []string{"PRIVATE-TOKEN", "token", "GITLAB_TOKEN", "gitlabToken", "private_token"},
+		phrases: []string{
+			"PRIVATE-TOKEN: %{gitlab_token}",
+			"https://oauth2:%{gitlab_token}@gitlab.example.com/acme/%{noun}.git",
+			"runner registered with %{gitlab_token}.",
+			"token '%{gitlab_token}' was revoked",
+			"(%{gitlab_token})",
+		},
 		misses: []lookalike{
 			{kind: "too short", value: func(g *Generator) string { return "gl" + "pat-" + g.chars(alnum, g.between(4, 12)) }},
 			{kind: "unknown prefix", value: func(g *Generator) string { return "gl" + "pot-" + g.chars(alnum, 20) }},
@@ -68,8 +91,14 @@ var serviceTokens = map[string]detector{
 				"xox"+"e.xox"+"p-1-"+g.mixed(146),
 				"xa"+"pp-1-A"+g.chars(digit+upper, 10)+"-"+n()+g.chars(hexDigit, 64))
 		}),
-		keys:    []string{"SLACK_TOKEN", "slack_token", "slackToken", "token", "SLACK_BOT_TOKEN"},
-		phrases: []string{"slack: invalid_auth for %{slack_token}", "Authorization: Bearer %{slack_token}", "bot started with %{slack_token}.", "chat.postMessage token=%{slack_token}&channel=general", "'%{slack_token}' lacks chat:write"},
+		keys: []string{"SLACK_TOKEN", "slack_token", "slackToken", "token", "SLACK_BOT_TOKEN"},
+		phrases: []string{
+			"slack: invalid_auth for %{slack_token}",
+			"Authorization: Bearer %{slack_token}",
+			"bot started with %{slack_token}.",
+			"chat.postMessage token=%{slack_token}&channel=general",
+			"'%{slack_token}' lacks chat:write",
+		},
 		misses: []lookalike{
 			{kind: "prefix alone", phrase: "bot tokens begin with xoxb-"},
 			{kind: "greeting", phrase: "regards, xoxo-%{user}"},
@@ -82,7 +111,12 @@ var serviceTokens = map[string]detector{
 			return "T" + g.chars(upper+digit, g.between(8, 10)) + "/B" + g.chars(upper+digit, g.between(8, 10)) + "/" + g.mixed(24)
 		}),
 		attribute: struct{ key, template string }{"webhook.url", "https://hooks.slack." + "com/services/%{slack_webhook}"},
-		phrases:   []string{"POST https://hooks.slack." + "com/services/%{slack_webhook} returned %{status}", "webhook 'https://hooks.slack." + "com/services/%{slack_webhook}'", "url=https://hooks.slack." + "com/services/%{slack_webhook}", "alertmanager notifies <https://hooks.slack." + "com/services/%{slack_webhook}>, then mails"},
+		phrases: []string{
+			"POST https://hooks.slack." + "com/services/%{slack_webhook} returned %{status}",
+			"webhook 'https://hooks.slack." + "com/services/%{slack_webhook}'",
+			"url=https://hooks.slack." + "com/services/%{slack_webhook}",
+			"alertmanager notifies <https://hooks.slack." + "com/services/%{slack_webhook}>, then mails",
+		},
 		misses: []lookalike{
 			{kind: "no path", phrase: "cannot resolve hooks.slack.com"},
 			{kind: "no parts", phrase: "see https://hooks.slack.com/services/ for details"},
@@ -93,8 +127,14 @@ var serviceTokens = map[string]detector{
 		value: unkeyed(func(g *Generator) string {
 			return pick(g, pick(g, "sk", "rk")+"_"+pick(g, "live", "test")+"_"+g.mixed(pick(g, 24, 32, 99)), "wh"+"sec_"+g.mixed(32))
 		}),
-		keys:    []string{"STRIPE_SECRET_KEY", "stripe_key", "stripeApiKey", "api_key", "stripe.secret"},
-		phrases: []string{"Invalid API Key provided: %{stripe_key}", "curl https://api.stripe.com/v1/charges -u %{stripe_key}: -d amount=%{count}", "webhook endpoint signs with %{stripe_key}.", "Stripe.apiKey = \"%{stripe_key}\";", "key (%{stripe_key}) is restricted"},
+		keys: []string{"STRIPE_SECRET_KEY", "stripe_key", "stripeApiKey", "api_key", "stripe.secret"},
+		phrases: []string{
+			"Invalid API Key provided: %{stripe_key}",
+			"curl https://api.stripe.com/v1/charges -u %{stripe_key}: -d amount=%{count}",
+			"webhook endpoint signs with %{stripe_key}.",
+			"Stripe.apiKey = \"%{stripe_key}\";",
+			"key (%{stripe_key}) is restricted",
+		},
 		misses: []lookalike{
 			{kind: "publishable", value: func(g *Generator) string { return "pk" + "_live_" + g.mixed(24) }},
 			{kind: "object id", value: func(g *Generator) string { return pick(g, "cus_", "pi_", "ch_", "evt_", "req_") + g.mixed(14) }},
@@ -109,8 +149,14 @@ var serviceTokens = map[string]detector{
 			}
 			return "SK" + g.chars(hexDigit, 32)
 		},
-		keys:    []string{"TWILIO_API_KEY", "twilio_api_key", "twilioKey", "TWILIO_AUTH_TOKEN", "twilio_auth_token", "twilioAuthToken"},
-		phrases: []string{"twilio key %{twilio_key} is revoked", "using %{twilio_key}.", "twilio auth token: %{twilio_key|auth}", "twilio auth_token=%{twilio_key|auth}", "(%{twilio_key})"},
+		keys: []string{"TWILIO_API_KEY", "twilio_api_key", "twilioKey", "TWILIO_AUTH_TOKEN", "twilio_auth_token", "twilioAuthToken"},
+		phrases: []string{
+			"twilio key %{twilio_key} is revoked",
+			"using %{twilio_key}.",
+			"twilio auth token: %{twilio_key|auth}",
+			"twilio auth_token=%{twilio_key|auth}",
+			"(%{twilio_key})",
+		},
 		misses: []lookalike{
 			{kind: "account id", value: func(g *Generator) string { return "AC" + g.chars(hexDigit, 32) }},
 			{kind: "message id", value: func(g *Generator) string { return pick(g, "SM", "MM", "CA") + g.chars(hexDigit, 32) }},
@@ -122,8 +168,13 @@ var serviceTokens = map[string]detector{
 		value: unkeyed(func(g *Generator) string {
 			return "SG" + "." + g.chars(base64URL, 22) + "." + g.chars(base64URL, 42) + g.chars(alnum, 1)
 		}),
-		keys:    []string{"SENDGRID_API_KEY", "sendgridKey", "api_key", "sendgrid.key"},
-		phrases: []string{"sendgrid: 401 for %{sendgrid_key}", "Authorization: Bearer %{sendgrid_key}", "mail relay uses '%{sendgrid_key}'", "key %{sendgrid_key}, scope mail.send"},
+		keys: []string{"SENDGRID_API_KEY", "sendgridKey", "api_key", "sendgrid.key"},
+		phrases: []string{
+			"sendgrid: 401 for %{sendgrid_key}",
+			"Authorization: Bearer %{sendgrid_key}",
+			"mail relay uses '%{sendgrid_key}'",
+			"key %{sendgrid_key}, scope mail.send",
+		},
 		misses: []lookalike{
 			{kind: "too short", value: func(g *Generator) string { return "SG" + "." + g.chars(alnum, 6) + "." + g.chars(alnum, 8) }},
 			{kind: "two parts", value: func(g *Generator) string { return "SG" + "." + g.chars(alnum, 22) }},
@@ -137,8 +188,13 @@ var serviceTokens = map[string]detector{
 			}
 			return "HR" + "KU-AA" + g.chars(base64URL, 57) + g.chars(alnum, 1)
 		},
-		keys:    []string{"HEROKU_API_KEY", "heroku_api_key", "herokuApiKey"},
-		phrases: []string{"heroku api key: %{heroku_key|heroku}", "heroku login with %{heroku_key}", "HEROKU_API_KEY=%{heroku_key|heroku} git push heroku main", "token '%{heroku_key}' expires"},
+		keys: []string{"HEROKU_API_KEY", "heroku_api_key", "herokuApiKey"},
+		phrases: []string{
+			"heroku api key: %{heroku_key|heroku}",
+			"heroku login with %{heroku_key}",
+			"HEROKU_API_KEY=%{heroku_key|heroku} git push heroku main",
+			"token '%{heroku_key}' expires",
+		},
 		misses: []lookalike{
 			{kind: "uuid without context", value: (*Generator).uuid},
 			{kind: "too short", value: func(g *Generator) string { return "HR" + "KU-AA" + g.chars(alnum, 10) }},
@@ -150,8 +206,13 @@ var serviceTokens = map[string]detector{
 		value: unkeyed(func(g *Generator) string {
 			return "sk-" + "ant-" + pick(g, "api03-", "api03-", "admin01-", "oat01-") + g.chars(alnum, 1) + g.chars(base64URL, 92) + "AA"
 		}),
-		keys:    []string{"ANTHROPIC_API_KEY", "x-api-key", "anthropicApiKey", "api_key"},
-		phrases: []string{"x-api-key: %{anthropic_key}", "authentication_error for %{anthropic_key}", "key '%{anthropic_key}' over its limit", "(%{anthropic_key})"},
+		keys: []string{"ANTHROPIC_API_KEY", "x-api-key", "anthropicApiKey", "api_key"},
+		phrases: []string{
+			"x-api-key: %{anthropic_key}",
+			"authentication_error for %{anthropic_key}",
+			"key '%{anthropic_key}' over its limit",
+			"(%{anthropic_key})",
+		},
 		misses: []lookalike{
 			{kind: "prefix alone", phrase: "keys begin with sk-ant-"},
 			{kind: "hyphenated words", phrase: "label task-ant-colony set"},
@@ -164,8 +225,13 @@ var serviceTokens = map[string]detector{
 				"sk-"+g.chars(alnum, 20)+mark+g.chars(alnum, 20),
 				"sk-"+pick(g, "proj-", "svcacct-", "admin-")+g.chars(alnum, 1)+g.chars(base64URL, 73)+mark+g.chars(base64URL, 73)+g.chars(alnum, 1))
 		}),
-		keys:    []string{"OPENAI_API_KEY", "openaiApiKey", "api_key", "openai.key"},
-		phrases: []string{"Incorrect API key provided: %{openai_key}.", "Authorization: Bearer %{openai_key}", "openai.api_key = '%{openai_key}'", "quota of (%{openai_key}) exceeded"},
+		keys: []string{"OPENAI_API_KEY", "openaiApiKey", "api_key", "openai.key"},
+		phrases: []string{
+			"Incorrect API key provided: %{openai_key}.",
+			"Authorization: Bearer %{openai_key}",
+			"openai.api_key = '%{openai_key}'",
+			"quota of (%{openai_key}) exceeded",
+		},
 		misses: []lookalike{
 			{kind: "prefix alone", phrase: "keys begin with sk-"},
 			{kind: "hyphenated words", phrase: "import of sk-learn-contrib took %{ms}"},
