@@ -105,7 +105,7 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 		}
 	case 'i', 'w':
 		// "password is hunter2": only what no sentence says
-		if w := text[i:min(len(text), i+4)]; i == name || w != "is " && !(len(w) == 4 && (w[:3] == "is " || w == "was ")) {
+		if w := text[i:min(len(text), i+4)]; i == name || w != "is " && (len(w) != 4 || w[:3] != "is " && w != "was ") {
 			return v, false
 		}
 		for at(text, i) != ' ' {

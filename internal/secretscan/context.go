@@ -25,6 +25,9 @@ func (t *task) context(class nameClass, start, end int) {
 	for i := end; i < limit; {
 		c := text[i]
 		if !isAlnum(c) {
+			if (c == '+' || c == '/') && (class == nameAzureKey || class == nameAWSSecret) && i > end && t.contextual(class, i) {
+				return // of base64's alphabet
+			}
 			if c == '(' && class == namePhone && isDigit(at(text, i+1)) && t.contextual(class, i) {
 				return
 			}
@@ -45,11 +48,21 @@ func (t *task) context(class nameClass, start, end int) {
 			i++ // cvv2
 			continue
 		}
-		if i == j || i == end && !isUpper(c) || !gapWord(text[i:j]) || isDigit(at(text, j)) {
+		if i == j || i == end && !isUpper(c) || !gapWord(text[i:j]) && !inName(class, text, i) || isDigit(at(text, j)) {
 			return
 		}
 		i = j
 	}
+}
+
+// inName reports whether a word goes on a name that holds the word for a national number,
+// such as cpf_titular.
+func inName(class nameClass, text string, word int) bool {
+	switch class {
+	case nameSSN, nameBSN, nameCPF, nameNHS:
+		return text[word-1] == '_' || text[word-1] == '-'
+	}
+	return false
 }
 
 func gapWord(s string) bool {

@@ -238,6 +238,11 @@ func (ns *names) judge(key string) nameClass {
 			return c
 		}
 	}
+	for w := range n.words - 1 {
+		if c, ok := nationalWords[string(n.buf[n.starts[w]:n.starts[w+1]])]; ok {
+			return c
+		}
+	}
 	last := n.buf[n.starts[n.words-1]:n.n]
 	for _, g := range gluedNames {
 		if len(last) > len(g) && string(last[len(last)-len(g):]) == g {
@@ -246,6 +251,10 @@ func (ns *names) judge(key string) nameClass {
 	}
 	return nameNone
 }
+
+// nationalWords announce a number wherever in a name they stand: it has check digits, or
+// other rules, to tell it by.
+var nationalWords = map[string]nameClass{"ssn": nameSSN, "bsn": nameBSN, "cpf": nameCPF, "nhs": nameNHS}
 
 // SecretKey says whether what stands under key is a secret, whatever it is. Case
 // and separators do not matter; the last words decide ("http.request.header.cookie",

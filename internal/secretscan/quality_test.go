@@ -90,5 +90,5 @@ func writeTable(t *testing.T, from uint64, scores []corpus.Score) {
 	require.NoError(t, corpus.WriteMarkdown(&out, from, perDetector, scores))
 	out.WriteString("<!-- quality:end -->")
 	out.Write(after)
-	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o644)) //nolint:gosec // a document
+	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o644))
 }

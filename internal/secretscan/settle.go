@@ -9,8 +9,9 @@ import (
 // one of the lower rank (its detector's index) stands; two of one detector
 // become one. A weaker one that has the stronger within it stands instead: the
 // whole of a password is secret, whatever else it looks like. What a finding of the
-// detector rest has beyond a stronger one stands too.
-func settle(found []Finding, rest int) []Finding {
+// detector rest has beyond a stronger one stands too, unless the stronger one begins it
+// and what follows is no more of it: the fragment behind a token in a URL.
+func settle(text string, found []Finding, rest int) []Finding {
 	slices.SortFunc(found, func(a, b Finding) int {
 		if c := cmp.Compare(a.Start, b.Start); c != 0 {
 			return c
@@ -32,7 +33,7 @@ func settle(found []Finding, rest int) []Finding {
 		case f.Detector == last.Detector:
 			last.End = max(last.End, f.End)
 		case f.Detector > last.Detector: // weaker
-			if f.Detector == rest && f.End > last.End {
+			if f.Detector == rest && f.End > last.End && (f.Start > last.Start || !parted(text[last.End])) {
 				f.Start = last.End
 				found[n] = f
 				n++
@@ -49,3 +50,6 @@ func settle(found []Finding, rest int) []Finding {
 	}
 	return found[:n]
 }
+
+// parted reports whether c ends a token that stands in a URL or a path.
+func parted(c byte) bool { return c == '#' || c == '@' || c == '/' || c == '?' || c == '&' }
