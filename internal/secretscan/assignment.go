@@ -69,6 +69,8 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 		i++
 	case i > to:
 		return v, false
+	case c == '[' && at(text, i+1) == ']':
+		i += 2
 	case c == ']':
 		i++
 		if isQuote(at(text, i-1)) {
@@ -103,14 +105,18 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 		case ':', '/':
 			return v, false
 		}
-	case 'i', 'w':
-		// "password is hunter2": only what no sentence says
-		if w := text[i:min(len(text), i+4)]; i == name || w != "is " && (len(w) != 4 || w[:3] != "is " && w != "was ") {
+	case '-':
+		if at(text, i+1) != '>' || i == name {
 			return v, false
 		}
-		for at(text, i) != ' ' {
-			i++
+		i += 2
+	case 'i', 'w':
+		// "password is hunter2": only what no sentence says
+		rest := text[i:min(len(text), i+4)]
+		if i == name || !strings.HasPrefix(rest, "is ") && rest != "was " {
+			return v, false
 		}
+		i += strings.IndexByte(rest, ' ')
 		v.told = true
 	default:
 		if i == name || text[from] != '-' || at(text, i) == '-' || i-name > 1 && at(text, name) != ' ' {
@@ -256,6 +262,9 @@ func (t *task) plausible(class nameClass, v value) bool {
 	if !v.quoted && (codeLike(s, at(t.text, v.end), v.spaced) || v.spaced && prose(s)) {
 		return false
 	}
+	if strings.Contains(s, "/aws4_request") {
+		return false // the scope of a signature
+	}
 	if v.told {
 		return looksRandom(s, 6) && hasDigit(s)
 	}
@@ -271,7 +280,8 @@ func (t *task) plausible(class nameClass, v value) bool {
 	}
 }
 
-// header reads an Authorization header's value.
+// header reads an Authorization header's value of a scheme other than Basic and Bearer,
+// which auth looks at: one token, or the parameters that prove who signs.
 func (t *task) header(start, end int) {
 	text := t.text[:end]
 	word := start
@@ -279,18 +289,42 @@ func (t *task) header(start, end int) {
 		word++
 	}
 	credentials := start
-	if at(text, word) == ' ' && word > start {
+	if next := at(text, word); (next == ' ' || next == '+') && word > start {
 		credentials = skipBlanks(text, word, 4)
+		if next == '+' { // a form's space
+			credentials = word + 1
+		}
 		switch scheme := text[start:word]; {
-		case foldEqual(scheme, "basic"), foldEqual(scheme, "bearer"), foldEqual(scheme, "token"):
-			return // see auth
+		case next == ' ' && (foldEqual(scheme, "basic") || foldEqual(scheme, "bearer") || foldEqual(scheme, "token")):
+			return
+		case foldEqual(scheme, "basic"):
+			t.basic(credentials)
+			return
+		case foldEqual(scheme, "bearer"), foldEqual(scheme, "token"):
+			t.bearer(credentials, true, true)
+			return
+		}
+	}
+	proofs := false
+	for _, p := range [...]string{"signature=", "response="} {
+		if i := indexFold(t.text[credentials:min(len(t.text), credentials+maxHeader)], p); i >= 0 && credentials > start {
+			from := credentials + i + len(p)
+			for at(t.text, from) == '\\' || isQuote(at(t.text, from)) {
+				from++
+			}
+			stop := span(t.text, from, maxHeader, token68Set)
+			if stop-from >= 16 {
+				t.add(dAssignment, from, stop)
+				proofs = true
+			}
 		}
 	}
 	stop := credentials
 	for stop < end && !isSpace(text[stop]) && text[stop] != ',' && text[stop] != ';' && !isQuote(text[stop]) {
 		stop++
 	}
-	if s := text[credentials:stop]; isAlnum(at(s, 0)) && !placeholder(s) && looksRandom(s, 8) {
+	s := text[credentials:stop]
+	if !proofs && isAlnum(at(s, 0)) && !strings.Contains(strings.TrimRight(s, "="), "=") && (!isQuote(at(t.text, stop)) || s[len(s)-1] != '=') && !placeholder(s) && looksRandom(s, 8) {
 		t.add(dAssignment, credentials, stop)
 	}
 }

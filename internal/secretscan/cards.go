@@ -190,7 +190,7 @@ func cardEnd(text string, i int) bool {
 		return true
 	}
 	c := text[i]
-	if c == '.' || c == '-' || c == ',' {
+	if c == '.' || c == '-' {
 		return !isDigit(at(text, i+1))
 	}
 	return !isWord(c)

@@ -24,6 +24,12 @@ func (t *task) email(i int) {
 	start := i
 	for start > 0 && i-start < 65 {
 		c := text[start-1]
+		if c == '%' && isHex(at(text, start)) && isHex(at(text, start+1)) && start+2 <= i {
+			if v := unhex(text[start], text[start+1]); v >= utf8.RuneSelf || !mailboxSet[v] {
+				start += 2 // what is before the mailbox is written as an escape
+				break
+			}
+		}
 		if mailboxSet[c] {
 			start--
 			continue

@@ -50,7 +50,7 @@ var nameTable = []struct {
 		"account key", "storage key", "license key", "webhook secret", "ssh key", "service key", "consumer secret", "consumer key",
 		"access tokens", "refresh tokens", "api tokens", "auth tokens", "connect sid",
 	}},
-	{nameWeak, []string{"pass", "pw", "auth", "session", "sid", "csrf", "xsrf", "signature", "otp", "apikeys", "sess"}},
+	{nameWeak, []string{"pass", "pw", "auth", "session", "sid", "csrf", "xsrf", "signature", "otp", "apikeys", "sess", "tokens"}},
 	{nameHeader, []string{"authorization", "proxy authorization", "x authorization", "www authorization"}},
 	{nameCookie, []string{"cookie", "cookies", "set cookie"}},
 	{nameCVV, []string{"cvv", "cvc", "cvv2", "cvc2", "cid", "csc", "security code", "card security code", "card verification", "card verification value", "card verification code", "cvv code", "cvc code", "cvv number", "verification value"}},

@@ -68,7 +68,7 @@ func productBefore(text string, i int) bool {
 // versionBefore says whether what stands at i is called a version.
 func versionBefore(text string, i int) bool {
 	j := i
-	for j > 0 && i-j < 4 && (text[j-1] == ' ' || text[j-1] == '=' || text[j-1] == ':' || isQuote(text[j-1])) {
+	for j > 0 && i-j < 4 && (text[j-1] == ' ' || text[j-1] == '=' || text[j-1] == ':' || text[j-1] == '-' || isQuote(text[j-1])) {
 		j--
 	}
 	if j == i {

@@ -109,13 +109,15 @@ func upperName(s string) bool {
 	return len(s) > 0 && isUpper(s[0])
 }
 
-func containsFold(s, lower string) bool {
+func containsFold(s, lower string) bool { return indexFold(s, lower) >= 0 }
+
+func indexFold(s, lower string) int {
 	for i := 0; i+len(lower) <= len(s); i++ {
 		if s[i]|0x20 == lower[0]|0x20 && foldEqual(s[i:i+len(lower)], lower) {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 // codeRoots begin expressions.

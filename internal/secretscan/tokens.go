@@ -236,7 +236,7 @@ func (t *task) slackHook(i int) {
 		}
 		j = end
 	}
-	if rightEdge(text, j) {
+	if rightEdge(text, j) && distinct(text[j-16:j]) >= 5 {
 		t.add(dSlackHook, i, j)
 	}
 }
