@@ -30,11 +30,11 @@ func (t *task) assignment(start, end int) {
 	if !class.assigned() && !class.secret() {
 		return
 	}
-	t.nameEnd = to
 	v, ok := valueAfter(text, from, to)
 	if !ok {
-		return
+		return // "secret" may be the beginning of "secret key"
 	}
+	t.nameEnd = to
 	switch class {
 	case nameCookie:
 		t.cookie(v.start, lineEnd(text, v, maxValue))

@@ -1,5 +1,11 @@
 package secretscan
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
 // Detector is one kind of secret: its name, and the group it is switched on and
 // off with.
 type Detector struct {
@@ -181,38 +187,17 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 	if on[dBearer] {
 		add(kindAuth, int(schemeBearer), "bearer ", "token ")
 	}
-	seen := map[string]bool{}
+	for _, w := range s.nameWords() {
+		add(kindName, 0, w)
+	}
 	for _, row := range nameTable {
-		d := classDetector[row.class]
-		if row.class.assigned() {
-			if !on[dAssignment] {
-				continue
-			}
-			for _, w := range row.names {
-				for _, v := range spellings(w) {
-					if !seen[v] {
-						seen[v] = true
-						add(kindName, 0, v)
-					}
-				}
-			}
-			continue
-		}
-		if d == none || !on[d] {
+		if d := classDetector[row.class]; d == none || !on[d] {
 			continue
 		}
 		for _, w := range row.names {
 			for _, v := range spellings(w) {
-				add(kindContext, int(row.class), v)
-			}
-		}
-	}
-	if on[dAssignment] {
-		for _, w := range s.deny {
-			for _, v := range spellings(w) {
-				if !seen[v] {
-					seen[v] = true
-					add(kindName, 0, v)
+				if !announced(v, row.names) {
+					add(kindContext, int(row.class), v)
 				}
 			}
 		}
@@ -230,6 +215,56 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 		digits = digits || on[d]
 	}
 	return words, digits
+}
+
+// nameWords are what every name of an assignment has one of in it. A name is read as a whole
+// around its keyword, so that "client_secret" needs none besides "secret"; only where
+// its words are parted by spaces it is looked for itself.
+func (s *Scanner) nameWords() (words []string) {
+	if !s.on[dAssignment] {
+		return nil
+	}
+	var names []string
+	for _, row := range nameTable {
+		if row.class.assigned() {
+			names = append(names, row.names...)
+		}
+	}
+	names = append(names, s.deny...)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+	contained := func(v string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(v, w) })
+	}
+	for _, name := range names {
+		if !strings.Contains(name, " ") && !contained(name) {
+			words = append(words, name)
+		}
+	}
+	for _, name := range names {
+		for _, v := range spellings(name) {
+			if spaced := strings.Contains(v, " "); !spaced && !contained(v) || spaced && !slices.Contains(words, v) {
+				words = append(words, v)
+			}
+		}
+	}
+	return words
+}
+
+// announced says whether a shorter name of the class finds what v does: "cvv" is enough
+// for "cvv_code", and "pin" for "card_pin".
+func announced(v string, names []string) bool {
+	for _, n := range names {
+		if len(n) >= len(v) || strings.Contains(n, " ") {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(v, n); ok && strings.Contains("_-. ", rest[:1]) && gapWord(rest[1:]) {
+			return true
+		}
+		if rest, ok := strings.CutSuffix(v, n); ok && strings.Contains("_-. ", rest[len(rest)-1:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // spellings gives a name of several words as it is written in texts.

@@ -203,6 +203,7 @@ func TestAssignments(t *testing.T) {
 		"db_password: «secret_assignment|s3cr3t!», next; --password «secret_assignment|hunter2» -x",
 		"api_key=«secret_assignment|a1b2c3d4e5f6g7h8» clientSecret: '«secret_assignment|Zx81Kq02LmP»'",
 		"/login?token=«secret_assignment|abc123def456»&x=1",
+		"secret key: «secret_assignment|abc123def456», API Key = «secret_assignment|abc123def456»",
 		"PGPASSWORD=«secret_assignment|letmein» ./run",
 		"<password>«secret_assignment|hunter2»</password>",
 		"Cookie: sid=«secret_assignment|abc123def4567890»; theme=dark",
