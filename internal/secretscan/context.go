@@ -31,6 +31,9 @@ func (t *task) context(class nameClass, start, end int) {
 			if c == '(' && class == namePhone && isDigit(at(text, i+1)) && t.contextual(class, i) {
 				return
 			}
+			if (c == '+' || c == '/') && i > end && (class == nameAWSSecret || class == nameAzureKey) && t.contextual(class, i) {
+				return
+			}
 			if strings.IndexByte(" \t_-:='\"#>([.\\,+", c) < 0 || c == '\\' && !isQuote(at(text, i+1)) && at(text, i+1) != '\\' {
 				return
 			}

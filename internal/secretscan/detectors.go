@@ -257,10 +257,10 @@ func announced(v string, names []string) bool {
 		if len(n) >= len(v) || strings.Contains(n, " ") {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(v, n); ok && strings.Contains("_-. ", rest[:1]) && gapWord(rest[1:]) {
+		if rest, ok := strings.CutPrefix(v, n); ok && strings.IndexByte("_-. ", rest[0]) >= 0 && gapWord(rest[1:]) {
 			return true
 		}
-		if rest, ok := strings.CutSuffix(v, n); ok && strings.Contains("_-. ", rest[len(rest)-1:]) {
+		if rest, ok := strings.CutSuffix(v, n); ok && strings.IndexByte("_-. ", rest[len(rest)-1]) >= 0 {
 			return true
 		}
 	}

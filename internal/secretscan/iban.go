@@ -46,6 +46,9 @@ func (t *task) iban(i int) {
 	if form == "" {
 		return
 	}
+	if check := text[i+2 : i+4]; check < "02" || check > "98" {
+		return // what modulo 97 leaves is from 2 to 98
+	}
 	j := i + 4
 	sep := at(text, j)
 	if sep != ' ' && sep != '-' {

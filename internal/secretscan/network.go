@@ -250,7 +250,7 @@ func (t *task) addressAlone(a *address, start, end int) bool {
 		if c := at(text, end+1); c != 0 && !isSpace(c) {
 			return false
 		}
-	case '(', '<':
+	case '(':
 		return false
 	}
 	if a.groups == 0 {
