@@ -105,6 +105,9 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 		case ':', '/':
 			return v, false
 		}
+		if i == name+1 && name == to && at(text, from-1) == ':' && !isSpace(at(text, i)) && !isQuote(at(text, i)) {
+			return v, false // a part of an ARN
+		}
 	case '-':
 		if at(text, i+1) != '>' || i == name {
 			return v, false
@@ -206,6 +209,10 @@ scan:
 				break scan
 			}
 			depth = max(0, depth-1)
+		default:
+			if c < ' ' {
+				break scan // a terminal's colour
+			}
 		}
 	}
 	for j > i && (text[j-1] == '.' || text[j-1] == ',' || text[j-1] == ';' || text[j-1] == ':') {
@@ -253,13 +260,23 @@ func lineEnd(text string, v value, most int) int {
 	return limit
 }
 
+// variable says whether s is a variable's name rather than a value.
+func (t *task) variable(s string) bool {
+	for i := range len(s) {
+		if !isAlpha(s[i]) && s[i] != '_' {
+			return false
+		}
+	}
+	return t.s.names.judge(s).secret()
+}
+
 // plausible says whether a value under a name of class is a secret.
 func (t *task) plausible(class nameClass, v value) bool {
 	s := t.text[v.start:v.end]
 	if placeholder(s) {
 		return false
 	}
-	if !v.quoted && (codeLike(s, at(t.text, v.end), v.spaced) || v.spaced && prose(s)) {
+	if !v.quoted && (codeLike(s, at(t.text, v.end), v.spaced) || v.spaced && (prose(s, t.text[v.end:]) || t.variable(s))) {
 		return false
 	}
 	if strings.Contains(s, "/aws4_request") {
@@ -324,7 +341,7 @@ func (t *task) header(start, end int) {
 		stop++
 	}
 	s := text[credentials:stop]
-	if !proofs && isAlnum(at(s, 0)) && !strings.Contains(strings.TrimRight(s, "="), "=") && (!isQuote(at(t.text, stop)) || s[len(s)-1] != '=') && !placeholder(s) && looksRandom(s, 8) {
+	if !proofs && isAlnum(at(s, 0)) && !strings.Contains(strings.TrimRight(s, "="), "=") && (!isQuote(at(t.text, stop)) || s[len(s)-1] != '=') && !placeholder(s) && !codeLike(s, at(t.text, stop), true) && looksRandom(s, 8) {
 		t.add(dAssignment, credentials, stop)
 	}
 }

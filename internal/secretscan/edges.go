@@ -16,13 +16,22 @@ func isQuote(c byte) bool { return c == '"' || c == '\'' || c == '`' }
 func isWord(c byte) bool { return isAlnum(c) || c == '_' }
 
 // leftEdge says whether a token may begin at i: nothing of a word stands before it,
-// an escaped line break or tab aside.
+// an escaped line break or tab and a terminal's colour aside.
 func leftEdge(text string, i int) bool {
 	if i == 0 || !isWord(text[i-1]) {
 		return true
 	}
-	c := text[i-1]
-	return (c == 'n' || c == 'r' || c == 't') && i > 1 && text[i-2] == '\\'
+	switch text[i-1] {
+	case 'n', 'r', 't':
+		return i > 1 && text[i-2] == '\\'
+	case 'm': // ESC [ 31 m
+		j := i - 1
+		for j > 0 && i-j < 8 && (isDigit(text[j-1]) || text[j-1] == ';') {
+			j--
+		}
+		return j > 0 && text[j-1] == '['
+	}
+	return false
 }
 
 // rightEdge says whether a token may end before i.

@@ -30,7 +30,7 @@ func placeholder(s string) bool {
 			return true
 		}
 	case '{':
-		if last == '}' && !strings.ContainsAny(s, `":`) {
+		if last == '}' && (!strings.ContainsAny(s, `":`) || isDigit(s[1]) || s[1] == '}') {
 			return true
 		}
 	case '<':
@@ -42,7 +42,7 @@ func placeholder(s string) bool {
 			return true
 		}
 	case '%':
-		if len(s) == 2 && isAlpha(s[1]) || len(s) > 2 && (s[1] == '(' || s[1] == '+' || s[1] == '#' || s[1] == '{' || last == '%') {
+		if len(s) == 2 && isAlpha(s[1]) || len(s) > 2 && isAlpha(s[1]) && !isAlnum(s[2]) || len(s) > 2 && (s[1] == '(' || s[1] == '+' || s[1] == '#' || s[1] == '{' || last == '%') {
 			return true
 		}
 	case '#':
@@ -141,8 +141,11 @@ func codeLike(s string, next byte, spaced bool) bool {
 	if i > 0 && i < len(s) && (s[i] == '(' || s[i] == '[') && !isDigit(s[0]) && (i+1 == len(s) || s[len(s)-1] == ')' || s[len(s)-1] == ']' || strings.IndexByte(s[i:], ')') > 0 || spaced || strings.IndexByte(s[:i], '.') > 0) {
 		return true
 	}
-	if i == len(s) && (next == '(' || next == '[') {
+	if i == len(s) && (next == '(' || next == '[' || next == '{') {
 		return true
+	}
+	if spaced && i > 0 && !hasDigit(s[:i]) && (i == len(s) && strings.IndexByte(s, '.') > 0 || at(s, i) == '{') {
+		return true // tls.NoClientCert, aws.Credentials{
 	}
 	if i < len(s) {
 		// os.environ["X"] ends at the quote.
@@ -160,10 +163,38 @@ var proseWords = map[string]bool{
 	"must": true, "is": true, "was": true, "has": true, "should": true, "cannot": true, "can": true, "the": true, "your": true, "for": true, "and": true,
 	"or": true, "too": true, "field": true, "policy": true, "authentication": true, "please": true, "minimum": true, "at": true, "does": true, "do": true, "we": true,
 	"cant": true, "user": true, "login": true, "to": true, "in": true, "on": true, "with": true, "from": true, "attempt": true, "attempts": true, "rotation": true, "rotated": true,
-	"length": true, "check": true, "verification": true, "validation": true, "generated": true, "sent": true, "accepted": true, "rejected": true, "hash": true, "a": true, "an": true,
+	"length": true, "check": true, "verification": true, "validation": true, "generated": true, "sent": true, "accepted": true, "rejected": true, "hash": true, "a": true, "an": true, "expected": true, "this": true, "that": true, "it": true, "not": true, "be": true,
 }
 
-func prose(s string) bool { return proseWords[s] }
+// prose says whether a sentence goes on after "password: ", with s and then rest.
+func prose(s, rest string) bool {
+	if len(s) > 14 {
+		return false
+	}
+	for i := range len(s) {
+		if !isAlpha(s[i]) || isUpper(s[i]) && i > 0 {
+			return false
+		}
+	}
+	var buf [14]byte
+	n := copy(buf[:], s)
+	buf[0] |= 0x20
+	if proseWords[string(buf[:n])] {
+		return true
+	}
+	// Two more words without a capital or a sign.
+	for range 2 {
+		i := 0
+		for i+1 < len(rest) && isLower(rest[i+1]) {
+			i++
+		}
+		if i == 0 || rest[0] != ' ' {
+			return false
+		}
+		rest = rest[i+1:]
+	}
+	return rest == "" || rest[0] == ' ' || rest[0] == '.'
+}
 
 // looksRandom says whether s, of at least n bytes, can have come from a generator rather
 // than from a person or a program's source.

@@ -210,6 +210,9 @@ func TestAssignments(t *testing.T) {
 		"password=**** password=<redacted> token=null pw=${PASSWORD} password=$DB_PASSWORD password={{ .pw }} secret=%s",
 		"token = nextToken() password = getpass() secret = os.environ[\"X\"] token_count=1234 max_tokens=4096 password reset requested",
 		"password: must be at least 8 characters; password_reset_at=2024-01-15 if token == abc12345def",
+		"ClientAuth: tls.RequireAndVerifyClientCert, creds := aws.Credentials{ passwd = passwd + x",
+		"arn:aws:secretsmanager:us-east-1:123456789012:secret:SecretName-6RandomCharacters password: The password for it",
+		"- password: password to use with username; pwd: expected bytes; authorization = authorization.split()",
 		"secret_name=my-app-secret token_type=bearer next_token=abc123def456 token: expired api_key_id=12",
 	)
 }
@@ -228,6 +231,7 @@ func TestEvasion(t *testing.T) {
 		"q=«payment_card|4111+1111+1111+1111»",
 		`password=«secret_assignment|hunter2»\u0026x=1`,
 		"password= user=bob",
+		"\x1b[31m«aws_access_key_id|AKIAIOSFODNN7EXAMPLE»\x1b[0m password=«secret_assignment|hunter2»\x1b[0m",
 		"?redirect=https%3A%2F%2Fuser%3A«url_password|hunter2»%40host%2F",
 		"«aws_access_key_id|АКІАABCDEFGHIJKLMNOP»", // Cyrillic АКІА
 		"Привет, мир 100%ab",
