@@ -289,7 +289,7 @@ func (t *task) plausible(class nameClass, v value) bool {
 	case namePwd:
 		return s[0] != '/' && s[0] != '~' && !strings.Contains(s, `:\\`) && len(s) >= 3
 	case namePassword:
-		return len(s) >= 3 || hasDigit(s) && v.quoted
+		return len(s) >= 3 || !v.spaced
 	case nameWeak:
 		return looksRandom(s, 16)
 	default:

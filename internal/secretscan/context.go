@@ -7,8 +7,13 @@ const contextGap = 40
 
 // gapWords may stand between a name and its number.
 var gapWords = [...]string{
-	"number", "num", "no", "nr", "code", "is", "value", "was", "the", "nummer", "numero", "of", "key", "id", "api", "app", "application", "secret", "token", "auth",
-	"us", "me", "at", "to", "on", "back", "entered", "provided", "given", "line", "phone", "mobile", "home", "work", "block", "n", "x", "customer", "caller", "from",
+	"number", "num", "no", "nr", "is", "value", "was", "the", "nummer", "numero", "of", "entered", "provided", "given", "n", "x", "code", "block",
+	"key", "api", "app", "application", "secret", "token", "auth",
+}
+
+// phoneWords are those between "call" or "phone" and a number.
+var phoneWords = [...]string{
+	"number", "num", "no", "nr", "is", "us", "me", "at", "to", "on", "back", "from", "line", "phone", "mobile", "home", "work", "customer", "him", "her", "them", "support",
 }
 
 // context looks behind a name of class, text[start:end], for what it announces.
@@ -25,10 +30,7 @@ func (t *task) context(class nameClass, start, end int) {
 	for i := end; i < limit; {
 		c := text[i]
 		if !isAlnum(c) {
-			if (c == '+' || c == '/') && (class == nameAzureKey || class == nameAWSSecret) && i > end && t.contextual(class, i) {
-				return // of base64's alphabet
-			}
-			if c == '(' && class == namePhone && isDigit(at(text, i+1)) && t.contextual(class, i) {
+			if c == '(' && (class == namePhone || class == nameCall) && isDigit(at(text, i+1)) && t.contextual(class, i) {
 				return
 			}
 			if (c == '+' || c == '/') && i > end && (class == nameAWSSecret || class == nameAzureKey) && t.contextual(class, i) {
@@ -51,25 +53,19 @@ func (t *task) context(class nameClass, start, end int) {
 			i++ // cvv2
 			continue
 		}
-		if i == j || i == end && !isUpper(c) || !gapWord(text[i:j]) && !inName(class, text, i) || isDigit(at(text, j)) {
+		if i == j || i == end && !isUpper(c) || !gapWord(class, text[i:j]) || isDigit(at(text, j)) {
 			return
 		}
 		i = j
 	}
 }
 
-// inName reports whether a word goes on a name that holds the word for a national number,
-// such as cpf_titular.
-func inName(class nameClass, text string, word int) bool {
-	switch class {
-	case nameSSN, nameBSN, nameCPF, nameNHS:
-		return text[word-1] == '_' || text[word-1] == '-'
+func gapWord(class nameClass, s string) bool {
+	list := gapWords[:]
+	if class == namePhone || class == nameCall {
+		list = phoneWords[:]
 	}
-	return false
-}
-
-func gapWord(s string) bool {
-	for _, w := range gapWords {
+	for _, w := range list {
 		if foldEqual(s, w) {
 			return true
 		}
@@ -89,14 +85,18 @@ func (t *task) contextual(class nameClass, i int) bool {
 		return t.exact(dPIN, i, 16, hexSet)
 	case nameSSN, nameBSN, nameCPF, nameNHS:
 		return t.nationalNamed(class, i)
-	case namePhone:
+	case namePhone, nameCall:
+		least := 7
+		if class == nameCall {
+			least = 10
+		}
 		if text[i] == '+' {
 			return true // see plus
 		}
 		if i > 0 && text[i-1] == '+' {
 			return true
 		}
-		return (isDigit(text[i]) || text[i] == '(') && t.nationalPhone(i)
+		return (isDigit(text[i]) || text[i] == '(') && t.nationalPhone(i, least)
 	case nameDatadog:
 		return t.exact(dDatadog, i, 32, hexSet) || t.exact(dDatadog, i, 40, hexSet)
 	case nameTwilio:

@@ -196,7 +196,7 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 		}
 		for _, w := range row.names {
 			for _, v := range spellings(w) {
-				if !announced(v, row.names) {
+				if !announced(row.class, v, row.names) {
 					add(kindContext, int(row.class), v)
 				}
 			}
@@ -252,12 +252,12 @@ func (s *Scanner) nameWords() (words []string) {
 
 // announced says whether a shorter name of the class finds what v does: "cvv" is enough
 // for "cvv_code", and "pin" for "card_pin".
-func announced(v string, names []string) bool {
+func announced(class nameClass, v string, names []string) bool {
 	for _, n := range names {
 		if len(n) >= len(v) || strings.Contains(n, " ") {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(v, n); ok && strings.IndexByte("_-. ", rest[0]) >= 0 && gapWord(rest[1:]) {
+		if rest, ok := strings.CutPrefix(v, n); ok && strings.IndexByte("_-. ", rest[0]) >= 0 && gapWord(class, rest[1:]) {
 			return true
 		}
 		if rest, ok := strings.CutSuffix(v, n); ok && strings.IndexByte("_-. ", rest[len(rest)-1]) >= 0 {
@@ -294,7 +294,7 @@ var classDetector = func() (by [classes]int) {
 	}
 	for c, d := range map[nameClass]int{
 		nameCVV: dCVV, namePIN: dPIN, namePINBlock: dPIN, nameSSN: dSSN, nameBSN: dBSN, nameCPF: dCPF, nameNHS: dNHS,
-		namePhone: dPhone, nameDatadog: dDatadog, nameAWSSecret: dAWSSecret, nameAzureKey: dAzureStorage,
+		namePhone: dPhone, nameCall: dPhone, nameDatadog: dDatadog, nameAWSSecret: dAWSSecret, nameAzureKey: dAzureStorage,
 		nameAzureSAS: dAzureSAS, nameHeroku: dHeroku, nameTwilio: dTwilio,
 	} {
 		by[c] = d

@@ -5,15 +5,16 @@ type nationalID struct {
 	class    nameClass // the names it stands under
 	detector int
 	length   int
+	groups   [4]int // of digits, where it is written with separators; none: any
 	form     string // found without a name where it is written so; d is a digit
 	valid    func(digits) bool
 }
 
 var nationalIDs = []nationalID{
-	{nameSSN, dSSN, 9, "ddd-dd-dddd", validSSN},
-	{nameCPF, dCPF, 11, "ddd.ddd.ddd-dd", validCPF},
-	{nameBSN, dBSN, 9, "", validBSN},
-	{nameNHS, dNHS, 10, "", validNHS},
+	{nameSSN, dSSN, 9, [4]int{3, 2, 4}, "ddd-dd-dddd", validSSN},
+	{nameCPF, dCPF, 11, [4]int{3, 3, 3, 2}, "ddd.ddd.ddd-dd", validCPF},
+	{nameBSN, dBSN, 9, [4]int{}, "", validBSN},
+	{nameNHS, dNHS, 10, [4]int{3, 3, 4}, "", validNHS},
 }
 
 // validSSN: areas 000, 666 and 9xx, group 00 and serial 0000 are never given out (SSA).
@@ -91,15 +92,20 @@ func (t *task) nationalNamed(class nameClass, i int) bool {
 			continue
 		}
 		var d digits
-		end := i
+		var groups [4]int
+		end, group := i, 0
 		for end < len(t.text) && d.n < id.length {
 			c := t.text[end]
 			if isDigit(c) {
 				d.push(c)
-			} else if d.n == 0 || c != ' ' && c != '-' && c != '.' && c != '/' || !isDigit(at(t.text, end+1)) {
+				groups[group]++
+			} else if group++; group == len(groups) || d.n == 0 || c != ' ' && c != '-' && c != '.' && c != '/' || !isDigit(at(t.text, end+1)) {
 				return false
 			}
 			end++
+		}
+		if group > 0 && id.groups != [4]int{} && groups != id.groups {
+			return false
 		}
 		if d.n < id.length || !cardEnd(t.text, end) || !id.valid(d) {
 			return false

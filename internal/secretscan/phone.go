@@ -107,8 +107,9 @@ func phoneEnd(text string, i int) bool {
 	return !isWord(c) && c != '@' && c != '+' && (c != '/' && c != '-' && c != '.' && c != ':' || !isAlnum(at(text, i+1)))
 }
 
-// nationalPhone looks at i, after a word such as "tel", for a number without a country code.
-func (t *task) nationalPhone(i int) bool {
+// nationalPhone looks at i, after a word such as "tel", for a number of at least so many digits
+// without a country code.
+func (t *task) nationalPhone(i, least int) bool {
 	text := t.text
 	var d digits
 	best, groups := 0, 0
@@ -141,7 +142,7 @@ func (t *task) nationalPhone(i int) bool {
 		}
 		j = next
 	}
-	if best == 0 || !phoneEnd(text, best) || groups >= 3 && sizes == [3]int{4, 2, 2} {
+	if d.n < least && groups == 1 || d.same() || best == 0 || !phoneEnd(text, best) || groups >= 3 && sizes == [3]int{4, 2, 2} {
 		return false
 	}
 	t.add(dPhone, i, best)

@@ -121,6 +121,7 @@ func TestNational(t *testing.T) {
 		`{"ssn":"«us_ssn|123456789»","social_security_number":"«us_ssn|123-45-6789»"}`,
 		"000-12-3456 666-12-3456 900-12-3456 123-00-4567 123-45-0000 123456789 assn 123456789 1-123-45-6789 123-45-67890",
 		"bsn «nl_bsn|123456782» burgerservicenummer: «nl_bsn|111222333»",
+		"ssn=12-3456789 ssn=123-456-789 ssn=1-2-3-4-5-6-7-8-9",
 		"bsn 123456789 123456782",
 		"cpf «br_cpf|529.982.247-25» or cpf=«br_cpf|52998224725» but 529.982.247-24, 52998224725, 111.111.111-11",
 		"NHS number: «uk_nhs|943 476 5919», nhs=«uk_nhs|9434765919», NHS no «uk_nhs|943-476-5919»; nhs 9434765918, 9434765919",
@@ -145,7 +146,7 @@ func TestPersons(t *testing.T) {
 		"a@b @types/node@18.0.0 logo@2x.png react@latest git@github.com:org/repo x@1.2.3 root@«ipv4|10.1.2.3» user@localhost https://bob@example.com/",
 		"«phone|+1 555 123 4567» «phone|+14155552671», «phone|+44 20 7946 0958» «phone|+49 30 901820» «phone|+33 1 23 45 67 89» «phone|+31-20-123-4567»",
 		"tel: «phone|(555) 123-4567» phone=«phone|555-123-4567», mobile «phone|0612345678» call «phone|555.123.4567» now; tel:«phone|+15551234567»",
-		"+0000 +5 12+34567890123 phone_id=123456 call 404 call 2024-01-15 +123 call took 1234567 555-123-4567",
+		"+0000 +5 12+34567890123 phone_id=123456 call_id=5551234567 call 12345678 phone: 0000000000 caller=12345678 call 404 call 2024-01-15 +123 call took 1234567 555-123-4567",
 		`{"phone":"«phone|5551234567»","fax_number":"«phone|020 7946 0958»"}`,
 	)
 }
