@@ -117,7 +117,7 @@ const (
 	kindDot                 // mac_address, Cisco's form
 	kindPlus                // phone
 	kindPercent             // an escape, or track 1
-	kindEscape              // \u or \x
+	kindEscape              // \u, \x or an entity of HTML
 	kindUnicode             // a byte that may begin a look-alike
 	kindTrack               // ;digits
 	kindScheme              // ://
@@ -154,7 +154,10 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 		add(kindPlus, 0, "+")
 	}
 	add(kindPercent, 0, "%")
-	add(kindEscape, 0, `\u00`, `\x`)
+	add(kindEscape, 0, `\u00`, `\x`, "&#")
+	for _, e := range entities {
+		add(kindEscape, 0, e.name)
+	}
 	for _, lead := range foldLeads {
 		add(kindUnicode, 0, string([]byte{lead}))
 	}

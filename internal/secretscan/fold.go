@@ -1,6 +1,7 @@
 package secretscan
 
 import (
+	"strings"
 	"sync"
 	"unicode/utf8"
 	"unsafe"
@@ -103,8 +104,8 @@ func mathLetter(n rune) byte {
 
 // A folding is a text in its folded form, and where each byte of it came from.
 type folding struct {
-	text []byte
-	from []int32 // one more than text
+	text     []byte
+	from, to []int32 // the source of text[i] is its text[from[i]:to[i]]
 }
 
 var foldings = sync.Pool{New: func() any { return new(folding) }}
@@ -112,92 +113,112 @@ var foldings = sync.Pool{New: func() any { return new(folding) }}
 // maxFolding is the size in bytes of what goes back to the pool.
 const maxFolding = 1 << 20
 
-func (f *folding) push(c byte, from int) {
-	f.text = append(f.text, c)
-	f.from = append(f.from, int32(from))
+// maxFolds is how many escapes within each other are taken off.
+const maxFolds = 2
+
+// entities are those of HTML that JSON and URLs in a page are written with.
+var entities = [...]struct {
+	name string
+	c    byte
+}{{"&quot;", '"'}, {"&amp;", '&'}, {"&apos;", '\''}, {"&lt;", '<'}, {"&gt;", '>'}}
+
+// unescape gives the printable character of ASCII an escape at s[i] stands for, and the
+// escape's size, or 0.
+func unescape(s string, i int) (c byte, size int) {
+	v := -1
+	switch s[i] {
+	case '%':
+		v, size = unhex(at(s, i+1), at(s, i+2)), 3
+	case '\\':
+		switch {
+		case at(s, i+1) == 'u' && at(s, i+2) == '0' && at(s, i+3) == '0':
+			v, size = unhex(at(s, i+4), at(s, i+5)), 6
+		case at(s, i+1) == 'x':
+			v, size = unhex(at(s, i+2), at(s, i+3)), 4
+		}
+	case '&':
+		if at(s, i+1) == '#' {
+			v, size = numericEntity(s, i)
+			break
+		}
+		for _, e := range entities {
+			if strings.HasPrefix(s[i:], e.name) {
+				return e.c, len(e.name)
+			}
+		}
+	}
+	if v < ' ' || v >= 0x7f {
+		return 0, 0
+	}
+	return byte(v), size
+}
+
+// numericEntity reads "&#64;" or "&#x40;" at s[i].
+func numericEntity(s string, i int) (v, size int) {
+	j := i + 2
+	if at(s, j)|0x20 == 'x' {
+		if at(s, j+3) != ';' {
+			return -1, 0
+		}
+		return unhex(s[j+1], s[j+2]), 6
+	}
+	for ; j < i+5 && isDigit(at(s, j)); j++ {
+		v = v*10 + int(s[j]-'0')
+	}
+	if at(s, j) != ';' {
+		return -1, 0
+	}
+	return v, j + 1 - i
 }
 
 // fold writes s without escapes, invisible characters and look-alikes.
 func (f *folding) fold(s string) {
-	f.text, f.from = f.text[:0], f.from[:0]
+	f.text, f.from, f.to = f.text[:0], f.from[:0], f.to[:0]
 	for i := 0; i < len(s); {
-		c := s[i]
+		c, size := s[i], 1
 		switch {
-		case c == '%':
-			if v := unhex(at(s, i+1), at(s, i+2)); v >= ' ' && v < 0x7f {
-				f.push(byte(v), i)
-				i += 3
-				continue
-			}
-		case c == '\\':
-			if at(s, i+1) == 'u' && at(s, i+2) == '0' && at(s, i+3) == '0' {
-				if v := unhex(at(s, i+4), at(s, i+5)); v >= ' ' && v < 0x7f {
-					f.push(byte(v), i)
-					i += 6
-					continue
-				}
-			}
-			if at(s, i+1) == 'x' {
-				if v := unhex(at(s, i+2), at(s, i+3)); v >= ' ' && v < 0x7f {
-					f.push(byte(v), i)
-					i += 4
-					continue
-				}
+		case c == '%' || c == '\\' || c == '&':
+			if v, n := unescape(s, i); n > 0 {
+				c, size = v, n
 			}
 		case c >= utf8.RuneSelf:
-			r, size := utf8.DecodeRuneInString(s[i:])
-			if to, ok := foldRune(r); ok {
-				if to != dropped {
-					f.push(to, i)
-				}
-				i += size
-				continue
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if v, ok := foldRune(r); ok {
+				c, size = v, n
 			}
 		}
-		f.push(c, i)
-		i++
+		if c != dropped || size == 1 {
+			f.text = append(f.text, c)
+			f.from = append(f.from, int32(i))
+			f.to = append(f.to, int32(i+size))
+		}
+		i += size
 	}
-	f.from = append(f.from, int32(len(s)))
 }
 
 // runFolded reads the text again as it is without escapes and look-alikes, and adds what
-// is found where it stands in the text.
+// is found where it stands in the text. What is left out behind a secret stays.
 func (t *task) runFolded(class nameClass) {
 	f := foldings.Get().(*folding)
 	f.fold(t.text)
 	n := len(t.found)
 	if len(f.text) > 0 {
 		// The folded text is read only before f goes back.
-		again := task{s: t.s, text: unsafe.String(&f.text[0], len(f.text)), found: t.found, base: n, key: t.key}
+		again := task{s: t.s, text: unsafe.String(&f.text[0], len(f.text)), found: t.found, base: n, key: t.key, folds: t.folds + 1}
 		again.run(0, 0)
 		if class != nameNone {
 			again.value(class)
+		}
+		if again.fold && again.folds < maxFolds {
+			again.runFolded(class)
 		}
 		t.found = again.found
 	}
 	for i := n; i < len(t.found); i++ {
 		found := &t.found[i]
-		found.Start = int(f.from[found.Start])
-		// The end is behind the last byte's own text: what is left out behind it stays.
-		found.End = f.after(found.End, t.text)
+		found.Start, found.End = int(f.from[found.Start]), int(f.to[found.End-1])
 	}
 	if cap(f.text) <= maxFolding {
 		foldings.Put(f)
 	}
-}
-
-// after gives the end, in text, of what the folded byte before end came from.
-func (f *folding) after(end int, text string) int {
-	last := int(f.from[end-1])
-	next := int(f.from[end])
-	size := 1
-	switch c := text[last]; {
-	case c == '%' && unhex(at(text, last+1), at(text, last+2)) >= ' ':
-		size = 3
-	case c == '\\' && next-last >= 4:
-		size = next - last
-	case c >= utf8.RuneSelf:
-		_, size = utf8.DecodeRuneInString(text[last:])
-	}
-	return min(last+size, next)
 }

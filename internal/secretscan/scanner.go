@@ -239,6 +239,7 @@ type task struct {
 	found []Finding
 	base  int    // findings before it are the caller's
 	key   string // what the text stands under, or empty
+	folds int    // how often the text was folded
 	fold  bool   // the text has to be read a second time, folded
 
 	nameEnd  int // names and values of assignments up to here are done
@@ -294,7 +295,8 @@ func (t *task) stop(h hit, start, end int) {
 	case kindPercent:
 		t.percent(start)
 	case kindEscape:
-		t.fold = t.fold || start+4 <= len(t.text)
+		_, size := unescape(t.text, start)
+		t.fold = t.fold || size > 0
 	case kindUnicode:
 		t.unicode(start)
 	case kindTrack:

@@ -232,6 +232,8 @@ func TestEvasion(t *testing.T) {
 		"q=«payment_card|4111+1111+1111+1111»",
 		`password=«secret_assignment|hunter2»\u0026x=1`,
 		"password= user=bob",
+		"{&quot;password&quot;:&quot;«secret_assignment|hunter2»&quot;} «email|bob&#64;example.com» «email|bob&#x40;example.com» &#9731; &#x; &x",
+		"next=%252Flogin%253Ftoken%253D«secret_assignment|abc123def456»%2526x%253D1 «email|bob%2540example.com»",
 		"\x1b[31m«aws_access_key_id|AKIAIOSFODNN7EXAMPLE»\x1b[0m password=«secret_assignment|hunter2»\x1b[0m",
 		"?redirect=https%3A%2F%2Fuser%3A«url_password|hunter2»%40host%2F",
 		"«aws_access_key_id|АКІАABCDEFGHIJKLMNOP»", // Cyrillic АКІА
