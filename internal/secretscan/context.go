@@ -9,6 +9,7 @@ const contextGap = 40
 var gapWords = [...]string{
 	"number", "num", "no", "nr", "is", "value", "was", "the", "nummer", "numero", "of", "entered", "provided", "given", "n", "x", "code", "block",
 	"key", "api", "app", "application", "secret", "token", "auth",
+	"apikey", "appkey", "authtoken", "apitoken", "client", "account",
 }
 
 // phoneWords are those between "call" or "phone" and a number.

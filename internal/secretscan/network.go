@@ -79,8 +79,9 @@ func versionBefore(text string, i int) bool {
 		start--
 	}
 	word := text[start:j]
-	for _, v := range [...]string{"version", "ver", "release", "build", "revision", "section", "oid"} {
-		if len(word) >= len(v) && foldEqual(word[len(word)-len(v):], v) {
+	for _, v := range [...]string{"version", "ver", "release", "build", "revision", "section", "oid", "firmware", "chapter"} {
+		// app_version and appVersion, but not server
+		if n := len(word) - len(v); n >= 0 && foldEqual(word[n:], v) && (n == 0 || !isAlpha(word[n-1]) || isUpper(word[n]) && isLower(word[n-1])) {
 			return true
 		}
 	}

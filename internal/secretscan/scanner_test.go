@@ -131,6 +131,7 @@ func TestNational(t *testing.T) {
 func TestNetwork(t *testing.T) {
 	all(t,
 		"from «ipv4|10.0.0.1» to «ipv4|192.168.1.255»:8080, «ipv4|127.0.0.1»/24. At «ipv4|8.8.8.8».",
+		"server=«ipv4|10.0.0.1» server: «ipv4|10.0.0.2» resolver «ipv4|10.0.0.3» firmware 1.2.3.4 appVersion=1.2.3.4",
 		"1.2.3.4.5 v10.0.0.1 256.1.1.1 1.2.3 01.2.3.4 version 1.2.3.4 Chrome/120.0.0.0 1.2.3.4-beta 1.2.3.4a app_version=1.2.3.4",
 		"http://«ipv4|10.0.0.1»/x [«ipv6|::1»]:80 «ipv6|fe80::1%eth0» «ipv6|2001:db8::8a2e:370:7334», «ipv6|2001:0db8:85a3:0000:0000:8a2e:0370:7334»",
 		"«ipv6|::ffff:192.0.2.1» «ipv6|2001:db8::»/32 «ipv6|1:2:3:4:5:6:7:8»: up",
