@@ -291,7 +291,7 @@ func (t *task) plausible(class nameClass, v value) bool {
 	case namePassword:
 		return len(s) >= 3 || !v.spaced
 	case nameWeak:
-		return looksRandom(s, 16)
+		return looksRandom(s, 16) && !strings.HasPrefix(s, "S-1-") // a Windows account
 	default:
 		return looksRandom(s, 6)
 	}

@@ -40,14 +40,14 @@ var nameTable = []struct {
 }{
 	{namePassword, []string{
 		"password", "passwd", "passwords", "passphrase", "pass phrase", "passcode", "pass word", "passwort",
-		"mot de passe", "password confirmation", "password hash", "db pass", "user pass", "smtp pass", "redis pass", "mysql pass",
+		"mot de passe", "password confirmation", "password hash", "password value", "db pass", "user pass", "smtp pass", "redis pass", "mysql pass",
 	}},
 	{namePwd, []string{"pwd", "db pwd", "user pwd"}},
 	{nameToken, []string{
 		"secret", "secrets", "token", "api key", "api keys", "api secret", "api token", "app key", "app secret", "access key", "access keys", "secret key", "secret key base",
 		"private key", "client secret", "credential", "credentials", "creds", "session id", "session key", "session token",
 		"sessid", "phpsessid", "jsessionid", "auth key", "auth token", "authtoken", "access token", "refresh token", "id token",
-		"bearer", "bearer token", "jwt", "authorization code", "auth code", "signing key", "encryption key", "master key", "shared key", "shared secret",
+		"bearer", "bearer token", "jwt", "authorization code", "auth code", "token value", "secret value", "signing key", "encryption key", "master key", "shared key", "shared secret",
 		"account key", "storage key", "license key", "webhook secret", "ssh key", "service key", "consumer secret", "consumer key",
 		"access tokens", "refresh tokens", "api tokens", "auth tokens", "connect sid",
 	}},

@@ -50,7 +50,7 @@ func placeholder(s string) bool {
 			return true
 		}
 	case '(':
-		if last == ')' {
+		if last == ')' && !hasDigit(s) {
 			return true
 		}
 	case '@':
