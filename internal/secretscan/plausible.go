@@ -30,7 +30,7 @@ func placeholder(s string) bool {
 			return true
 		}
 	case '{':
-		if last == '}' && (!strings.ContainsAny(s, `":`) || isDigit(s[1]) || s[1] == '}') {
+		if at(s, 1) == '{' || last == '}' && (!strings.ContainsAny(s, `":`) || isDigit(s[1]) || s[1] == '}') {
 			return true
 		}
 	case '<':
