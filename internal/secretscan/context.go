@@ -54,11 +54,21 @@ func (t *task) context(class nameClass, start, end int) {
 			i++ // cvv2
 			continue
 		}
-		if i == j || i == end && !isUpper(c) || !gapWord(class, text[i:j]) || isDigit(at(text, j)) {
+		if i == j || i == end && !isUpper(c) || !gapWord(class, text[i:j]) && !inName(class, text, i) || isDigit(at(text, j)) {
 			return
 		}
 		i = j
 	}
+}
+
+// inName reports whether a word goes on a name that holds the word for a national number,
+// such as cpf_titular.
+func inName(class nameClass, text string, word int) bool {
+	switch class {
+	case nameSSN, nameBSN, nameCPF, nameNHS:
+		return text[word-1] == '_' || text[word-1] == '-'
+	}
+	return false
 }
 
 func gapWord(class nameClass, s string) bool {

@@ -41,13 +41,18 @@ func (s *Scanner) ScanUnder(dst []Finding, key Key, value string) []Finding {
 	if len(value) < minText {
 		return dst
 	}
+	if key.class == nameNone && len(s.custom) == 0 && plainNumber(value) {
+		return dst
+	}
 	i, state := s.skip(value)
 	if i == len(value) && key.class == nameNone && !s.always {
 		return dst
 	}
 	t := task{s: s, text: value, key: key.name, found: dst, base: len(dst)}
 	t.run(i, state)
-	t.value(key.class)
+	if key.class != nameNone {
+		t.value(key.class)
+	}
 	if t.fold {
 		t.runFolded(key.class)
 	}

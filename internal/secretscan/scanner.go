@@ -40,7 +40,6 @@ type Scanner struct {
 	always    bool    // some custom pattern has to be tried on every text
 	brand     bool    // a detector of one brand of cards is enabled
 	cards     bool    // any is
-	keyed     endings // of names an enabled detector looks under
 	secret    endings // of names of secrets
 }
 
@@ -73,10 +72,6 @@ func New(set Settings) (*Scanner, error) {
 	for words, class := range s.names.class {
 		if class.secret() {
 			s.secret.add(words)
-		}
-		if d := classDetector[class]; d != none && s.on[d] || s.on[dAssignment] && (class.assigned() || class.secret()) ||
-			class == nameHeader && (s.on[dBearer] || s.on[dBasic]) {
-			s.keyed.add(words)
 		}
 	}
 	words, digits := s.keywords()
@@ -171,29 +166,7 @@ func (s *Scanner) Scan(dst []Finding, text string) []Finding {
 // ScanValue is Scan for a value that stands under key: "password" makes any value
 // a secret, "cvv" three digits.
 func (s *Scanner) ScanValue(dst []Finding, key, value string) []Finding {
-	if len(value) < minText {
-		return dst
-	}
-	class := nameNone
-	if s.keyed.may(key) {
-		class = s.names.judge(key)
-	}
-	if class == nameNone && len(s.custom) == 0 && plainNumber(value) {
-		return dst
-	}
-	i, state := s.skip(value)
-	if i == len(value) && class == nameNone && !s.always {
-		return dst
-	}
-	t := task{s: s, text: value, key: key, found: dst, base: len(dst)}
-	t.run(i, state)
-	if class != nameNone {
-		t.value(class)
-	}
-	if t.fold {
-		t.runFolded(class)
-	}
-	return t.finish()
+	return s.ScanUnder(dst, s.Key(key), value)
 }
 
 // maxNumber is the length in bytes below which no number is a secret without a name; the
@@ -327,7 +300,7 @@ func (t *task) stop(h hit, start, end int) {
 // finish puts the findings in order and settles overlaps.
 func (t *task) finish() []Finding {
 	if len(t.found)-t.base > 1 {
-		own := settle(t.found[t.base:], t.s.offset+dAssignment)
+		own := settle(t.text, t.found[t.base:], t.s.offset+dAssignment)
 		t.found = t.found[:t.base+len(own)]
 	}
 	return t.found

@@ -84,7 +84,7 @@ func confText(conf *confmap.Conf) string {
 		if v, ok := conf.Get(key).(string); ok {
 			out.WriteString(v)
 		} else {
-			out.WriteString(fmt.Sprint(conf.Get(key)))
+			_, _ = fmt.Fprint(&out, conf.Get(key))
 		}
 		out.WriteString("\n")
 	}
