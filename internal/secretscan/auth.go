@@ -96,7 +96,7 @@ func hasKey(b []byte, key string) bool {
 // auth looks behind the scheme of an Authorization header, which ends before i.
 func (t *task) auth(scheme authScheme, start, i int) {
 	text := t.text
-	if !leftEdge(text, start) {
+	if !leftEdge(text, start) || start > 0 && text[start-1] == '$' { // Outer$Token, a class of Java's
 		return
 	}
 	for i < len(text) && text[i] == ' ' && i-start < 12 {

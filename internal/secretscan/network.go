@@ -134,8 +134,8 @@ func (t *task) ipv6(i int) {
 	for start > 0 && i-start < 5 && isHex(text[start-1]) {
 		start--
 	}
-	if i-start > 4 || start > 0 && (text[start-1] == ':' || !leftEdge(text, start)) {
-		return
+	if i-start > 4 || start > 0 && (text[start-1] == ':' || text[start-1] == '$' || !leftEdge(text, start)) {
+		return // in Outer$1::<init>, a method of Java's, too
 	}
 	if start == i && text[i+1] != ':' {
 		return

@@ -135,7 +135,8 @@ func TestNetwork(t *testing.T) {
 		"1.2.3.4.5 v10.0.0.1 256.1.1.1 1.2.3 01.2.3.4 version 1.2.3.4 Chrome/120.0.0.0 1.2.3.4-beta 1.2.3.4a app_version=1.2.3.4",
 		"http://«ipv4|10.0.0.1»/x [«ipv6|::1»]:80 «ipv6|fe80::1%eth0» «ipv6|2001:db8::8a2e:370:7334», «ipv6|2001:0db8:85a3:0000:0000:8a2e:0370:7334»",
 		"«ipv6|::ffff:192.0.2.1» «ipv6|2001:db8::»/32 «ipv6|1:2:3:4:5:6:7:8»: up",
-		"std::vector a::b 12:34:56 12:34:56.789 1:2:3:4:5:6:7 1:2:3:4:5:6:7:8:9 a::b::c :: f() dead::beef 2001:db8:::1 12345::1",
+		"std::vector a::b 12:34:56 12:34:56.789 1:2:3:4:5:6:7 1:2:3:4:5:6:7:8:9 a::b::c :: f() dead::beef 2001:db8:::1 12345::1 Outer$1::<init>",
+		"javac.parser.Tokens$Token java.lang.UnsupportedOperationException",
 		"mac «mac_address|00:1a:2B:3c:4d:5e» «mac_address|00-1A-2B-3C-4D-5E» «mac_address|001a.2b3c.4d5e»",
 		"00:1a:2b:3c:4d 00:1a:2b:3c:4d:5e:6f 00:1a:2b:3c:4d:5g 00:1a-2b:3c:4d:5e 00:11:22:33:44:55:66:77 2024-01-15-10-20-30",
 	)
