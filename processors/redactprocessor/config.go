@@ -70,6 +70,8 @@ type customConfig struct {
 type keysConfig struct {
 	// Secret are names beside the built-in ones.
 	Secret []string `mapstructure:"secret"`
+	// Actions are further secret names, each with what is done with what stands under it.
+	Actions map[string]actionConfig `mapstructure:"actions"`
 	// Safe are names that are not secret whatever else says so.
 	Safe []string `mapstructure:"safe"`
 	// AllowOnly, where it is not empty, makes all others secret. What the record
@@ -179,6 +181,12 @@ func (c *Config) Validate() error {
 			fail("actions has %q; it must be %s, or a detector or group that is switched on: %s", name, secretKey, strings.Join(names(scanner), ", "))
 		}
 	}
+	for name, action := range c.Keys.Actions {
+		errs = append(errs, action.validate("keys::actions::"+name))
+		if normalName(name) == "" {
+			fail("keys::actions has %q; it must be a name with letters or digits", name)
+		}
+	}
 	errs = append(errs, c.validateHashKeys()...)
 	if scanner != nil {
 		errs = append(errs, c.validateCards(scanner)...)
@@ -243,8 +251,10 @@ func (c *Config) validateHashKeys() (errs []error) {
 		}
 	}
 	hashes := c.Action.Type == actionHash
-	for _, a := range c.Actions {
-		hashes = hashes || a.Type == actionHash
+	for _, all := range []map[string]actionConfig{c.Actions, c.Keys.Actions} {
+		for _, a := range all {
+			hashes = hashes || a.Type == actionHash
+		}
 	}
 	switch {
 	case hashes && len(ids) == 0:
@@ -301,9 +311,15 @@ func (c *Config) validateCards(scanner *secretscan.Scanner) (errs []error) {
 			card.KeepFirst, card.KeepLast, maxCardFirst, maxCardLast)
 	}
 	// A hash and some digits of the same number give the number away.
-	key := c.actionFor(secretKey, "")
-	if card.KeepFirst+card.KeepLast > 0 && key.Type == actionHash {
-		fail("the action of payment_card keeps digits and that of secret_key is hash; a number could be in both, which gives it away: let one of them be label")
+	if card.KeepFirst+card.KeepLast > 0 {
+		if c.actionFor(secretKey, "").Type == actionHash {
+			fail("the action of payment_card keeps digits and that of secret_key is hash; a number could be in both, which gives it away: let one of them be label")
+		}
+		for name, a := range c.Keys.Actions {
+			if a.Type == actionHash {
+				fail("the action of payment_card keeps digits and that of keys::actions::%s is hash; a number could be in both, which gives it away: let one of them be label", name)
+			}
+		}
 	}
 	return errs
 }

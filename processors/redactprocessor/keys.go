@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 
 	"github.com/heartwood-otel/heartwood/internal/secretscan"
 )
@@ -32,17 +33,17 @@ type key struct {
 type keys struct {
 	scanner *secretscan.Scanner
 	builtin bool
-	allowed []string // nil: all are
-	own     map[string]struct{}
-	action  *action   // of secret_key
-	actions []*action // of detectors whose data a name alone can tell
+	allowed []string           // nil: all are
+	own     map[string]*action // by normalised name: those with an action of their own
+	action  *action            // of secret_key
+	actions []*action          // of detectors whose data a name alone can tell
 
 	known atomic.Pointer[map[string]key] // never changed, only replaced
 	mu    sync.Mutex                     // of who replaces it
 }
 
 func newKeys(cfg *Config, scanner *secretscan.Scanner, actions []action, byKey *action) *keys {
-	k := &keys{scanner: scanner, builtin: cfg.Keys.Builtin, own: make(map[string]struct{}), action: byKey}
+	k := &keys{scanner: scanner, builtin: cfg.Keys.Builtin, own: make(map[string]*action), action: byKey}
 	for i := range actions {
 		if slices.Contains(never, actions[i].detector) {
 			k.actions = append(k.actions, &actions[i])
@@ -52,7 +53,11 @@ func newKeys(cfg *Config, scanner *secretscan.Scanner, actions []action, byKey *
 		k.allowed = append(k.allowed, strings.ToLower(name))
 	}
 	for _, name := range cfg.Keys.Secret {
-		k.own[strings.ToLower(name)] = struct{}{}
+		k.own[normalName(name)] = byKey
+	}
+	for name, a := range cfg.Keys.Actions {
+		own := newAction(a, secretKey, byKey.tokens)
+		k.own[normalName(name)] = &own
 	}
 	k.known.Store(&map[string]key{})
 	return k
@@ -77,20 +82,43 @@ func (k *keys) of(name string) key {
 }
 
 func (k *keys) judge(name string) key {
-	found := key{scan: k.scanner.Key(strings.Clone(name)), dirty: len(k.scanner.Scan(nil, name)) > 0}
-	_, own := k.own[strings.ToLower(name)]
+	found := key{scan: k.scanner.Key(strings.Clone(name)), dirty: len(k.scanner.Scan(nil, name)) > 0, action: k.action}
+	own := k.ownAction(name)
 	switch {
+	case own != nil:
+		found.secret, found.action = true, own
 	case k.allowed != nil:
 		found.secret = !k.isAllowed(name)
-	case k.builtin || own:
+	case k.builtin:
 		found.secret = found.scan.Secret()
 	}
-	found.action = k.action
 	if name := found.scan.Detector(); name != "" { // whatever is done with secret names
 		i := slices.IndexFunc(k.actions, func(a *action) bool { return a.detector == name })
 		found.action = k.actions[i]
 	}
 	return found
+}
+
+// ownAction is that of a name that the configuration calls secret, as a whole or behind
+// its last dot; nil where it does not.
+func (k *keys) ownAction(name string) *action {
+	if len(k.own) == 0 {
+		return nil
+	}
+	if a, ok := k.own[normalName(name)]; ok {
+		return a
+	}
+	return k.own[normalName(name[strings.LastIndexByte(name, '.')+1:])]
+}
+
+// normalName leaves out what does not count in a name.
+func normalName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' || r == ' ' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
 }
 
 // needed are beginnings of names that the other parts cannot do without, and that say

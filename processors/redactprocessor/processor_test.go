@@ -267,6 +267,15 @@ func TestAllowOnly(t *testing.T) {
 	assert.Equal(t, map[string]any{"badge": "[SECRET_KEY]", "token": "off", "redaction.count": int64(1)}, r.Attributes().AsRaw())
 }
 
+func TestNamesHaveActions(t *testing.T) {
+	b := start(t, "keys: {actions: {user_badge: {type: drop_attribute}, Pass: {type: hash}, cvv: {type: hash}}}\n"+hashKeys)
+	attributes := b.record(t, "", map[string]any{"userBadge": "b", "app.pass": "x", "password": "y", "cvv": "123", "badge": "z"}).Attributes().AsRaw()
+	assert.Regexp(t, `^\[secret_key~k1~[0-9a-f]{16}\]$`, attributes["app.pass"])
+	delete(attributes, "app.pass")
+	assert.Equal(t, map[string]any{"password": "[SECRET_KEY]", "cvv": "[CARD_CVV]", "badge": "z", "redaction.count": int64(4)}, attributes,
+		"and card data is never hashed")
+}
+
 func TestSharedParts(t *testing.T) {
 	b := start(t, "{}")
 	logs := plog.NewLogs()
