@@ -23,7 +23,7 @@ const (
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:forbidigo // a command
+		os.Exit(1)
 	}
 }
 
