@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/heartwood-otel/heartwood/internal/logfmt"
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 )
 
@@ -49,7 +50,7 @@ type Batch struct {
 	hits  []hit
 	best  []choice
 	rec   record
-	out   builder
+	out   pdataslab.Builder
 	// extras are the names of attributes that are set by the collector itself;
 	// bit n of extraLens is set when one of them has n bytes, modulo 64.
 	extras    []string
@@ -141,7 +142,7 @@ func (b *Batch) start(line []byte, o *Origin) (text string, now time.Time) {
 func (b *Batch) newRecord(size int, now time.Time, o *Origin) plog.LogRecord {
 	b.records++
 	b.size += size
-	r := b.out.newRecord(b.groupOf(o).records, size)
+	r := b.out.NewRecord(b.groupOf(o).records, size)
 	r.SetObservedTimestamp(pcommon.NewTimestampFromTime(now))
 	b.setFields(r)
 	return r
@@ -307,7 +308,7 @@ func (b *Batch) readHead(line string, column int) {
 func (b *Batch) tidy() {
 	clear(b.pairs[:cap(b.pairs)])
 	clear(b.extras[:cap(b.extras)])
-	b.out.forget()
+	b.out.Forget()
 	b.rec = record{}
 	if b.json != nil {
 		b.json.forget()

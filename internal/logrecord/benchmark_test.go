@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heartwood-otel/heartwood/internal/logfmt"
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 )
 
 var benchmarkLines = []struct {
@@ -39,7 +40,7 @@ func BenchmarkAdd(b *testing.B) {
 	}
 }
 
-// BenchmarkSlabs measures what slab.go brings: the same records from slabs, and by
+// BenchmarkSlabs measures what pdataslab brings: the same records from slabs, and by
 // pdata's own functions.
 func BenchmarkSlabs(b *testing.B) {
 	for _, withSlabs := range []bool{true, false} {
@@ -55,7 +56,9 @@ func benchmarkAdd(b *testing.B, m *Mapper, line []byte, withSlabs bool) {
 	b.Helper()
 	const batchSize = 1000
 	batch := m.NewBatch()
-	batch.out.withSlabs = withSlabs
+	if !withSlabs {
+		batch.out = pdataslab.Builder{}
+	}
 	origin := &Origin{Host: "web-1.example.com"}
 	added, taken := 0, 0
 	b.SetBytes(int64(len(line)))

@@ -117,32 +117,32 @@ func (b *Batch) setFields(r plog.LogRecord) {
 // setText makes the line the body.
 func (b *Batch) setText(r plog.LogRecord, o *Origin, line, problem string) {
 	b.putText(r.Body(), line)
-	b.out.expect(len(b.extras) + 5)
+	b.out.Expect(r, len(b.extras)+5)
 	if c := b.best[b.f.uid]; c.made() {
 		p := &b.pairs[c.pair-1]
-		b.out.appendString(attrUID, keep(p, p.Value))
+		b.out.AppendString(attrUID, keep(p, p.Value))
 	}
 	if problem != "" {
-		b.out.appendString(attrParseError, problem)
+		b.out.AppendString(attrParseError, problem)
 	}
 	if o.Piece.ID != "" {
-		b.putText(b.out.appendEmpty(attrPieceID), o.Piece.ID)
-		b.out.appendInt(attrPieceIndex, int64(o.Piece.Index))
-		b.out.appendBool(attrPieceLast, o.Piece.Last)
+		b.putText(b.out.AppendEmpty(attrPieceID), o.Piece.ID)
+		b.out.AppendInt(attrPieceIndex, int64(o.Piece.Index))
+		b.out.AppendBool(attrPieceLast, o.Piece.Last)
 	}
 	b.putExtras(o, line)
-	b.out.finish(r)
+	b.out.Done()
 }
 
 // setPairs sets the body and attributes of a line that was parsed.
 func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 	if b.rec.hasBody {
-		b.out.setString(r.Body(), b.rec.body)
+		b.out.SetString(r.Body(), b.rec.body)
 	}
 	if b.rec.event != "" {
 		r.SetEventName(b.rec.event)
 	}
-	b.out.expect(b.attributes())
+	b.out.Expect(r, b.attributes())
 	hits := b.hits
 	lists := b.m.set.Duplicates == logfmt.List
 	for i := 0; i < len(b.pairs); i++ {
@@ -163,7 +163,7 @@ func (b *Batch) setPairs(r plog.LogRecord, o *Origin, line string) {
 		b.putPair(keep(p, p.Key), p)
 	}
 	b.putExtras(o, line)
-	b.out.finish(r)
+	b.out.Done()
 }
 
 // attributes counts what setPairs will set, or a few more where there are lists: an
@@ -196,16 +196,16 @@ func (b *Batch) putChosen(t *target, p *logfmt.Pair) {
 			b.putPair(keep(p, p.Key), p)
 		}
 	case kindLocation:
-		b.out.appendString(b.own(attrFilePath), b.rec.location.path)
-		b.out.appendInt(b.own(attrLineNumber), b.rec.location.line)
+		b.out.AppendString(b.own(attrFilePath), b.rec.location.path)
+		b.out.AppendInt(b.own(attrLineNumber), b.rec.location.line)
 		if b.rec.location.column != 0 {
-			b.out.appendInt(b.own(attrColumnNumber), b.rec.location.column)
+			b.out.AppendInt(b.own(attrColumnNumber), b.rec.location.column)
 		}
 	case kindException, kindUID, kindText, kindFile, kindStack:
-		b.out.appendString(b.own(t.name), keep(p, p.Value))
+		b.out.AppendString(b.own(t.name), keep(p, p.Value))
 	case kindPID:
 		pid, _ := parsePID(p.Value)
-		b.out.appendInt(b.own(t.name), pid)
+		b.out.AppendInt(b.own(t.name), pid)
 	case kindRename, kindLine:
 		b.putPair(t.name, p)
 	}
@@ -219,7 +219,7 @@ func (b *Batch) putList(i int) int {
 	for end < len(b.pairs) && b.pairs[end].Key == key {
 		end++
 	}
-	list := b.out.appendEmpty(b.own(keep(&b.pairs[i], key))).SetEmptySlice()
+	list := b.out.AppendEmpty(b.own(keep(&b.pairs[i], key))).SetEmptySlice()
 	list.EnsureCapacity(end - i)
 	for ; i < end; i++ {
 		setValue(list.AppendEmpty(), &b.pairs[i])
@@ -263,31 +263,31 @@ func (b *Batch) putExtras(o *Origin, line string) {
 				key = strings.ToValidUTF8(key, "\uFFFD")
 			}
 			if a.IsInt {
-				b.out.appendInt(key, a.Int)
+				b.out.AppendInt(key, a.Int)
 			} else {
-				b.putText(b.out.appendEmpty(key), a.Value)
+				b.putText(b.out.AppendEmpty(key), a.Value)
 			}
 		case name == attrUID:
-			b.putText(b.out.appendEmpty(name), b.rec.uid)
+			b.putText(b.out.AppendEmpty(name), b.rec.uid)
 		case name == attrExceptionType:
-			b.putText(b.out.appendEmpty(name), b.rec.exception.typ)
+			b.putText(b.out.AppendEmpty(name), b.rec.exception.typ)
 		case name == attrException:
-			b.putText(b.out.appendEmpty(name), b.rec.exception.message)
+			b.putText(b.out.AppendEmpty(name), b.rec.exception.message)
 		case name == attrExceptionStack:
-			b.putText(b.out.appendEmpty(name), b.rec.exception.stack)
+			b.putText(b.out.AppendEmpty(name), b.rec.exception.stack)
 		case name == attrTimeGuess:
-			b.out.appendBool(name, true)
+			b.out.AppendBool(name, true)
 		case name == attrOriginal:
 			if o.Original != "" {
 				line = o.Original
 			}
-			b.putText(b.out.appendEmpty(name), line)
+			b.putText(b.out.AppendEmpty(name), line)
 		case name == attrSyslogApp:
-			b.putText(b.out.appendEmpty(name), o.App)
+			b.putText(b.out.AppendEmpty(name), o.App)
 		case name == attrSyslogProcID:
-			b.putText(b.out.appendEmpty(name), o.ProcID)
+			b.putText(b.out.AppendEmpty(name), o.ProcID)
 		case name == attrSyslogMsgID:
-			b.putText(b.out.appendEmpty(name), o.MsgID)
+			b.putText(b.out.AppendEmpty(name), o.MsgID)
 		}
 	}
 }
@@ -295,7 +295,7 @@ func (b *Batch) putExtras(o *Origin, line string) {
 // putText makes s the value, which is empty.
 func (b *Batch) putText(v pcommon.Value, s string) {
 	if utf8.ValidString(s) {
-		b.out.setString(v, s)
+		b.out.SetString(v, s)
 	} else {
 		setBytes(v, s)
 	}
@@ -318,15 +318,15 @@ func (b *Batch) putPair(key string, p *logfmt.Pair) {
 	key = b.own(key)
 	switch p.Kind {
 	case logfmt.Int:
-		b.out.appendInt(key, p.Int())
+		b.out.AppendInt(key, p.Int())
 	case logfmt.Float:
-		b.out.appendDouble(key, p.Float())
+		b.out.AppendDouble(key, p.Float())
 	case logfmt.Bool:
-		b.out.appendBool(key, p.Bool())
+		b.out.AppendBool(key, p.Bool())
 	case linepair.Null:
-		b.out.appendEmpty(key)
+		b.out.AppendEmpty(key)
 	default:
-		b.out.appendString(key, keep(p, p.Value))
+		b.out.AppendString(key, keep(p, p.Value))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 	"github.com/heartwood-otel/heartwood/internal/severity"
 )
 
@@ -133,7 +134,9 @@ func mapOneWith(tb testing.TB, set Settings, line string, o *Origin, withSlabs b
 	m, err := NewMapper(set)
 	require.NoError(tb, err)
 	b := m.NewBatch()
-	b.out.withSlabs = withSlabs
+	if !withSlabs {
+		b.out = pdataslab.Builder{}
+	}
 	if o == nil {
 		o = &Origin{}
 	}

@@ -14,11 +14,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/heartwood-otel/heartwood/internal/jsonline"
 	"github.com/heartwood-otel/heartwood/internal/logfmt"
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 	"github.com/heartwood-otel/heartwood/internal/severity"
-
-	"github.com/stretchr/testify/require"
 )
 
 // TestJSONLines holds the lines of JSON that the field prints.
@@ -45,7 +46,9 @@ func mapJSON(tb testing.TB, set Settings, line string, o *Origin) one {
 func mapJSONWith(tb testing.TB, set Settings, line string, o *Origin, withSlabs bool) one {
 	tb.Helper()
 	b := newTestBatch(tb, set)
-	b.out.withSlabs = withSlabs
+	if !withSlabs {
+		b.out = pdataslab.Builder{}
+	}
 	if o == nil {
 		o = &Origin{}
 	}

@@ -21,20 +21,20 @@ func (b *Batch) putAccess() {
 		return
 	}
 	if name := "log.category"; !b.hasKey(name) {
-		b.out.appendString(b.own(name), "access")
+		b.out.AppendString(b.own(name), "access")
 	}
 	b.putAs("http.request.method", method)
 	if p := &b.pairs[uri]; p.Value != "" && p.Flags&flagTaken == 0 && !b.hasKey("url.path") && !b.hasKey("url.query") {
 		path, query, ok := strings.Cut(keep(p, p.Value), "?")
-		b.out.appendString(b.own("url.path"), path)
+		b.out.AppendString(b.own("url.path"), path)
 		if ok {
-			b.out.appendString(b.own("url.query"), query)
+			b.out.AppendString(b.own("url.query"), query)
 		}
 		p.Flags |= flagTaken
 	}
 	if i := b.member(request, "proto"); i >= 0 && strings.HasPrefix(b.pairs[i].Value, "HTTP/") && !b.hasKey("network.protocol.version") {
 		p := &b.pairs[i]
-		b.out.appendString(b.own("network.protocol.version"), keep(p, p.Value)[len("HTTP/"):])
+		b.out.AppendString(b.own("network.protocol.version"), keep(p, p.Value)[len("HTTP/"):])
 		p.Flags |= flagTaken
 	}
 	b.putAs("http.response.status_code", status)
@@ -53,7 +53,7 @@ func (b *Batch) putAccess() {
 		agents := b.member(headers, "User-Agent")
 		if agents >= 0 && b.pairs[agents].Kind == linepair.Array && b.pairs[agents].Size() == 1 && b.pairs[agents+1].Kind == linepair.String && !b.hasKey("user_agent.original") {
 			p := &b.pairs[agents+1]
-			b.out.appendString(b.own("user_agent.original"), keep(p, p.Value))
+			b.out.AppendString(b.own("user_agent.original"), keep(p, p.Value))
 			b.pairs[agents].Flags |= flagTaken
 		}
 	}

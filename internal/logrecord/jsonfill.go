@@ -5,7 +5,6 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/xpdata"
 
 	"github.com/heartwood-otel/heartwood/internal/linepair"
 )
@@ -22,7 +21,7 @@ func (b *Batch) setJSON(r plog.LogRecord, o *Origin, line string) {
 	if b.rec.event != "" {
 		r.SetEventName(b.rec.event)
 	}
-	b.out.expect(b.attributesJSON())
+	b.out.Expect(r, b.attributesJSON())
 	for _, h := range b.hits {
 		if b.best[h.use].pair != h.pair+1 {
 			continue
@@ -39,7 +38,7 @@ func (b *Batch) setJSON(r plog.LogRecord, o *Origin, line string) {
 		}
 	}
 	if b.rec.hasBody {
-		b.out.setString(r.Body(), b.rec.body)
+		b.out.SetString(r.Body(), b.rec.body)
 	}
 	if b.json.style&styleCaddy != 0 {
 		b.putAccess()
@@ -55,7 +54,7 @@ func (b *Batch) setJSON(r plog.LogRecord, o *Origin, line string) {
 	}
 	b.json.taken = nil
 	b.putExtras(o, line)
-	b.out.finish(r)
+	b.out.Done()
 }
 
 // left reports whether something of the pair at i is to be written where it stands:
@@ -84,19 +83,19 @@ func (b *Batch) putJSONChosen(t *target, i int) {
 	case kindFile:
 		at := b.json.file
 		if at.path == "" || b.hasKey(attrLineNumber) || b.hasKey(attrColumnNumber) || b.best[b.f.line].made() {
-			b.out.appendString(b.own(t.name), keep(p, p.Value))
+			b.out.AppendString(b.own(t.name), keep(p, p.Value))
 			return
 		}
-		b.out.appendString(b.own(t.name), keep(p, at.path))
-		b.out.appendInt(b.own(attrLineNumber), at.line)
+		b.out.AppendString(b.own(t.name), keep(p, at.path))
+		b.out.AppendInt(b.own(attrLineNumber), at.line)
 		if at.column != 0 {
-			b.out.appendInt(b.own(attrColumnNumber), at.column)
+			b.out.AppendInt(b.own(attrColumnNumber), at.column)
 		}
 	case kindLine:
 		n, _ := lineNumber(p)
-		b.out.appendInt(b.own(t.name), n)
+		b.out.AppendInt(b.own(t.name), n)
 	case kindStack:
-		b.out.appendString(b.own(t.name), b.json.stack)
+		b.out.AppendString(b.own(t.name), b.json.stack)
 	case kindRename:
 		b.putJSON(b.own(t.name), i)
 	default:
@@ -109,80 +108,44 @@ func (b *Batch) putJSON(name string, i int) {
 	p := &b.pairs[i]
 	switch p.Kind {
 	case linepair.String:
-		b.out.appendString(name, keep(p, p.Value))
+		b.out.AppendString(name, keep(p, p.Value))
 	case linepair.Int:
-		b.out.appendInt(name, p.Int())
+		b.out.AppendInt(name, p.Int())
 	case linepair.Float:
-		b.out.appendDouble(name, p.Float())
+		b.out.AppendDouble(name, p.Float())
 	case linepair.Bool:
-		b.out.appendBool(name, p.Bool())
+		b.out.AppendBool(name, p.Bool())
 	default:
-		b.setJSONValue(b.out.appendEmpty(name), i)
+		b.setJSONValue(b.out.AppendEmpty(name), i)
 	}
 }
 
 // setJSONValue makes v, which is empty, what is left of the pair at i. null is
 // empty.
 func (b *Batch) setJSONValue(v pcommon.Value, i int) {
-	if b.out.withSlabs {
-		b.fillSlot(slot(v), i)
-		return
-	}
 	p := &b.pairs[i]
 	end := i + 1 + p.Size()
 	switch p.Kind {
 	case linepair.String:
-		v.SetStr(keep(p, p.Value))
+		b.out.SetString(v, keep(p, p.Value))
 	case linepair.Int:
-		v.SetInt(p.Int())
+		b.out.SetInt(v, p.Int())
 	case linepair.Float:
-		v.SetDouble(p.Float())
+		b.out.SetDouble(v, p.Float())
 	case linepair.Bool:
-		v.SetBool(p.Bool())
+		b.out.SetBool(v, p.Bool())
 	case linepair.Object:
-		var m xpdata.MapBuilder
-		m.EnsureCapacity(members(b.pairs, i))
+		m := b.out.MakeMap(v, members(b.pairs, i))
 		for i++; i < end; i += 1 + b.pairs[i].Size() {
 			if b.left(i) {
 				b.setJSONValue(m.AppendEmpty(keep(&b.pairs[i], b.pairs[i].Key)), i)
 			}
 		}
-		m.UnsafeIntoMap(v.SetEmptyMap())
+		m.Done()
 	case linepair.Array:
-		s := v.SetEmptySlice()
-		s.EnsureCapacity(members(b.pairs, i))
+		s := b.out.MakeSlice(v, members(b.pairs, i))
 		for i++; i < end; i += 1 + b.pairs[i].Size() {
 			b.setJSONValue(s.AppendEmpty(), i)
-		}
-	}
-}
-
-// fillSlot is setJSONValue with slabs.
-func (b *Batch) fillSlot(slot *iface, i int) {
-	p := &b.pairs[i]
-	end := i + 1 + p.Size()
-	switch p.Kind {
-	case linepair.String:
-		*slot = iface{typ: stringType, data: b.out.newString(keep(p, p.Value))}
-	case linepair.Int:
-		*slot = iface{typ: intType, data: b.out.newWord(p.Bits)}
-	case linepair.Float:
-		*slot = iface{typ: doubleType, data: b.out.newWord(p.Bits)}
-	case linepair.Bool:
-		*slot = iface{typ: boolType, data: b.out.newBool(p.Bool())}
-	case linepair.Object:
-		m := b.out.newMap(slot, members(b.pairs, i))
-		for i++; i < end; i += 1 + b.pairs[i].Size() {
-			if b.left(i) {
-				*m = append(*m, keyValue{key: keep(&b.pairs[i], b.pairs[i].Key)})
-				b.fillSlot((*m)[len(*m)-1].valueSlot(), i)
-			}
-		}
-	case linepair.Array:
-		s := b.out.newSlice(slot, members(b.pairs, i))
-		for i++; i < end; i += 1 + b.pairs[i].Size() {
-			b.fillSlot(&s[0], i)
-			s = s[1:]
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/heartwood-otel/heartwood/internal/logfmt"
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 	"github.com/heartwood-otel/heartwood/internal/severity"
 )
@@ -138,7 +139,7 @@ func (m *Mapper) NewBatch() *Batch {
 		f:      &m.logfmt,
 		best:   make([]choice, len(m.logfmt.targets)),
 		groups: map[string]*group{},
-		out:    builder{withSlabs: useSlabs},
+		out:    pdataslab.New(),
 	}
 	b.begin()
 	return b

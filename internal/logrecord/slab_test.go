@@ -2,7 +2,6 @@ package logrecord
 
 import (
 	"fmt"
-	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,75 +15,13 @@ import (
 	"go.opentelemetry.io/collector/pdata/xpdata/pref"
 )
 
-// TestLayoutIsKnown fails when pdata has changed: records are right even then, but
-// cost more, until slab.go is looked at again.
-func TestLayoutIsKnown(t *testing.T) {
-	assert.True(t, useSlabs)
-	assert.True(t, layoutIsKnown())
-	for _, typ := range []uintptr{stringType, intType, doubleType, boolType, mapType, sliceType} {
-		assert.NotZero(t, typ)
-	}
-}
-
-// TestHasLayout has types that differ from what is expected in one thing each.
-func TestHasLayout(t *testing.T) {
-	text, number := reflect.TypeFor[string](), reflect.TypeFor[int32]()
-	assert.True(t, hasLayout(reflect.TypeFor[struct {
-		a string
-		b int32
-	}](), 24, text))
-	for name, x := range map[string]reflect.Type{
-		"size": reflect.TypeFor[struct{ a string }](),
-		"type": reflect.TypeFor[struct{ a, b, c int64 }](),
-		"order": reflect.TypeFor[struct {
-			b int32
-			a string
-		}](),
-		"pointer": reflect.TypeFor[struct {
-			a string
-			b *int32
-		}](),
-		"interface": reflect.TypeFor[struct {
-			a any
-			b int64
-		}](),
-		"no struct": reflect.TypeFor[[3]int64](),
-		"string": reflect.TypeFor[struct {
-			a [8]byte
-			b string
-		}](),
-	} {
-		assert.False(t, hasLayout(x, 24, text), name)
-	}
-	assert.False(t, hasLayout(reflect.TypeFor[struct{ a string }](), 16, text, number))
-	assert.False(t, isWrapper(text))
-	assert.False(t, isWrapper(reflect.TypeFor[struct {
-		a *int
-		b uintptr
-	}]()))
-	assert.True(t, isWrapper(reflect.TypeFor[struct{ a, b *int }]()))
-	slice := reflect.TypeFor[[]string]()
-	type values struct{ v []string }
-	assert.True(t, isList(reflect.TypeFor[*struct{ v *values }](), slice))
-	for name, x := range map[string]reflect.Type{
-		"nothing":    nil,
-		"no pointer": reflect.TypeFor[struct{ v *values }](),
-		"two":        reflect.TypeFor[*struct{ v, w *values }](),
-		"inner":      reflect.TypeFor[*struct{ v values }](),
-		"inner two":  reflect.TypeFor[*struct{ v *struct{ v, w []string } }](),
-		"other":      reflect.TypeFor[*struct{ v *struct{ v []int } }](),
-	} {
-		assert.False(t, isList(x, slice), name)
-	}
-}
-
 var slabLines = []string{
 	`level=info msg="hi" a=1 b=2.5 c=true d=text tag`,
 	`app=shop at=seed n=7 x=1.5 y=false z=z`,
 	"plain text",
 	`cut off="`,
 	`caller=main.go:7:3 log.record.uid=u error=e`,
-	strings.Repeat("k=v ", 5) + `long="` + strings.Repeat("x", 2*maxSharedLine) + `"`,
+	strings.Repeat("k=v ", 5) + `long="` + strings.Repeat("x", 8<<10) + `"`,
 	`{"level":"info","msg":"hi","m":{"a":1,"b":{"c":[1,2.5,true,null,"x",{}]},"d":{}},"s":[[],[{"k":"v"}]],"extra":{"e":{"f":1}}}`,
 	`{"message":{"a":{"b":1}},"log":{"level":"info","x":{"y":[1]}},"n":null}`,
 }
@@ -94,7 +31,7 @@ func slabBatch(tb testing.TB, n int) plog.Logs {
 	m, err := NewMapper(Settings{KeepOriginal: true})
 	require.NoError(tb, err)
 	b := m.NewBatch()
-	require.True(tb, b.out.withSlabs)
+	require.True(tb, b.out.UsesSlabs())
 	for i := range n {
 		line := slabLines[i%len(slabLines)]
 		if object, ok := strings.CutSuffix(line, "}"); ok {
@@ -243,56 +180,5 @@ func TestSlabsAndPools(t *testing.T) {
 			assert.NotContains(t, asText(t, r), "pooled")
 		})
 		assert.Equal(t, 60, i)
-	}
-}
-
-// TestLargeLinesStandAlone holds that a large line's record has no memory in common
-// with others.
-func TestLargeLinesStandAlone(t *testing.T) {
-	var b builder
-	b.withSlabs = true
-	records := plog.NewLogRecordSlice()
-	add := func(line int) {
-		r := b.newRecord(records, line)
-		b.expect(2)
-		b.appendString("a", "b")
-		b.appendInt("c", 1)
-		b.finish(r)
-	}
-	add(10)
-	shared := b.shared
-	add(maxSharedLine + 1)
-	assert.Equal(t, shared, b.shared, "the large one took nothing of what is shared")
-	add(maxSharedLine)
-	assert.NotEqual(t, shared, b.shared)
-	require.Equal(t, 3, records.Len())
-	for i := range 3 {
-		assert.Equal(t, map[string]any{"a": "b", "c": int64(1)}, records.At(i).Attributes().AsRaw())
-	}
-	b.forget()
-	assert.Zero(t, b.shared)
-}
-
-// TestExpectTooFew appends more than was expected.
-func TestExpectTooFew(t *testing.T) {
-	for _, withSlabs := range []bool{true, false} {
-		b := builder{withSlabs: withSlabs}
-		records := plog.NewLogRecordSlice()
-		want := map[string]any{}
-		for range 3 {
-			r := b.newRecord(records, 10)
-			b.expect(1)
-			for i := range 20 {
-				key := fmt.Sprint("k", i)
-				b.appendInt(key, int64(i))
-				want[key] = int64(i)
-			}
-			b.appendEmpty("list").SetEmptySlice().AppendEmpty().SetStr("x")
-			b.finish(r)
-		}
-		want["list"] = []any{"x"}
-		for i := range 3 {
-			assert.Equal(t, want, records.At(i).Attributes().AsRaw())
-		}
 	}
 }

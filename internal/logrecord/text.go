@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 	"github.com/heartwood-otel/heartwood/internal/severity"
@@ -84,23 +85,23 @@ func (b *Batch) AddText(text string, t *Text, o *Origin) {
 	clear(b.best)
 	b.pairs, b.hits = b.pairs[:0], b.hits[:0]
 	b.finish(o)
-	r := b.out.newRecord(b.groupOf(o).records, len(text))
+	r := b.out.NewRecord(b.groupOf(o).records, len(text))
 	r.SetObservedTimestamp(pcommon.NewTimestampFromTime(now))
 	b.setFields(r)
 	if rec.event != "" {
 		r.SetEventName(rec.event)
 	}
 	b.putText(r.Body(), t.Body)
-	b.putTextAttributes(t)
+	b.putTextAttributes(r, t)
 	b.putExtras(o, text)
-	b.out.finish(r)
+	b.out.Done()
 }
 
-func (b *Batch) putTextAttributes(t *Text) {
-	b.out.expect(len(b.extras) + len(t.Fields) + t.attributes())
+func (b *Batch) putTextAttributes(r plog.LogRecord, t *Text) {
+	b.out.Expect(r, len(b.extras)+len(t.Fields)+t.attributes())
 	put := func(name, value string) {
 		if value != "" {
-			b.putText(b.out.appendEmpty(b.own(name)), value)
+			b.putText(b.out.AppendEmpty(b.own(name)), value)
 		}
 	}
 	put(attrExceptionType, t.ExceptionType)
@@ -109,10 +110,10 @@ func (b *Batch) putTextAttributes(t *Text) {
 	put(attrFunction, t.Function)
 	put(attrFilePath, t.File)
 	if t.LineNumber != 0 {
-		b.out.appendInt(b.own(attrLineNumber), t.LineNumber)
+		b.out.AppendInt(b.own(attrLineNumber), t.LineNumber)
 	}
 	if t.PID != 0 {
-		b.out.appendInt(b.own(attrProcessPID), t.PID)
+		b.out.AppendInt(b.own(attrProcessPID), t.PID)
 	}
 	put("log.category", t.Category)
 	for i := range t.Fields {
@@ -127,11 +128,11 @@ func (b *Batch) putTextAttributes(t *Text) {
 		}
 		switch f.Kind {
 		case IntField:
-			b.out.appendInt(name, f.Int)
+			b.out.AppendInt(name, f.Int)
 		case FloatField:
-			b.out.appendDouble(name, f.Float)
+			b.out.AppendDouble(name, f.Float)
 		default:
-			b.putText(b.out.appendEmpty(name), f.Text)
+			b.putText(b.out.AppendEmpty(name), f.Text)
 		}
 	}
 }

@@ -1,0 +1,120 @@
+package pdataslab
+
+import (
+	"math"
+	"unsafe"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/xpdata"
+)
+
+// Builder makes records, maps and values. For each record: NewRecord, Expect, the
+// attributes in their order, Done. The zero Builder uses pdata's functions. It is for
+// one goroutine at a time.
+type Builder struct {
+	// Map is the attributes of the record that is being made.
+	Map
+
+	withSlabs   bool
+	shared, own slabs
+	current     *slabs
+}
+
+// New makes a builder that uses slabs where pdata's layout is known.
+func New() Builder { return Builder{withSlabs: known} }
+
+// UsesSlabs says that the builder does not use pdata's functions.
+func (b *Builder) UsesSlabs() bool { return b.withSlabs }
+
+// Forget lets go of the slabs: the next records share nothing with those made.
+func (b *Builder) Forget() { b.Map, b.shared, b.own, b.current = Map{}, slabs{}, slabs{}, nil }
+
+// NewRecord appends a record that is made of as many bytes. It and what is made until
+// the next NewRecord shares slabs with neighbours, where it is not large.
+func (b *Builder) NewRecord(records plog.LogRecordSlice, size int) (r plog.LogRecord) {
+	if !b.withSlabs {
+		return records.AppendEmpty()
+	}
+	b.current = &b.shared
+	if size > maxSharedSize {
+		b.own = slabs{}
+		b.current = &b.own
+	}
+	w := wrapperOf(&records)
+	list := (*[]*logRecord)(w.orig)
+	orig := &b.current.records.take(1, maxRecordSlab)[0]
+	*list = append(*list, orig)
+	*wrapperOf(&r) = wrapper{orig: unsafe.Pointer(orig), state: w.state}
+	return r
+}
+
+// Expect begins the attributes of r, which has none, with room for n. More may come.
+func (b *Builder) Expect(r plog.LogRecord, n int) { b.Map = b.Fill(r.Attributes(), n) }
+
+// Fill begins to fill a map that is empty, with room for n members. More may come.
+func (b *Builder) Fill(m pcommon.Map, n int) Map {
+	if !b.withSlabs {
+		safe := &xpdata.MapBuilder{}
+		safe.EnsureCapacity(n)
+		return Map{safe: safe, target: m}
+	}
+	return Map{from: b.current, pairs: b.current.pairs.take(n, maxPairSlab)[:0], into: (*[]keyValue)(wrapperOf(&m).orig)}
+}
+
+// MakeMap makes v, which is empty, a map to be filled, with room for n members. More
+// may come.
+func (b *Builder) MakeMap(v pcommon.Value, n int) Map {
+	if !b.withSlabs {
+		return b.Fill(v.SetEmptyMap(), n)
+	}
+	into := b.current.newMap(slotOf(v), n)
+	return Map{from: b.current, pairs: *into, into: into}
+}
+
+// MakeSlice makes v, which is empty, an empty slice with room for n values.
+func (b *Builder) MakeSlice(v pcommon.Value, n int) pcommon.Slice {
+	if !b.withSlabs {
+		s := v.SetEmptySlice()
+		s.EnsureCapacity(n)
+		return s
+	}
+	b.current.newSlice(slotOf(v), n)
+	return v.Slice()
+}
+
+// SetString is v.SetStr(s) for a value that is empty.
+func (b *Builder) SetString(v pcommon.Value, s string) {
+	if !b.withSlabs {
+		v.SetStr(s)
+		return
+	}
+	*slotOf(v) = iface{typ: stringType, data: b.current.newString(s)}
+}
+
+// SetInt is v.SetInt(n) for a value that is empty.
+func (b *Builder) SetInt(v pcommon.Value, n int64) {
+	if !b.withSlabs {
+		v.SetInt(n)
+		return
+	}
+	*slotOf(v) = iface{typ: intType, data: b.current.newWord(uint64(n))}
+}
+
+// SetDouble is v.SetDouble(x) for a value that is empty.
+func (b *Builder) SetDouble(v pcommon.Value, x float64) {
+	if !b.withSlabs {
+		v.SetDouble(x)
+		return
+	}
+	*slotOf(v) = iface{typ: doubleType, data: b.current.newWord(math.Float64bits(x))}
+}
+
+// SetBool is v.SetBool(x) for a value that is empty.
+func (b *Builder) SetBool(v pcommon.Value, x bool) {
+	if !b.withSlabs {
+		v.SetBool(x)
+		return
+	}
+	*slotOf(v) = iface{typ: boolType, data: b.current.newBool(x)}
+}
