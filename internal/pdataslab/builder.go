@@ -19,6 +19,7 @@ type Builder struct {
 	withSlabs   bool
 	shared, own slabs
 	current     *slabs
+	size        int // of what Separate was told about
 }
 
 // New makes a builder that uses slabs where pdata's layout is known.
@@ -29,6 +30,20 @@ func (b *Builder) UsesSlabs() bool { return b.withSlabs }
 
 // Forget lets go of the slabs: the next records share nothing with those made.
 func (b *Builder) Forget() { b.Map, b.shared, b.own, b.current = Map{}, slabs{}, slabs{}, nil }
+
+// Separate begins something that is made of about so many bytes, such as an event: what
+// is made from now on shares no memory with what was made before, but for 512 bytes of
+// numbers. It takes about as many elements of each slab as it needs.
+func (b *Builder) Separate(size int) {
+	if !b.withSlabs {
+		return
+	}
+	if b.current != &b.own {
+		b.own, b.current, b.size = slabs{}, &b.own, 0
+	}
+	b.own.restart(b.size, size)
+	b.size = size
+}
 
 // NewRecord appends a record that is made of as many bytes. It and what is made until
 // the next NewRecord shares slabs with neighbours, where it is not large.
@@ -79,7 +94,8 @@ func (b *Builder) MakeSlice(v pcommon.Value, n int) pcommon.Slice {
 		s.EnsureCapacity(n)
 		return s
 	}
-	b.current.newSlice(slotOf(v), n)
+	l := b.current.newSlice(slotOf(v), n)
+	l.own = l.own[:0]
 	return v.Slice()
 }
 
@@ -117,4 +133,31 @@ func (b *Builder) SetBool(v pcommon.Value, x bool) {
 		return
 	}
 	*slotOf(v) = iface{typ: boolType, data: b.current.newBool(x)}
+}
+
+// CopyValue is from.CopyTo(to) for a value that is empty.
+func (b *Builder) CopyValue(from, to pcommon.Value) {
+	switch from.Type() {
+	case pcommon.ValueTypeStr:
+		b.SetString(to, from.Str())
+	case pcommon.ValueTypeInt:
+		b.SetInt(to, from.Int())
+	case pcommon.ValueTypeDouble:
+		b.SetDouble(to, from.Double())
+	case pcommon.ValueTypeBool:
+		b.SetBool(to, from.Bool())
+	default:
+		from.CopyTo(to)
+	}
+}
+
+// MoveMap makes to, which is empty, the map, and leaves that empty.
+func (b *Builder) MoveMap(from pcommon.Map, to pcommon.Value) {
+	if !b.withSlabs {
+		from.MoveTo(to.SetEmptyMap())
+		return
+	}
+	orig := (*[]keyValue)(wrapperOf(&from).orig)
+	*b.current.newMap(slotOf(to), 0) = *orig
+	*orig = nil
 }

@@ -180,3 +180,9 @@ func slotOf(v pcommon.Value) *iface { return (*iface)(wrapperOf(&v).orig) }
 
 // valueSlot is where the value of p is.
 func (p *keyValue) valueSlot() *iface { return (*iface)(unsafe.Pointer(p)) }
+
+// valueAt is the value that is at the slot.
+func valueAt(slot *iface) (v pcommon.Value) {
+	*wrapperOf(&v) = wrapper{orig: unsafe.Pointer(slot), state: mutable}
+	return v
+}

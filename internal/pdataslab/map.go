@@ -76,3 +76,11 @@ func (m *Map) AppendEmpty(key string) (v pcommon.Value) {
 	*wrapperOf(&v) = wrapper{orig: unsafe.Pointer(&m.pairs[len(m.pairs)-1]), state: mutable}
 	return v
 }
+
+// AppendCopies appends copies of another map's members.
+func (m *Map) AppendCopies(from pcommon.Map) {
+	b := Builder{withSlabs: m.safe == nil, current: m.from}
+	for key, value := range from.All() {
+		b.CopyValue(value, m.AppendEmpty(key))
+	}
+}

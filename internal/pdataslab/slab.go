@@ -23,14 +23,16 @@ const (
 // slab gives out parts of an array, and makes another when it is used up.
 type slab[T any] struct {
 	free []T
-	made int // the length of the array
+	// An array is twice as long as made, but where first is not 0, it is as long as that:
+	// then it is about what is needed, and much shorter ones follow. total is the length
+	// of all.
+	made, first, total int
 }
 
 // take gives n elements, zeroed and without spare capacity.
 func (s *slab[T]) take(n, limit int) []T {
 	if len(s.free) < n {
-		s.made = max(n, min(2*s.made, limit))
-		s.free = make([]T, s.made)
+		s.grow(n, limit)
 	}
 	part := s.free[:n:n]
 	s.free = s.free[n:]
@@ -40,15 +42,36 @@ func (s *slab[T]) take(n, limit int) []T {
 // one gives one element.
 func (s *slab[T]) one(limit int) *T {
 	if len(s.free) == 0 {
-		s.made = max(minValues, min(2*s.made, limit))
-		s.free = make([]T, s.made)
+		s.grow(minValues, limit)
 	}
 	part := &s.free[0]
 	s.free = s.free[1:]
 	return part
 }
 
-const minValues = 4 // in the first slab of a batch
+func (s *slab[T]) grow(n, limit int) {
+	size := max(n, min(2*s.made, limit))
+	s.made = size
+	if s.first != 0 {
+		size = max(n, min(s.first, limit))
+		s.made, s.first = size/8, 0
+	}
+	s.free = make([]T, size)
+	s.total += size
+}
+
+// restart lets go of the array. What comes will need about as many elements for each
+// byte as what has come: before and next are the bytes of both.
+func (s *slab[T]) restart(before, next int) {
+	used := s.total - len(s.free)
+	first := 0
+	if before > 0 {
+		first = int((uint64(used)*uint64(next) + uint64(before) - 1) / uint64(before))
+	}
+	*s = slab[T]{first: first}
+}
+
+const minValues = 4 // at least in a slab
 
 type slabs struct {
 	pairs   slab[keyValue]
@@ -79,7 +102,7 @@ func (s *slabs) newBool(v bool) unsafe.Pointer {
 	return unsafe.Pointer(p)
 }
 
-// newMap makes slot, which is empty, a map with room for n members.
+// newMap makes slot a map with room for n members.
 func (s *slabs) newMap(slot *iface, n int) *[]keyValue {
 	m := s.maps.one(maxListSlab)
 	m.own = s.pairs.take(n, maxPairSlab)[:0]
@@ -88,10 +111,21 @@ func (s *slabs) newMap(slot *iface, n int) *[]keyValue {
 	return m.values
 }
 
-// newSlice makes slot, which is empty, a slice with room for n values.
-func (s *slabs) newSlice(slot *iface, n int) {
+// newSlice makes slot a slice of n empty values.
+func (s *slabs) newSlice(slot *iface, n int) *list[iface] {
 	l := s.slices.one(maxListSlab)
-	l.own = s.values.take(n, maxValueSlab)[:0]
+	l.own = s.values.take(n, maxValueSlab)
 	l.values = &l.own
 	*slot = iface{typ: sliceType, data: unsafe.Pointer(l)}
+	return l
+}
+
+// restart lets go of all that points to something.
+func (s *slabs) restart(before, next int) {
+	s.pairs.restart(before, next)
+	s.records.restart(before, next)
+	s.strings.restart(before, next)
+	s.maps.restart(before, next)
+	s.slices.restart(before, next)
+	s.values.restart(before, next)
 }
