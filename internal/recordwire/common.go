@@ -29,8 +29,8 @@ type Common struct {
 	candidates []candidate
 	found      []int16 // for each attribute of each record in turn its candidate, -1: none
 	shared     []byte
-	rest       []byte
-	ends       []int // of each record's part of rest
+	rest       []byte // of all records, then shared
+	ends       []int  // of each record's part of rest
 }
 
 // candidate is an attribute of the first record.
@@ -77,6 +77,7 @@ func (c *Common) Find(records [][]byte, eligible func(name []byte) bool) bool {
 		return false
 	}
 	c.separate(records)
+	c.rest = append(c.rest, c.shared...)
 	return true
 }
 
@@ -159,6 +160,10 @@ func (c *Common) separate(records [][]byte) {
 // Shared is a record that has the common attributes and nothing else; Rest is a record
 // without them. Both are good until the next Find.
 func (c *Common) Shared() []byte { return c.shared }
+
+// Joined is Rest of each record in turn, and Shared behind them. It is good until the
+// next Find.
+func (c *Common) Joined() []byte { return c.rest }
 
 // Rest is the record with this index without the common attributes.
 func (c *Common) Rest(record int) []byte {

@@ -28,7 +28,7 @@ func TestCommonAttributesChangeNothing(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	var a assembly
+	a := newAssembly()
 	for range 2000 {
 		stored := randomParts(t, random)
 		set := styles[random.IntN(len(styles))]

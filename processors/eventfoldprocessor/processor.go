@@ -81,7 +81,9 @@ func newProcessor(ctx context.Context, set processor.Settings, cfg *Config, next
 	p.builder = newBuilder(context.WithoutCancel(ctx), cfg, p.compiled, p.conditionFailed)
 	p.intakes.New = func() any { return p.newIntake() }
 	for range shardCount() {
-		p.shards = append(p.shards, &shard{foldProcessor: p, table: foldtable.New(p.tableSettings()), wake: make(chan struct{}, 1)})
+		p.shards = append(p.shards, &shard{
+			foldProcessor: p, table: foldtable.New(p.tableSettings()), wake: make(chan struct{}, 1), assembly: newAssembly(),
+		})
 	}
 	return p, nil
 }

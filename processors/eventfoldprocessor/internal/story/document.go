@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 )
 
 // The keys of a document.
@@ -39,126 +41,141 @@ const (
 )
 
 // writeDocument makes the event's body of the parts.
-func writeDocument(event plog.LogRecord, parts []Part, origins *distinct[origin], m *merger) {
+func writeDocument(event plog.LogRecord, parts []Part, m *merger) {
+	origins, out := &m.origins, m.out
 	several := len(origins.values) > 1
-	body := event.Body().SetEmptyMap()
-	body.EnsureCapacity(3)
-	list := body.PutEmptySlice(keyParts)
-	list.EnsureCapacity(len(parts))
+	shared := 0
+	for i := range m.names {
+		if m.names[i].shared {
+			shared++
+		}
+	}
+	body := out.MakeMap(event.Body(), 1+bit(shared > 0)+bit(several))
+	list := out.MakeSlice(body.AppendEmpty(keyParts), len(parts))
 	start := parts[0].time()
 	for i := range parts {
 		p := &parts[i]
-		to := list.AppendEmpty().SetEmptyMap()
-		to.EnsureCapacity(partRoom(p, several))
-		to.PutDouble(keyOffset, time.Duration(p.time()-start).Seconds())
+		if m.sharedInside {
+			p.Record.Attributes().RemoveIf(func(name string, _ pcommon.Value) bool { return m.isShared(name) })
+		}
+		service, hasService := pcommon.Value{}, false
 		if several {
-			if v, ok := p.ResourceLogs.Resource().Attributes().Get("service.name"); ok {
-				v.CopyTo(to.PutEmpty("service")) // to be read; what counts is the origin
+			service, hasService = p.ResourceLogs.Resource().Attributes().Get("service.name")
+		}
+		to := out.MakeMap(list.AppendEmpty(), 1+members(p, event)+bit(hasService)+bit(several))
+		to.AppendDouble(keyOffset, time.Duration(p.time()-start).Seconds())
+		if hasService {
+			out.CopyValue(service, to.AppendEmpty("service")) // to be read; what counts is the origin
+		}
+		m.writePart(&to, p, event)
+		if several {
+			to.AppendInt(keyOrigin, int64(origins.add(p.origin())))
+		}
+		to.Done()
+	}
+	if shared > 0 {
+		names := out.MakeSlice(body.AppendEmpty(keyShared), shared)
+		for i := range m.names {
+			if m.names[i].shared {
+				out.SetString(names.AppendEmpty(), m.names[i].name)
 			}
 		}
-		writePart(to, p, event, m)
-		if several {
-			to.PutInt(keyOrigin, int64(origins.add(p.origin())))
-		}
-	}
-	shared := pcommon.NewSlice()
-	for i := range m.names {
-		if m.names[i].shared {
-			shared.AppendEmpty().SetStr(m.names[i].name)
-		}
-	}
-	if shared.Len() > 0 {
-		shared.MoveAndAppendTo(body.PutEmptySlice(keyShared))
 	}
 	if several {
-		writeOrigins(body.PutEmptySlice(keyOrigins), origins.values)
+		m.writeOrigins(out.MakeSlice(body.AppendEmpty(keyOrigins), len(origins.values)))
 	}
+	body.Done()
 }
 
-// partRoom is about how many members a part will have: offset, severity and its number,
-// message, attributes, time, and what is there now and then.
-func partRoom(p *Part, several bool) int {
-	n := 6
-	if p.Record.ObservedTimestamp() != 0 {
-		n++
+func bit(is bool) int {
+	if is {
+		return 1
 	}
-	if p.Record.Flags() != 0 {
-		n++
-	}
-	if several {
-		n += 2
-	}
-	return n
+	return 0
 }
 
-func writePart(to pcommon.Map, p *Part, event plog.LogRecord, m *merger) {
+// members is how many writePart will write.
+func members(p *Part, event plog.LogRecord) int {
+	r := p.Record
+	return bit(r.SeverityText() != "") + bit(r.SeverityNumber() != 0) + bit(r.Body().Type() != pcommon.ValueTypeEmpty) +
+		bit(r.EventName() != "") + bit(r.Attributes().Len() > 0) + bit(r.Timestamp() != 0) + bit(r.ObservedTimestamp() != 0) +
+		bit(r.TraceID() != event.TraceID()) + bit(r.SpanID() != event.SpanID()) + bit(r.Flags() != 0) + bit(r.DroppedAttributesCount() != 0)
+}
+
+func (m *merger) writePart(to *pdataslab.Map, p *Part, event plog.LogRecord) {
 	r := p.Record
 	if s := r.SeverityText(); s != "" {
-		to.PutStr(keySeverity, s)
+		to.AppendString(keySeverity, s)
 	}
 	if n := r.SeverityNumber(); n != 0 {
-		to.PutInt(keySeverityNum, int64(n))
+		to.AppendInt(keySeverityNum, int64(n))
 	}
 	if r.Body().Type() != pcommon.ValueTypeEmpty {
-		r.Body().MoveTo(to.PutEmpty(keyMessage))
+		r.Body().MoveTo(to.AppendEmpty(keyMessage))
 	}
 	if name := r.EventName(); name != "" {
-		to.PutStr(keyEventName, name)
-	}
-	if m.sharedInside {
-		r.Attributes().RemoveIf(func(name string, _ pcommon.Value) bool { return m.isShared(name) })
+		to.AppendString(keyEventName, name)
 	}
 	if r.Attributes().Len() > 0 {
-		r.Attributes().MoveTo(to.PutEmptyMap(keyAttributes))
+		m.out.MoveMap(r.Attributes(), to.AppendEmpty(keyAttributes))
 	}
 	if t := r.Timestamp(); t != 0 {
-		to.PutInt(keyTime, int64(t))
+		to.AppendInt(keyTime, int64(t))
 	}
 	if t := r.ObservedTimestamp(); t != 0 {
-		to.PutInt(keyObserved, int64(t))
+		to.AppendInt(keyObserved, int64(t))
 	}
 	if id := r.TraceID(); id != event.TraceID() {
-		to.PutStr(keyTraceID, id.String())
+		to.AppendString(keyTraceID, id.String())
 	}
 	if id := r.SpanID(); id != event.SpanID() {
-		to.PutStr(keySpanID, id.String())
+		to.AppendString(keySpanID, id.String())
 	}
 	if f := r.Flags(); f != 0 {
-		to.PutInt(keyFlags, int64(f))
+		to.AppendInt(keyFlags, int64(f))
 	}
 	if n := r.DroppedAttributesCount(); n != 0 {
-		to.PutInt(keyDropped, int64(n))
+		to.AppendInt(keyDropped, int64(n))
 	}
 }
 
-func writeOrigins(list pcommon.Slice, origins []origin) {
-	for _, o := range origins {
-		to := list.AppendEmpty().SetEmptyMap()
+func (m *merger) writeOrigins(list pcommon.Slice) {
+	for _, o := range m.origins.values {
+		to := m.out.MakeMap(list.AppendEmpty(), 5)
 		resource, scope := o.resource.Resource(), o.scope.Scope()
-		resource.Attributes().CopyTo(to.PutEmptyMap(keyResource))
+		m.copyMap(resource.Attributes(), to.AppendEmpty(keyResource))
 		if n := resource.DroppedAttributesCount(); n != 0 {
-			to.PutInt(keyResourceDrop, int64(n))
+			to.AppendInt(keyResourceDrop, int64(n))
 		}
 		if url := o.resource.SchemaUrl(); url != "" {
-			to.PutStr(keyResourceURL, url)
+			to.AppendString(keyResourceURL, url)
 		}
-		s := to.PutEmptyMap(keyScope)
+		s := m.out.MakeMap(to.AppendEmpty(keyScope), 4)
 		if scope.Name() != "" {
-			s.PutStr(keyName, scope.Name())
+			s.AppendString(keyName, scope.Name())
 		}
 		if scope.Version() != "" {
-			s.PutStr(keyVersion, scope.Version())
+			s.AppendString(keyVersion, scope.Version())
 		}
 		if scope.Attributes().Len() > 0 {
-			scope.Attributes().CopyTo(s.PutEmptyMap(keyAttributes))
+			m.copyMap(scope.Attributes(), s.AppendEmpty(keyAttributes))
 		}
 		if n := scope.DroppedAttributesCount(); n != 0 {
-			s.PutInt(keyDropped, int64(n))
+			s.AppendInt(keyDropped, int64(n))
 		}
+		s.Done()
 		if url := o.scope.SchemaUrl(); url != "" {
-			to.PutStr(keyScopeURL, url)
+			to.AppendString(keyScopeURL, url)
 		}
+		to.Done()
 	}
+}
+
+// copyMap makes the value, which is empty, a copy of the map.
+func (m *merger) copyMap(from pcommon.Map, to pcommon.Value) {
+	copied := m.out.MakeMap(to, from.Len())
+	copied.AppendCopies(from)
+	copied.Done()
 }
 
 var errNoDocument = errors.New("the record is no document of event_fold")

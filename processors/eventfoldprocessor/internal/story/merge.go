@@ -6,7 +6,8 @@ import (
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/xpdata"
+
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 )
 
 // Strategy says what becomes of an attribute whose values differ between parts.
@@ -34,12 +35,16 @@ type MergeSettings struct {
 // merger collects the attributes of an event's parts. It is for one goroutine at a
 // time.
 type merger struct {
-	index map[string]int
 	names []attribute
-	parts int // read so far
+	index map[string]int // of those that are not common, once there are more than maxScanned
+	parts int            // read so far
 	// whether the parts still have attributes that are shared
 	sharedInside bool
-	built        xpdata.MapBuilder
+	origins      distinct[origin] // of the parts, in order
+
+	// out makes what the event is made of; own is for events that bring none.
+	out *pdataslab.Builder
+	own pdataslab.Builder
 }
 
 // attribute is one of the parts' attributes.
@@ -53,15 +58,22 @@ type attribute struct {
 	shared  bool
 }
 
-func newMerger() *merger { return &merger{index: make(map[string]int)} }
+func newMerger() *merger { return &merger{own: pdataslab.New()} }
 
+// reset lets go of the event.
 func (m *merger) reset() {
-	clear(m.index)
 	for i := range m.names {
 		clear(m.names[i].values)
+		m.names[i].name = ""
 	}
-	m.names = m.names[:0]
+	m.names, m.index = m.names[:0], nil
 	m.parts, m.sharedInside = 0, false
+	clear(m.origins.values)
+	m.origins = distinct[origin]{values: m.origins.values[:0]}
+	if m.out == &m.own {
+		m.own.Forget()
+	}
+	m.out = nil
 }
 
 // read collects the attributes of the parts and those that were taken out of them,
@@ -72,23 +84,37 @@ func (m *merger) read(parts []Part, common pcommon.Map) {
 		a.values = append(a.values, value)
 		a.common = true
 	}
+	first := len(m.names)
 	for i := range parts {
 		m.parts++
+		cursor := first
 		for name, value := range parts[i].Record.Attributes().All() {
-			if isMerged(name) {
-				m.note(name, value)
+			// Parts of one writer have their attributes in one order.
+			if cursor < len(m.names) && m.names[cursor].name == name {
+				m.noteAt(cursor, value)
+				cursor++
+			} else if isMerged(name) {
+				cursor = m.note(name, value) + 1
 			}
 		}
 	}
 }
 
-func (m *merger) note(name string, value pcommon.Value) {
-	i, ok := m.index[name]
-	if !ok {
+// note gives the attribute's place.
+func (m *merger) note(name string, value pcommon.Value) int {
+	i := m.find(name)
+	if i < 0 {
 		i = len(m.names)
-		m.index[name] = i
 		m.append(name)
+		if m.index != nil {
+			m.index[name] = i
+		}
 	}
+	m.noteAt(i, value)
+	return i
+}
+
+func (m *merger) noteAt(i int, value pcommon.Value) {
 	a := &m.names[i]
 	if len(a.values) > 0 && !a.differs {
 		a.differs = !identical(a.values[0], value)
@@ -98,6 +124,30 @@ func (m *merger) note(name string, value pcommon.Value) {
 		a.last = m.parts
 		a.parts++
 	}
+}
+
+// find gives the place of an attribute that is not common, -1 where there is none.
+func (m *merger) find(name string) int {
+	if m.index == nil && len(m.names) > 2*maxScanned {
+		m.index = make(map[string]int, 2*len(m.names))
+		for i := range m.names {
+			if !m.names[i].common {
+				m.index[m.names[i].name] = i
+			}
+		}
+	}
+	if m.index != nil {
+		if i, ok := m.index[name]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range m.names {
+		if a := &m.names[i]; a.name == name && !a.common {
+			return i
+		}
+	}
+	return -1
 }
 
 func (m *merger) append(name string) *attribute {
@@ -113,30 +163,22 @@ func (m *merger) append(name string) *attribute {
 
 // write puts the merged attributes behind those that are in to, whose names are others.
 // In a document, those that differ are put there only where a strategy names them.
-//
-// A map looks through all it has before it puts something in: a builder does not, and an
-// event may have as many names as a sender likes.
-func (m *merger) write(to pcommon.Map, set *Settings) {
-	m.built.EnsureCapacity(to.Len() + len(m.names))
-	for name, value := range to.All() {
-		value.MoveTo(m.built.AppendEmpty(name))
-	}
+func (m *merger) write(to *pdataslab.Map, set *Settings) {
 	for i := range m.names {
 		a := &m.names[i]
 		strategy, named := set.Merge.Keys[a.name]
 		switch {
 		case a.common && set.Style != LogTrace: // whose line may show it
 			// Of one value, each strategy that it may have makes this value.
-			a.values[0].MoveTo(m.built.AppendEmpty(a.name))
+			a.values[0].MoveTo(to.AppendEmpty(a.name))
 		case !named && !a.differs:
-			a.values[0].CopyTo(m.built.AppendEmpty(a.name))
+			m.out.CopyValue(a.values[0], to.AppendEmpty(a.name))
 		case named:
-			a.merge(m.built.AppendEmpty(a.name), strategy)
+			m.merge(a, to.AppendEmpty(a.name), strategy)
 		case set.Style != Document:
-			a.merge(m.built.AppendEmpty(a.name), set.Merge.Default)
+			m.merge(a, to.AppendEmpty(a.name), set.Merge.Default)
 		}
 	}
-	m.built.UnsafeIntoMap(to)
 }
 
 // share finds the attributes that all parts have, with one value that write makes the
@@ -152,11 +194,11 @@ func (m *merger) share(set *MergeSettings) {
 }
 
 func (m *merger) isShared(name string) bool {
-	i, ok := m.index[name]
-	return ok && m.names[i].shared
+	i := m.find(name)
+	return i >= 0 && m.names[i].shared
 }
 
-func (a *attribute) merge(to pcommon.Value, how Strategy) {
+func (m *merger) merge(a *attribute, to pcommon.Value, how Strategy) {
 	switch how {
 	case Count:
 		to.SetInt(int64(len(a.values)))
@@ -174,14 +216,14 @@ func (a *attribute) merge(to pcommon.Value, how Strategy) {
 		return
 	}
 	if !a.differs {
-		a.values[0].CopyTo(to)
+		m.out.CopyValue(a.values[0], to)
 		return
 	}
 	switch how {
 	case First:
-		a.values[0].CopyTo(to)
+		m.out.CopyValue(a.values[0], to)
 	case Last:
-		a.values[len(a.values)-1].CopyTo(to)
+		m.out.CopyValue(a.values[len(a.values)-1], to)
 	default:
 		a.unique(to)
 	}

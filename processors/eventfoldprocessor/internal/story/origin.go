@@ -3,6 +3,8 @@ package story
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/xpdata"
+	"go.opentelemetry.io/collector/pdata/xpdata/entity"
 )
 
 // origin is what some parts come from.
@@ -11,22 +13,15 @@ type origin struct {
 	scope    plog.ScopeLogs
 }
 
-// originsOf gives the different origins of the parts, in order.
-func originsOf(parts []Part) (origins distinct[origin]) {
-	for i := range parts {
-		origins.add(parts[i].origin())
-	}
-	return origins
-}
-
 func (p *Part) origin() origin { return origin{p.ResourceLogs, p.ScopeLogs} }
 
 // mergeOrigins gives the event a resource and a scope: what all have in common, and
 // lists of what differs.
-func mergeOrigins(origins []origin, rl plog.ResourceLogs, sl plog.ScopeLogs) {
+func (m *merger) mergeOrigins(rl plog.ResourceLogs, sl plog.ScopeLogs) {
+	origins := m.origins.values
 	first := origins[0]
 	if len(origins) == 1 {
-		first.resource.Resource().CopyTo(rl.Resource())
+		m.copyResource(first.resource.Resource(), rl.Resource())
 		rl.SetSchemaUrl(first.resource.SchemaUrl())
 		first.scope.Scope().CopyTo(sl.Scope())
 		sl.SetSchemaUrl(first.scope.SchemaUrl())
@@ -60,14 +55,31 @@ func mergeOrigins(origins []origin, rl plog.ResourceLogs, sl plog.ScopeLogs) {
 	scopes.writeFlat(sl.Scope().Attributes())
 }
 
+// copyResource copies to a resource that is empty.
+func (m *merger) copyResource(from, to pcommon.Resource) {
+	if entity.ResourceEntityRefs(from).Len() > 0 {
+		from.CopyTo(to)
+		return
+	}
+	if n := from.DroppedAttributesCount(); n != 0 {
+		to.SetDroppedAttributesCount(n)
+	}
+	if n := from.Attributes().Len(); n > 0 {
+		attributes := m.out.Fill(to.Attributes(), n)
+		attributes.AppendCopies(from.Attributes())
+		attributes.Done()
+	}
+}
+
 // writeFlat is write, where values that are lists already, from a stage before, are
 // taken for their elements.
 func (m *merger) writeFlat(to pcommon.Map) {
-	m.built.EnsureCapacity(len(m.names))
+	var built xpdata.MapBuilder
+	built.EnsureCapacity(len(m.names))
 	for i := range m.names {
 		a := &m.names[i]
 		if !a.differs {
-			a.values[0].CopyTo(m.built.AppendEmpty(a.name))
+			a.values[0].CopyTo(built.AppendEmpty(a.name))
 			continue
 		}
 		flat := attribute{differs: true}
@@ -80,7 +92,7 @@ func (m *merger) writeFlat(to pcommon.Map) {
 				flat.values = append(flat.values, e)
 			}
 		}
-		flat.unique(m.built.AppendEmpty(a.name))
+		flat.unique(built.AppendEmpty(a.name))
 	}
-	m.built.UnsafeIntoMap(to)
+	built.UnsafeIntoMap(to)
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 )
 
@@ -60,6 +61,8 @@ type Event struct {
 	// Common are attributes that all parts have alike, taken out of them, with names
 	// that MayTakeOut allows. The zero Map is an empty one.
 	Common pcommon.Map
+	// Slabs make the record, where not nil.
+	Slabs *pdataslab.Builder
 }
 
 // Style is what the event looks like.
@@ -124,30 +127,40 @@ func (b *Builder) AppendTo(dst plog.ResourceLogsSlice, ev Event) {
 		ev.Common = pcommon.NewMap()
 	}
 	parts := ev.Parts
-	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(a.time(), b.time()) })
+	byTime := func(a, b Part) int { return cmp.Compare(a.time(), b.time()) }
+	if !slices.IsSortedFunc(parts, byTime) {
+		slices.SortStableFunc(parts, byTime)
+	}
 	parts = withoutEarly(parts)
-
-	rl := dst.AppendEmpty()
-	sl := rl.ScopeLogs().AppendEmpty()
-	event := sl.LogRecords().AppendEmpty()
-	origins := originsOf(parts)
-	mergeOrigins(origins.values, rl, sl)
 
 	m := b.scratch.Get().(*merger)
 	defer b.scratch.Put(m)
+	defer m.reset()
+	if m.out = ev.Slabs; m.out == nil {
+		m.out = &m.own
+		m.out.Separate(0)
+	}
+	for i := range parts {
+		m.origins.add(parts[i].origin())
+	}
+	rl := dst.AppendEmpty()
+	sl := rl.ScopeLogs().AppendEmpty()
+	event := sl.LogRecords().AppendEmpty()
+	m.mergeOrigins(rl, sl)
 	m.read(parts, ev.Common)
-	b.describe(event, ev, parts)
-	m.write(event.Attributes(), &b.set)
+	attrs := m.out.Fill(event.Attributes(), fewAttributes+len(m.names))
+	b.describe(event, &attrs, &ev, parts, m.out)
+	m.write(&attrs, &b.set)
+	attrs.Done()
 	switch b.set.Style {
 	case Document:
 		m.share(&b.set.Merge)
-		writeDocument(event, parts, &origins, m)
+		writeDocument(event, parts, m)
 	case LogTrace:
 		b.set.LogTrace.write(event, parts, ev.Common)
 	case Canonical:
 		parts[len(parts)-1].Record.Body().MoveTo(event.Body())
 	}
-	m.reset()
 }
 
 // withoutEarly leaves out events of a stage before that came early, where the whole
@@ -184,27 +197,28 @@ func isEarly(p *Part) bool {
 	return ok && early.Type() == pcommon.ValueTypeBool && early.Bool()
 }
 
+// fewAttributes is how many describe mostly appends.
+const fewAttributes = 7
+
 // describe fills what all styles have: times, severity, ids, exception, fold.*.
-func (b *Builder) describe(event plog.LogRecord, ev Event, parts []Part) {
-	attrs := event.Attributes()
-	attrs.EnsureCapacity(8)
-	attrs.PutStr(attrID, ev.ID.String())
+func (b *Builder) describe(event plog.LogRecord, attrs *pdataslab.Map, ev *Event, parts []Part, out *pdataslab.Builder) {
+	id := ev.ID.String()
+	attrs.AppendString(attrID, id)
 	if ev.Previous != (recorduid.UUID{}) {
-		attrs.PutStr(attrPrevious, ev.Previous.String())
+		attrs.AppendString(attrPrevious, ev.Previous.String())
 	}
-	attrs.PutStr(attrOutcome, b.outcome(ev, parts))
-	attrs.PutInt(attrCount, countOf(parts))
-	attrs.PutDouble(attrDuration, durationOf(parts))
-	uid := ev.ID
+	attrs.AppendString(attrOutcome, b.outcome(ev, parts))
+	attrs.AppendInt(attrCount, countOf(parts))
+	attrs.AppendDouble(attrDuration, durationOf(parts))
 	if ev.Early {
-		attrs.PutBool(attrEarly, true)
-		attrs.PutBool(attrComplete, false)
-		uid = earlyUID(ev.ID, len(parts))
+		attrs.AppendBool(attrEarly, true)
+		attrs.AppendBool(attrComplete, false)
+		attrs.AppendString(attrUID, earlyUID(ev.ID, len(parts)).String())
 	} else {
-		attrs.PutStr(attrReason, ev.Reason.String())
-		attrs.PutBool(attrComplete, ev.Complete)
+		attrs.AppendString(attrReason, ev.Reason.String())
+		attrs.AppendBool(attrComplete, ev.Complete)
+		attrs.AppendString(attrUID, id)
 	}
-	attrs.PutStr(attrUID, uid.String())
 
 	event.SetTimestamp(parts[0].Record.Timestamp())
 	event.SetObservedTimestamp(parts[0].Record.ObservedTimestamp())
@@ -216,9 +230,9 @@ func (b *Builder) describe(event plog.LogRecord, ev Event, parts []Part) {
 	}
 	event.SetSeverityNumber(parts[highest].Record.SeverityNumber())
 	event.SetSeverityText(parts[highest].Record.SeverityText())
-	unite(event, parts)
+	unite(event, attrs, parts, out)
 	for i := range parts {
-		if copyException(attrs, parts[i].Record.Attributes()) {
+		if copyException(attrs, parts[i].Record.Attributes(), out) {
 			break
 		}
 	}
@@ -236,7 +250,7 @@ func earlyUID(id recorduid.UUID, parts int) recorduid.UUID {
 
 // unite keeps the trace, the span, the flags and the name that all parts agree on, and
 // lists what they don't.
-func unite(event plog.LogRecord, parts []Part) {
+func unite(event plog.LogRecord, attrs *pdataslab.Map, parts []Part, out *pdataslab.Builder) {
 	var traces distinct[pcommon.TraceID]
 	var spans distinct[pcommon.SpanID]
 	var names distinct[string]
@@ -272,32 +286,31 @@ func unite(event plog.LogRecord, parts []Part) {
 	if same {
 		event.SetFlags(flags)
 	}
-	attrs := event.Attributes()
 	switch {
 	case len(traces.values) == 1:
 		event.SetTraceID(traces.values[0])
 	case len(traces.values) > 1:
-		list := attrs.PutEmptySlice(attrTraceIDs)
+		list := out.MakeSlice(attrs.AppendEmpty(attrTraceIDs), len(traces.values))
 		for _, id := range traces.values {
-			list.AppendEmpty().SetStr(id.String())
+			out.SetString(list.AppendEmpty(), id.String())
 		}
 	}
 	switch {
 	case len(spans.values) == 1:
 		event.SetSpanID(spans.values[0])
 	case len(spans.values) > 1:
-		list := attrs.PutEmptySlice(attrSpanIDs)
+		list := out.MakeSlice(attrs.AppendEmpty(attrSpanIDs), len(spans.values))
 		for _, id := range spans.values {
-			list.AppendEmpty().SetStr(id.String())
+			out.SetString(list.AppendEmpty(), id.String())
 		}
 	}
 	switch {
 	case len(names.values) == 1:
 		event.SetEventName(names.values[0])
 	case len(names.values) > 1:
-		list := attrs.PutEmptySlice(attrEvents)
+		list := out.MakeSlice(attrs.AppendEmpty(attrEvents), len(names.values))
 		for _, name := range names.values {
-			list.AppendEmpty().SetStr(name)
+			out.SetString(list.AppendEmpty(), name)
 		}
 	}
 }
@@ -317,10 +330,10 @@ func listed(r plog.LogRecord, name string) iter.Seq[string] {
 	}
 }
 
-func copyException(to, from pcommon.Map) (found bool) {
+func copyException(to *pdataslab.Map, from pcommon.Map, out *pdataslab.Builder) (found bool) {
 	for _, name := range exceptionNames {
 		if v, ok := from.Get(name); ok {
-			v.CopyTo(to.PutEmpty(name))
+			out.CopyValue(v, to.AppendEmpty(name))
 			found = true
 		}
 	}
@@ -372,7 +385,7 @@ const (
 )
 
 // outcome is failure where a part says so, otherwise success where one does.
-func (b *Builder) outcome(ev Event, parts []Part) string {
+func (b *Builder) outcome(ev *Event, parts []Part) string {
 	good := false
 	for i := range parts {
 		said := partOutcome(&parts[i], ev.Common)

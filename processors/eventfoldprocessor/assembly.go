@@ -1,0 +1,166 @@
+package eventfoldprocessor
+
+import (
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
+	"github.com/heartwood-otel/heartwood/internal/recordwire"
+	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
+	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/story"
+)
+
+const (
+	// maxRecords are kept to be used again.
+	maxRecords = 1024
+	// maxOrigins of up to maxOrigin bytes are kept decoded.
+	maxOrigins = 32
+	maxOrigin  = 8 << 10
+)
+
+// assembly makes events of stored parts. It is for one goroutine at a time.
+//
+// An event's parts are one string, and the texts of its records are parts of that; its
+// other memory is in slabs of its own. So who keeps a piece of an event may keep all of
+// it, and nothing of another.
+type assembly struct {
+	common recordwire.Common
+	slabs  pdataslab.Builder
+	stored [][]byte
+	parts  []story.Part
+	slots  []slot
+	// records are what the parts are decoded to; their content goes into the event.
+	records []plog.LogRecord
+	used    int // of them
+
+	// origins are decoded ones; nobody changes them.
+	origins map[string]origin
+	wire    recordwire.Assembly
+}
+
+// origin is a decoded recordwire.Origin.
+type origin struct {
+	resource plog.ResourceLogs
+	scope    plog.ScopeLogs
+}
+
+// slot is an origin of an event.
+type slot struct {
+	number uint32
+	origin origin
+}
+
+func newAssembly() assembly {
+	return assembly{slabs: pdataslab.New(), origins: make(map[string]origin)}
+}
+
+// forget lets go of the last event.
+func (a *assembly) forget() {
+	gone := plog.NewLogRecord()
+	for _, r := range a.records[:a.used] {
+		r.MoveTo(gone)
+	}
+	a.used = 0
+	if len(a.records) > maxRecords {
+		a.records = a.records[:maxRecords:maxRecords]
+	}
+}
+
+// event decodes the parts; the attributes that all have alike only once. Parts of one
+// origin share a resource, and keep their order among all.
+func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart, mayTakeOut func([]byte) bool) (story.Event, error) {
+	a.forget()
+	a.slots, a.parts, a.stored = a.slots[:0], a.parts[:0], a.stored[:0]
+	for i := range stored {
+		a.stored = append(a.stored, stored[i].Record)
+	}
+	common := a.common.Find(a.stored, mayTakeOut)
+	var text string
+	if common {
+		text = string(a.common.Joined())
+	} else {
+		text = joined(a.stored)
+	}
+	a.slabs.Separate(len(text))
+	for i := range stored {
+		size := len(stored[i].Record)
+		if common {
+			size = len(a.common.Rest(i))
+		}
+		from, err := a.originOf(&stored[i])
+		if err != nil {
+			return story.Event{}, err
+		}
+		record, err := a.decode(text[:size])
+		if err != nil {
+			return story.Event{}, err
+		}
+		text = text[size:]
+		a.parts = append(a.parts, story.Part{ResourceLogs: from.resource, ScopeLogs: from.scope, Record: record})
+	}
+	event := story.Event{
+		ID: c.ID, Previous: c.Previous, Reason: storyReasons[c.Reason], Complete: c.Complete, Early: c.Early, Parts: a.parts,
+		Slabs: &a.slabs,
+	}
+	if common {
+		shared, err := a.decode(text)
+		if err != nil {
+			return story.Event{}, err
+		}
+		event.Common = shared.Attributes()
+	}
+	return event, nil
+}
+
+func joined(records [][]byte) string {
+	size := 0
+	for _, r := range records {
+		size += len(r)
+	}
+	var text strings.Builder
+	text.Grow(size)
+	for _, r := range records {
+		text.Write(r)
+	}
+	return text.String()
+}
+
+// decode gives a record that is good until forget.
+func (a *assembly) decode(wire string) (plog.LogRecord, error) {
+	if a.used == len(a.records) {
+		a.records = append(a.records, plog.NewLogRecord())
+	}
+	r := a.records[a.used]
+	a.used++
+	return r, a.slabs.Decode(r, wire)
+}
+
+// originOf finds the part's origin. An event has few, and the next one mostly the same.
+func (a *assembly) originOf(p *foldtable.StoredPart) (origin, error) {
+	for _, s := range slices.Backward(a.slots) {
+		if s.number == p.OriginSlot {
+			return s.origin, nil
+		}
+	}
+	o, ok := a.origins[string(p.Origin)]
+	if !ok {
+		a.wire.Reset()
+		a.wire.Origin(p.Origin)
+		logs, err := a.wire.Logs()
+		if err != nil {
+			return origin{}, err
+		}
+		o.resource = logs.ResourceLogs().At(0)
+		o.scope = o.resource.ScopeLogs().At(0)
+		if len(a.origins) == maxOrigins {
+			clear(a.origins)
+		}
+		if len(p.Origin) <= maxOrigin {
+			a.origins[string(p.Origin)] = o
+		}
+	}
+	a.slots = append(a.slots, slot{p.OriginSlot, o})
+	return o, nil
+}
