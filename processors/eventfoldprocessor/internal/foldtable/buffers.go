@@ -14,6 +14,9 @@ const (
 	// There are eight classes from one power of two to the next: a buffer is at most an
 	// eighth larger than what is asked for.
 	classBits = 3
+	// maxRounding is by how many classes the allocator rounds up at most (3584 bytes to
+	// 4096): a buffer comes back as one of the class that it has become.
+	maxRounding = 2
 )
 
 // buffers gives out memory for events' data and takes it back, so that the garbage
@@ -45,13 +48,15 @@ func (b *buffers) take(n int) []byte {
 		return make([]byte, 0, n)
 	}
 	class, size := classAtLeast(n)
-	if free := b.free[class]; len(free) > 0 {
-		last := len(free) - 1
-		buffer := free[last]
-		free[last] = nil
-		b.free[class] = free[:last]
-		b.kept -= cap(buffer)
-		return buffer[:0]
+	for c := class; c <= class+maxRounding && c < len(b.free); c++ {
+		if free := b.free[c]; len(free) > 0 {
+			last := len(free) - 1
+			buffer := free[last]
+			free[last] = nil
+			b.free[c] = free[:last]
+			b.kept -= cap(buffer)
+			return buffer[:0]
+		}
 	}
 	// append rounds up to what the allocator gives anyway.
 	return append([]byte(nil), make([]byte, size)...)[:0]

@@ -49,3 +49,15 @@ func TestBuffersAreUsedAgain(t *testing.T) {
 	assert.LessOrEqual(t, b.kept, maxKept)
 	assert.Greater(t, cap(b.take(maxBuffer+1)), maxBuffer)
 }
+
+// TestBuffersComeBackFromWhereTheyWent: the allocator may have made one of a higher class
+// of what was asked for.
+func TestBuffersComeBackFromWhereTheyWent(t *testing.T) {
+	for n := 1; n <= maxBuffer; n += 61 {
+		var b buffers
+		b.give(b.take(n))
+		require.NotZero(t, b.kept)
+		b.take(n)
+		require.Zero(t, b.kept, "%d bytes", n)
+	}
+}
