@@ -27,48 +27,42 @@ const maxCandidates = 64
 // one goroutine at a time.
 type Common struct {
 	candidates []candidate
-	found      []int16 // for each attribute of each record in turn its candidate, -1: none
+	found      []place // of the attributes of each record in turn
+	counts     []int   // of them, for each record
 	shared     []byte
 	rest       []byte // of all records, then shared
 	ends       []int  // of each record's part of rest
 }
 
-// candidate is an attribute of the first record.
+// candidate is an attribute of the first record: one that is not eligible differs.
 type candidate struct {
-	key, pair []byte
-	seen      int // records that have it
-	differs   bool
+	key     []byte
+	field   []byte // with tag and length
+	seen    int    // records that have it
+	differs bool
+}
+
+// place is where a record has a candidate.
+type place struct {
+	at        int
+	candidate int
 }
 
 // Find looks through the records; an attribute whose name is not eligible is left
 // alone. False says that nothing was found, or that a record is damaged.
 func (c *Common) Find(records [][]byte, eligible func(name []byte) bool) bool {
-	c.candidates, c.found, c.shared = c.candidates[:0], c.found[:0], c.shared[:0]
-	for i, record := range records {
-		cursor := 0
-		for len(record) > 0 {
-			pair, n := nextField(record)
-			if n < 0 {
-				return false
-			}
-			record = record[n:]
-			if pair == nil {
-				continue
-			}
-			place := -1
-			if i == 0 {
-				place = c.propose(pair, eligible)
-			} else {
-				place = c.match(pair, i, cursor)
-				cursor = place + 1
-			}
-			c.found = append(c.found, int16(place))
+	c.candidates, c.found, c.counts, c.shared = c.candidates[:0], c.found[:0], c.counts[:0], c.shared[:0]
+	if len(records) == 0 || !c.propose(records[0], eligible) {
+		return false
+	}
+	for i, record := range records[1:] {
+		if !c.match(record, i+1) {
+			return false
 		}
 	}
 	for i := range c.candidates {
 		if k := &c.candidates[i]; !k.differs && k.seen == len(records) {
-			c.shared = appendHead(c.shared, fieldAttributes, len(k.pair))
-			c.shared = append(c.shared, k.pair...)
+			c.shared = append(c.shared, k.field...)
 		} else {
 			k.differs = true
 		}
@@ -81,77 +75,113 @@ func (c *Common) Find(records [][]byte, eligible func(name []byte) bool) bool {
 	return true
 }
 
-// propose makes an attribute of the first record a candidate, and gives its place.
-func (c *Common) propose(pair []byte, eligible func(name []byte) bool) int {
-	key, ok := keyOf(pair)
-	if !ok {
-		return -1
-	}
-	for i := range c.candidates {
-		if bytes.Equal(c.candidates[i].key, key) {
-			c.candidates[i].differs = true // it is there twice
-			return -1
+// propose makes the attributes of the first record candidates. False says that it is
+// damaged.
+func (c *Common) propose(record []byte, eligible func(name []byte) bool) bool {
+	for at := 0; at < len(record); {
+		field, head := nextField(record[at:])
+		if field == nil {
+			return false
 		}
+		if head > 0 {
+			if key, ok := keyOf(field[head:]); ok && !c.isTwice(key) && len(c.candidates) < maxCandidates {
+				c.found = append(c.found, place{at, len(c.candidates)})
+				c.candidates = append(c.candidates, candidate{key: key, field: field, seen: 1, differs: !eligible(key)})
+			}
+		}
+		at += len(field)
 	}
-	if len(c.candidates) == maxCandidates || !eligible(key) {
-		return -1
-	}
-	c.candidates = append(c.candidates, candidate{key: key, pair: pair, seen: 1})
-	return len(c.candidates) - 1
+	c.counts = append(c.counts, len(c.found))
+	return true
 }
 
-// match gives the place of the candidate that an attribute of the record with this
-// number is, -1 where it is none. Records of one writer have theirs in one order, so
-// that it is mostly the one at the cursor.
-func (c *Common) match(pair []byte, record, cursor int) int {
-	if cursor < len(c.candidates) && bytes.Equal(c.candidates[cursor].pair, pair) {
-		return c.see(cursor, record)
+// isTwice reports whether there is a candidate with this key already, which is none then.
+func (c *Common) isTwice(key []byte) bool {
+	for i := range c.candidates {
+		if k := &c.candidates[i]; bytes.Equal(k.key, key) {
+			k.differs = true
+			return true
+		}
 	}
+	return false
+}
+
+// match looks for the candidates in the record with this number. Records of one writer
+// have their attributes in one order, so that the next one is mostly that at the cursor.
+// False says that the record is damaged.
+func (c *Common) match(record []byte, number int) bool {
+	before := len(c.found)
+	cursor := 0
+	for at := 0; at < len(record); {
+		if cursor < len(c.candidates) {
+			if k := &c.candidates[cursor]; !k.differs && bytes.HasPrefix(record[at:], k.field) {
+				c.found = append(c.found, place{at, cursor})
+				k.see(number)
+				at += len(k.field)
+				cursor++
+				continue
+			}
+		}
+		field, head := nextField(record[at:])
+		if field == nil {
+			return false
+		}
+		if head > 0 {
+			if i := c.candidateOf(field[head:], cursor); i >= 0 {
+				k := &c.candidates[i]
+				if !k.differs {
+					k.differs = !bytes.Equal(k.field, field)
+					c.found = append(c.found, place{at, i})
+				}
+				k.see(number)
+				cursor = i + 1
+			}
+		}
+		at += len(field)
+	}
+	c.counts = append(c.counts, len(c.found)-before)
+	return true
+}
+
+// candidateOf gives the candidate that has the pair's key, -1 where there is none.
+func (c *Common) candidateOf(pair []byte, cursor int) int {
 	key, ok := keyOf(pair)
 	if !ok {
 		return -1
 	}
-	for i := range c.candidates {
-		place := cursor + i
-		if place >= len(c.candidates) {
-			place -= len(c.candidates)
+	for i := cursor; i < len(c.candidates); i++ {
+		if bytes.Equal(c.candidates[i].key, key) {
+			return i
 		}
-		if k := &c.candidates[place]; bytes.Equal(k.key, key) {
-			if !bytes.Equal(k.pair, pair) {
-				k.differs = true
-			}
-			return c.see(place, record)
+	}
+	for i := range min(cursor, len(c.candidates)) {
+		if bytes.Equal(c.candidates[i].key, key) {
+			return i
 		}
 	}
 	return -1
 }
 
-func (c *Common) see(place, record int) int {
-	k := &c.candidates[place]
-	if k.seen != record {
+func (k *candidate) see(number int) {
+	if k.seen != number {
 		k.differs = true // a record before lacks it, or this one has it twice
 	}
-	k.seen = record + 1
-	return place
+	k.seen = number + 1
 }
 
 // separate writes each record without what it shares.
 func (c *Common) separate(records [][]byte) {
 	c.rest, c.ends = c.rest[:0], c.ends[:0]
 	found := c.found
-	for _, record := range records {
+	for i, record := range records {
 		kept := 0 // up to where it has been written
-		for at := 0; at < len(record); {
-			pair, n := nextField(record[at:])
-			if pair != nil {
-				if place := found[0]; place >= 0 && !c.candidates[place].differs {
-					c.rest = append(c.rest, record[kept:at]...)
-					kept = at + n
-				}
-				found = found[1:]
+		for _, p := range found[:c.counts[i]] {
+			if k := &c.candidates[p.candidate]; !k.differs {
+				c.rest = append(c.rest, record[kept:p.at]...)
+				kept = p.at + len(k.field)
 			}
-			at += n
 		}
+		found = found[c.counts[i]:]
 		c.rest = append(c.rest, record[kept:]...)
 		c.ends = append(c.ends, len(c.rest))
 	}
@@ -174,19 +204,32 @@ func (c *Common) Rest(record int) []byte {
 	return c.rest[from:c.ends[record]]
 }
 
-// nextField gives the length of the field that a record, which is not empty, begins
-// with, and its content where it is an attribute, otherwise nil. A negative length says
-// that the record is damaged.
-func nextField(record []byte) (pair []byte, n int) {
-	if record[0] != tagAttributes {
+// nextField gives the field that a record, which is not empty, begins with, nil where
+// that is damaged; of an attribute, head is the length of its tag and its length,
+// otherwise it is 0.
+func nextField(record []byte) (field []byte, head int) {
+	n := -1
+	switch {
+	case record[0] == tagAttributes:
+		var size int
+		if size, head = bytesHead(record); head >= 0 && size <= len(record)-head {
+			n = head + size
+		}
+	case len(record) < 2 || record[0] >= 0x80:
+	case record[0]&7 == byte(protowire.Fixed64Type):
+		n = 9
+	case record[0]&7 == byte(protowire.VarintType) && record[1] < 0x80:
+		n = 2
+	case record[0]&7 == byte(protowire.BytesType) && record[1] < 0x80:
+		n = 2 + int(record[1])
+	}
+	if n < 0 && record[0] != tagAttributes {
 		_, _, n = protowire.ConsumeField(record)
-		return nil, n
 	}
-	size, head := bytesHead(record)
-	if head < 0 || size > len(record)-head {
-		return nil, -1
+	if n < 0 || n > len(record) {
+		return nil, 0
 	}
-	return record[head : head+size : head+size], head + size
+	return record[:n:n], head
 }
 
 // bytesHead reads the length behind a tag of one byte: size, and how many bytes tag and

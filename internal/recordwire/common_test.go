@@ -85,12 +85,12 @@ func encodedPair(tb testing.TB, key, value string) []byte {
 	tb.Helper()
 	record := encodedRecords(tb, []string{key, value})[0]
 	for len(record) > 0 {
-		found, n := nextField(record)
-		require.Positive(tb, n)
-		if found != nil {
-			return record[:n]
+		field, head := nextField(record)
+		require.NotNil(tb, field)
+		if head > 0 {
+			return field
 		}
-		record = record[n:]
+		record = record[len(field):]
 	}
 	tb.Fatal("the record has no attribute")
 	return nil
