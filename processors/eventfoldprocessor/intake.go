@@ -3,6 +3,7 @@ package eventfoldprocessor
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
@@ -47,7 +48,7 @@ type intake struct {
 func (p *foldProcessor) newIntake() *intake {
 	return &intake{
 		foldProcessor: p,
-		keys:          keyReader{names: p.cfg.Key, compiled: p.compiled, failed: p.conditionFailed},
+		keys:          keyReader{names: p.cfg.Key, compiled: p.compiled, failed: p.conditionFailed, seed: maphash.MakeSeed()},
 		uids:          recorduid.NewSource(),
 		byShard:       make([][]int32, len(p.shards)),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash/maphash"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -25,32 +26,51 @@ type keyReader struct {
 	compiled *compiled
 	failed   func(error)
 
-	// text is the key of the record before, and last its hash: neighbours often have
-	// the same.
-	text, candidate []byte
-	last            foldtable.Key
-	hasLast         bool
+	text []byte
+	// known are keys by what they are the hashes of: the records of an event often come
+	// soon after each other.
+	known [knownKeys]knownKey
+	seed  maphash.Seed
 }
+
+type knownKey struct {
+	text []byte
+	key  foldtable.Key
+}
+
+// A reader keeps up to 16 KiB of the texts of keys.
+const (
+	knownKeys    = 64 // a power of two
+	maxKnownText = 256
+)
 
 // read gives a record's key; none where it lacks one of the attributes, or the
 // expression gives nothing.
 func (k *keyReader) read(ctx context.Context, rl plog.ResourceLogs, lr plog.LogRecord, tc *ottllog.TransformContext) (foldtable.Key, bool) {
-	text, ok := k.candidate[:0], true
+	text, ok := k.text[:0], true
 	if k.compiled.key != nil {
 		text, ok = k.appendExpression(ctx, text, tc)
 	} else {
 		text, ok = k.appendAttributes(text, rl.Resource().Attributes(), lr.Attributes())
 	}
-	k.candidate = text
+	k.text = text
 	if !ok {
 		return foldtable.Key{}, false
 	}
-	if !k.hasLast || string(text) != string(k.text) {
-		sum := sha256.Sum256(text)
-		k.last, k.hasLast = foldtable.Key(sum[:16]), true
-		k.text, k.candidate = k.candidate, k.text
+	if len(text) > maxKnownText {
+		return keyOf(text), true
 	}
-	return k.last, true
+	known := &k.known[maphash.Bytes(k.seed, text)%knownKeys]
+	if known.text == nil || string(text) != string(known.text) {
+		known.text = append(known.text[:0], text...)
+		known.key = keyOf(text)
+	}
+	return known.key, true
+}
+
+func keyOf(text []byte) foldtable.Key {
+	sum := sha256.Sum256(text)
+	return foldtable.Key(sum[:16])
 }
 
 // appendAttributes appends each value behind its length, so that no two keys have the

@@ -40,6 +40,8 @@ type merger struct {
 	parts int            // read so far
 	// whether the parts still have attributes that are shared
 	sharedInside bool
+	folded       bool             // a part is a folded event
+	excepted     bool             // a part has an exception
 	origins      distinct[origin] // of the parts, in order
 
 	// out makes what the event is made of; own is for events that bring none.
@@ -67,7 +69,7 @@ func (m *merger) reset() {
 		m.names[i].name = ""
 	}
 	m.names, m.index = m.names[:0], nil
-	m.parts, m.sharedInside = 0, false
+	m.parts, m.sharedInside, m.folded, m.excepted = 0, false, false, false
 	clear(m.origins.values)
 	m.origins = distinct[origin]{values: m.origins.values[:0]}
 	if m.out == &m.own {
@@ -95,6 +97,8 @@ func (m *merger) read(parts []Part, common pcommon.Map) {
 				cursor++
 			} else if isMerged(name) {
 				cursor = m.note(name, value) + 1
+			} else if isException(name) {
+				m.excepted = true
 			}
 		}
 	}

@@ -131,7 +131,10 @@ func (b *Builder) AppendTo(dst plog.ResourceLogsSlice, ev Event) {
 	if !slices.IsSortedFunc(parts, byTime) {
 		slices.SortStableFunc(parts, byTime)
 	}
-	parts = withoutEarly(parts)
+	folded := hasFolded(parts)
+	if folded {
+		parts = withoutEarly(parts)
+	}
 
 	m := b.scratch.Get().(*merger)
 	defer b.scratch.Put(m)
@@ -147,9 +150,10 @@ func (b *Builder) AppendTo(dst plog.ResourceLogsSlice, ev Event) {
 	sl := rl.ScopeLogs().AppendEmpty()
 	event := sl.LogRecords().AppendEmpty()
 	m.mergeOrigins(rl, sl)
+	m.folded = folded
 	m.read(parts, ev.Common)
 	attrs := m.out.Fill(event.Attributes(), fewAttributes+len(m.names))
-	b.describe(event, &attrs, &ev, parts, m.out)
+	b.describe(event, &attrs, &ev, parts, m)
 	m.write(&attrs, &b.set)
 	attrs.Done()
 	switch b.set.Style {
@@ -161,6 +165,18 @@ func (b *Builder) AppendTo(dst plog.ResourceLogsSlice, ev Event) {
 	case Canonical:
 		parts[len(parts)-1].Record.Body().MoveTo(event.Body())
 	}
+}
+
+// hasFolded reports whether a part is a folded event, or looks like one.
+func hasFolded(parts []Part) bool {
+	for i := range parts {
+		for name := range parts[i].Record.Attributes().All() {
+			if strings.HasPrefix(name, foldPrefix) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // withoutEarly leaves out events of a stage before that came early, where the whole
@@ -201,15 +217,15 @@ func isEarly(p *Part) bool {
 const fewAttributes = 7
 
 // describe fills what all styles have: times, severity, ids, exception, fold.*.
-func (b *Builder) describe(event plog.LogRecord, attrs *pdataslab.Map, ev *Event, parts []Part, out *pdataslab.Builder) {
+func (b *Builder) describe(event plog.LogRecord, attrs *pdataslab.Map, ev *Event, parts []Part, m *merger) {
 	id := ev.ID.String()
 	attrs.AppendString(attrID, id)
 	if ev.Previous != (recorduid.UUID{}) {
 		attrs.AppendString(attrPrevious, ev.Previous.String())
 	}
-	attrs.AppendString(attrOutcome, b.outcome(ev, parts))
-	attrs.AppendInt(attrCount, countOf(parts))
-	attrs.AppendDouble(attrDuration, durationOf(parts))
+	attrs.AppendString(attrOutcome, b.outcome(ev, parts, m))
+	attrs.AppendInt(attrCount, countOf(parts, m.folded))
+	attrs.AppendDouble(attrDuration, durationOf(parts, m.folded))
 	if ev.Early {
 		attrs.AppendBool(attrEarly, true)
 		attrs.AppendBool(attrComplete, false)
@@ -230,10 +246,12 @@ func (b *Builder) describe(event plog.LogRecord, attrs *pdataslab.Map, ev *Event
 	}
 	event.SetSeverityNumber(parts[highest].Record.SeverityNumber())
 	event.SetSeverityText(parts[highest].Record.SeverityText())
-	unite(event, attrs, parts, out)
-	for i := range parts {
-		if copyException(attrs, parts[i].Record.Attributes(), out) {
-			break
+	unite(event, attrs, parts, m)
+	if m.excepted {
+		for i := range parts {
+			if copyException(attrs, parts[i].Record.Attributes(), m.out) {
+				break
+			}
 		}
 	}
 }
@@ -250,7 +268,7 @@ func earlyUID(id recorduid.UUID, parts int) recorduid.UUID {
 
 // unite keeps the trace, the span, the flags and the name that all parts agree on, and
 // lists what they don't.
-func unite(event plog.LogRecord, attrs *pdataslab.Map, parts []Part, out *pdataslab.Builder) {
+func unite(event plog.LogRecord, attrs *pdataslab.Map, parts []Part, m *merger) {
 	var traces distinct[pcommon.TraceID]
 	var spans distinct[pcommon.SpanID]
 	var names distinct[string]
@@ -265,6 +283,10 @@ func unite(event plog.LogRecord, attrs *pdataslab.Map, parts []Part, out *pdatas
 		}
 		if name := r.EventName(); name != "" {
 			names.add(name)
+		}
+		same = same && r.Flags() == flags
+		if !m.folded {
+			continue
 		}
 		// A folded event that has several lists them. The whole must not claim the one
 		// of another part.
@@ -281,7 +303,6 @@ func unite(event plog.LogRecord, attrs *pdataslab.Map, parts []Part, out *pdatas
 		for text := range listed(r, attrEvents) {
 			names.add(text)
 		}
-		same = same && r.Flags() == flags
 	}
 	if same {
 		event.SetFlags(flags)
@@ -290,27 +311,27 @@ func unite(event plog.LogRecord, attrs *pdataslab.Map, parts []Part, out *pdatas
 	case len(traces.values) == 1:
 		event.SetTraceID(traces.values[0])
 	case len(traces.values) > 1:
-		list := out.MakeSlice(attrs.AppendEmpty(attrTraceIDs), len(traces.values))
+		list := m.out.MakeSlice(attrs.AppendEmpty(attrTraceIDs), len(traces.values))
 		for _, id := range traces.values {
-			out.SetString(list.AppendEmpty(), id.String())
+			m.out.SetString(list.AppendEmpty(), id.String())
 		}
 	}
 	switch {
 	case len(spans.values) == 1:
 		event.SetSpanID(spans.values[0])
 	case len(spans.values) > 1:
-		list := out.MakeSlice(attrs.AppendEmpty(attrSpanIDs), len(spans.values))
+		list := m.out.MakeSlice(attrs.AppendEmpty(attrSpanIDs), len(spans.values))
 		for _, id := range spans.values {
-			out.SetString(list.AppendEmpty(), id.String())
+			m.out.SetString(list.AppendEmpty(), id.String())
 		}
 	}
 	switch {
 	case len(names.values) == 1:
 		event.SetEventName(names.values[0])
 	case len(names.values) > 1:
-		list := out.MakeSlice(attrs.AppendEmpty(attrEvents), len(names.values))
+		list := m.out.MakeSlice(attrs.AppendEmpty(attrEvents), len(names.values))
 		for _, name := range names.values {
-			out.SetString(list.AppendEmpty(), name)
+			m.out.SetString(list.AppendEmpty(), name)
 		}
 	}
 }
@@ -345,7 +366,10 @@ const maxCount = 1 << 40
 
 // countOf counts records: a part that is a folded event counts what it holds, an early
 // one nothing.
-func countOf(parts []Part) (count int64) {
+func countOf(parts []Part, folded bool) (count int64) {
+	if !folded {
+		return int64(len(parts))
+	}
 	for i := range parts {
 		n := int64(1)
 		// Anybody can send such an attribute: one that can't be a count is none.
@@ -364,17 +388,26 @@ func countOf(parts []Part) (count int64) {
 const maxDuration = 100 * 365 * 24 * 60 * 60
 
 // durationOf is the time from the first part to the end of the latest, in seconds.
-func durationOf(parts []Part) float64 {
+func durationOf(parts []Part, folded bool) float64 {
 	begin := parts[0].time()
 	end := begin
 	for i := range parts {
 		t := parts[i].time()
-		if v, ok := parts[i].Record.Attributes().Get(attrDuration); ok && v.Type() == pcommon.ValueTypeDouble && v.Double() > 0 && v.Double() <= maxDuration {
-			t += pcommon.Timestamp(v.Double() * float64(time.Second))
+		if folded {
+			t += lasted(&parts[i])
 		}
 		end = max(end, t)
 	}
 	return float64(end-begin) / float64(time.Second)
+}
+
+// lasted is the duration of a part that is a folded event.
+func lasted(p *Part) pcommon.Timestamp {
+	v, ok := p.Record.Attributes().Get(attrDuration)
+	if !ok || v.Type() != pcommon.ValueTypeDouble || !(v.Double() > 0 && v.Double() <= maxDuration) {
+		return 0
+	}
+	return pcommon.Timestamp(v.Double() * float64(time.Second))
 }
 
 // The outcomes.
@@ -385,8 +418,17 @@ const (
 )
 
 // outcome is failure where a part says so, otherwise success where one does.
-func (b *Builder) outcome(ev *Event, parts []Part) string {
+func (b *Builder) outcome(ev *Event, parts []Part, m *merger) string {
 	good := false
+	if b.set.Failure == nil && b.set.Success == nil && !m.folded {
+		switch m.outcome(parts) {
+		case failure:
+			return failure
+		case success:
+			return success
+		}
+		parts = nil
+	}
 	for i := range parts {
 		said := partOutcome(&parts[i], ev.Common)
 		if b.set.Failure != nil && b.set.Failure(parts[i]) || b.set.Failure == nil && said == failure {
@@ -423,18 +465,59 @@ func partOutcome(p *Part, common pcommon.Map) string {
 	}
 	said := unknown
 	for _, name := range statusNames {
-		v, ok := either(attrs, common, name)
-		if !ok {
-			continue
+		if v, ok := either(attrs, common, name); ok {
+			said = worse(said, statusOutcome(v))
 		}
-		status, ok := number(v)
-		if !ok || status < 100 || status >= 600 {
-			continue
-		}
-		if status >= 500 {
+	}
+	return said
+}
+
+// statusOutcome is what an attribute with an HTTP status says.
+func statusOutcome(v pcommon.Value) string {
+	switch status, ok := number(v); {
+	case !ok || status < 100 || status >= 600:
+		return unknown
+	case status >= 500:
+		return failure
+	}
+	return success
+}
+
+// worse is failure where one is, otherwise success where one is.
+func worse(a, b string) string {
+	if a == failure || b == unknown {
+		return a
+	}
+	return b
+}
+
+// outcome is that of parts that are no folded events, all together.
+func (m *merger) outcome(parts []Part) string {
+	if m.excepted {
+		return failure
+	}
+	for i := range parts {
+		if parts[i].Record.SeverityNumber() >= plog.SeverityNumberError {
 			return failure
 		}
-		said = success
+	}
+	said := unknown
+	for i := range m.names {
+		a := &m.names[i]
+		if !slices.Contains(statusNames, a.name) {
+			continue
+		}
+		if !a.common && a.parts != len(a.values) { // one has it twice, and the first counts
+			for k := range parts {
+				if v, ok := parts[k].Record.Attributes().Get(a.name); ok {
+					said = worse(said, statusOutcome(v))
+				}
+			}
+			continue
+		}
+		for _, v := range a.values {
+			said = worse(said, statusOutcome(v))
+		}
 	}
 	return said
 }
@@ -464,5 +547,7 @@ func (b *Builder) MayTakeOut(name string) bool {
 
 // isMerged says that an attribute may become one of the event.
 func isMerged(name string) bool {
-	return !strings.HasPrefix(name, foldPrefix) && name != attrUID && name != attrOriginal && !slices.Contains(exceptionNames, name)
+	return name != attrUID && name != attrOriginal && !strings.HasPrefix(name, foldPrefix) && !isException(name)
 }
+
+func isException(name string) bool { return slices.Contains(exceptionNames, name) }
