@@ -18,7 +18,8 @@ type keyValue struct {
 	typ  uintptr
 	data unsafe.Pointer
 	key  string
-	_    int32
+	// keyIndex is of profiles.
+	keyIndex int32
 }
 
 // logRecord mirrors pdata's internal.LogRecord: what holds pointers, and the rest.
@@ -32,6 +33,12 @@ type logRecord struct {
 	_                   [16]byte  // trace id
 	_                   [8]byte   // span id
 }
+
+// How many fields the two have in pdata: an Encoder would leave out further ones.
+const (
+	pairFields   = 3
+	recordFields = 11
+)
 
 // list mirrors a value of pdata's that is a map or a slice, AnyValue_KvlistValue or
 // AnyValue_ArrayValue: a pointer to a struct that is a slice. It stands behind it, so
@@ -86,6 +93,9 @@ func layoutIsKnown() bool {
 		return false
 	}
 	if !hasLayout(wrapped(record), reflect.TypeFor[logRecord]().Size(), anyValue, text, text, wrapped(attributes)) {
+		return false
+	}
+	if pair.NumField() != pairFields || wrapped(record).NumField() != recordFields {
 		return false
 	}
 	if wrapped(records) != reflect.SliceOf(reflect.PointerTo(wrapped(record))) {

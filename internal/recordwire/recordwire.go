@@ -60,6 +60,15 @@ func Split(logs plog.Logs, visit func(origin Origin, record []byte) error) error
 
 // split is Split of what is encoded already.
 func split(encoded []byte, visit func(origin Origin, record []byte) error) error {
+	return scopes(encoded, func(origin Origin, scopeLogs []byte) error {
+		return children(scopeLogs, fieldLogRecords, nil, func(record []byte) error {
+			return visit(origin, record)
+		})
+	})
+}
+
+// scopes calls visit with each ScopeLogs.
+func scopes(encoded []byte, visit func(origin Origin, scopeLogs []byte) error) error {
 	return children(encoded, fieldResourceLogs, nil, func(resourceLogs []byte) error {
 		var resource []byte
 		if err := children(resourceLogs, fieldScopeLogs, &resource, nothing); err != nil {
@@ -71,9 +80,7 @@ func split(encoded []byte, visit func(origin Origin, record []byte) error) error
 				return err
 			}
 			origin := appendOrigin(make([]byte, 0, binary.MaxVarintLen32+len(resource)+len(scope)), resource, scope)
-			return children(scopeLogs, fieldLogRecords, nil, func(record []byte) error {
-				return visit(origin, record)
-			})
+			return visit(origin, scopeLogs)
 		})
 	})
 }

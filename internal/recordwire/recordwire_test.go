@@ -120,6 +120,7 @@ func FuzzSplit(f *testing.F) {
 		if err != nil {
 			return
 		}
+		splitBoth(t, &Splitter{}, logs)
 		var a Assembly
 		records := 0
 		require.NoError(t, Split(logs, func(origin Origin, record []byte) error {

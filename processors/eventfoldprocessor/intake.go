@@ -38,6 +38,7 @@ type intake struct {
 	// byShard are the indices of items, by shard.
 	byShard [][]int32
 
+	splitter recordwire.Splitter
 	entries  entries
 	late     recordwire.Assembly
 	previous []recorduid.UUID // of the late ones
@@ -59,6 +60,7 @@ func (in *intake) release() {
 	clear(in.items)
 	in.items, in.previous = in.items[:0], in.previous[:0]
 	in.late.Reset()
+	in.splitter.Reset()
 	in.entries.reset()
 	for i := range in.byShard {
 		in.byShard[i] = in.byShard[i][:0]
@@ -141,7 +143,7 @@ func (in *intake) identify(lr plog.LogRecord, now time.Time) uint64 {
 // encode takes the records that fold as bytes, and spreads them over the shards.
 func (in *intake) encode(logs plog.Logs) error {
 	i := 0
-	return recordwire.Split(logs, func(origin recordwire.Origin, record []byte) error {
+	return in.splitter.Split(logs, func(origin recordwire.Origin, record []byte) error {
 		it := &in.items[i]
 		if it.folds {
 			it.origin, it.record = origin, record
