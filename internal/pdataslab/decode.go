@@ -82,14 +82,19 @@ func decodePlain(r plog.LogRecord, wire string) error {
 }
 
 // decode decodes what is written as usual. False says that it is not, or is invalid.
-func (b *Builder) decode(r plog.LogRecord, wire string) bool {
+func (b *Builder) decode(r plog.LogRecord, wire string) bool { return b.decodeWith(r, wire, nil) }
+
+// decodeWith is decode with room for the attributes, where there is enough.
+func (b *Builder) decodeWith(r plog.LogRecord, wire string, pairs []keyValue) bool {
 	attributes, ok := countAttributes(wire)
 	if !ok {
 		return false
 	}
-	var pairs []keyValue
 	if attributes > 0 {
-		pairs = b.current.pairs.take(attributes, maxPairSlab)
+		if attributes > len(pairs) {
+			pairs = b.current.pairs.take(attributes, maxPairSlab)
+		}
+		pairs = pairs[:attributes:attributes]
 		m := r.Attributes()
 		*(*[]keyValue)(wrapperOf(&m).orig) = pairs
 	}

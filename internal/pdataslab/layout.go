@@ -78,6 +78,9 @@ func layoutIsKnown() bool {
 	if !isWrapper(value) || !isWrapper(attributes) || !isWrapper(record) || !isWrapper(records) {
 		return false
 	}
+	if record.Field(1).Type != value.Field(1).Type {
+		return false
+	}
 	wrapped := func(t reflect.Type) reflect.Type { return t.Field(0).Type.Elem() }
 
 	anyValue := wrapped(value)

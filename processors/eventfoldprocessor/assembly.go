@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// maxRecords are kept to be used again.
-	maxRecords = 1024
 	// maxOrigins of up to maxOrigin bytes are kept decoded.
 	maxOrigins = 32
 	maxOrigin  = 8 << 10
@@ -26,14 +24,12 @@ const (
 // other memory is in slabs of its own. So who keeps a piece of an event may keep all of
 // it, and nothing of another.
 type assembly struct {
-	common recordwire.Common
-	slabs  pdataslab.Builder
-	stored [][]byte
-	parts  []story.Part
-	slots  []slot
-	// records are what the parts are decoded to; their content goes into the event.
-	records []plog.LogRecord
-	used    int // of them
+	common  recordwire.Common
+	slabs   pdataslab.Builder
+	stored  [][]byte
+	parts   []story.Part
+	slots   []slot
+	scratch pdataslab.Scratch // what the parts are decoded to; the content goes into the event
 
 	// origins are decoded ones; nobody changes them.
 	origins map[string]origin
@@ -58,21 +54,16 @@ func newAssembly() assembly {
 
 // forget lets go of the last event.
 func (a *assembly) forget() {
-	gone := plog.NewLogRecord()
-	for _, r := range a.records[:a.used] {
-		r.MoveTo(gone)
-	}
-	a.used = 0
-	if len(a.records) > maxRecords {
-		a.records = a.records[:maxRecords:maxRecords]
-	}
+	a.scratch.Reset()
+	clear(a.parts)
+	a.parts = a.parts[:0]
 }
 
 // event decodes the parts; the attributes that all have alike only once. Parts of one
 // origin share a resource, and keep their order among all.
 func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart, mayTakeOut func([]byte) bool) (story.Event, error) {
 	a.forget()
-	a.slots, a.parts, a.stored = a.slots[:0], a.parts[:0], a.stored[:0]
+	a.slots, a.stored = a.slots[:0], a.stored[:0]
 	for i := range stored {
 		a.stored = append(a.stored, stored[i].Record)
 	}
@@ -93,7 +84,7 @@ func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart, may
 		if err != nil {
 			return story.Event{}, err
 		}
-		record, err := a.decode(text[:size])
+		record, err := a.scratch.Decode(&a.slabs, text[:size])
 		if err != nil {
 			return story.Event{}, err
 		}
@@ -105,7 +96,7 @@ func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart, may
 		Slabs: &a.slabs,
 	}
 	if common {
-		shared, err := a.decode(text)
+		shared, err := a.scratch.DecodeAttributes(&a.slabs, text)
 		if err != nil {
 			return story.Event{}, err
 		}
@@ -125,16 +116,6 @@ func joined(records [][]byte) string {
 		text.Write(r)
 	}
 	return text.String()
-}
-
-// decode gives a record that is good until forget.
-func (a *assembly) decode(wire string) (plog.LogRecord, error) {
-	if a.used == len(a.records) {
-		a.records = append(a.records, plog.NewLogRecord())
-	}
-	r := a.records[a.used]
-	a.used++
-	return r, a.slabs.Decode(r, wire)
 }
 
 // originOf finds the part's origin. An event has few, and the next one mostly the same.

@@ -48,15 +48,7 @@ func (s *shard) deliver(batch []*foldtable.Closed) bool {
 	err = s.insist(logs)
 	switch {
 	case err == nil:
-		for _, c := range batch {
-			reason := storyReasons[c.Reason].String()
-			if c.Early {
-				reason = earlyReason
-			} else {
-				s.tel.ProcessorEventFoldRecordsMerged.Add(s.work, int64(c.Parts()))
-			}
-			s.tel.ProcessorEventFoldEventsEmitted.Add(s.work, 1, withReason(reason))
-		}
+		s.countEmitted(batch)
 	case refusal.Permanent(err):
 		s.drop(refusedForGood, batch, err)
 	case s.journal != nil:
@@ -66,6 +58,30 @@ func (s *shard) deliver(batch []*foldtable.Closed) bool {
 	}
 	s.done(batch)
 	return true
+}
+
+func (s *shard) countEmitted(batch []*foldtable.Closed) {
+	var emitted [foldtable.Reasons]int64
+	var early, merged int64
+	for _, c := range batch {
+		if c.Early {
+			early++
+			continue
+		}
+		emitted[c.Reason]++
+		merged += int64(c.Parts())
+	}
+	if merged > 0 {
+		s.tel.ProcessorEventFoldRecordsMerged.Add(s.work, merged)
+	}
+	if early > 0 {
+		s.tel.ProcessorEventFoldEventsEmitted.Add(s.work, early, withReason(earlyReason))
+	}
+	for reason, n := range emitted {
+		if n > 0 {
+			s.tel.ProcessorEventFoldEventsEmitted.Add(s.work, n, withReason(storyReasons[reason].String()))
+		}
+	}
 }
 
 // done lets go of events that have been delivered or never will be.
