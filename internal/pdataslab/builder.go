@@ -45,6 +45,12 @@ func (b *Builder) Separate(size int) {
 	b.size = size
 }
 
+// Release lets go of what was made since Separate.
+func (b *Builder) Release() {
+	b.Map = Map{}
+	b.own.release()
+}
+
 // NewRecord appends a record that is made of as many bytes. It and what is made until
 // the next NewRecord shares slabs with neighbours, where it is not large.
 func (b *Builder) NewRecord(records plog.LogRecordSlice, size int) (r plog.LogRecord) {

@@ -2,7 +2,6 @@ package pdataslab
 
 import (
 	"math"
-	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/xpdata"
@@ -36,7 +35,8 @@ func (m *Map) AppendString(key, v string) {
 		m.safe.AppendEmpty(key).SetStr(v)
 		return
 	}
-	m.pairs = append(m.pairs, keyValue{typ: stringType, data: m.from.newString(v), key: key})
+	p := m.next(key)
+	p.typ, p.data = stringType, m.from.newString(v)
 }
 
 // AppendInt appends an integer.
@@ -45,7 +45,8 @@ func (m *Map) AppendInt(key string, v int64) {
 		m.safe.AppendEmpty(key).SetInt(v)
 		return
 	}
-	m.pairs = append(m.pairs, keyValue{typ: intType, data: m.from.newWord(uint64(v)), key: key})
+	p := m.next(key)
+	p.typ, p.data = intType, m.from.newWord(uint64(v))
 }
 
 // AppendDouble appends a floating-point number.
@@ -54,7 +55,8 @@ func (m *Map) AppendDouble(key string, v float64) {
 		m.safe.AppendEmpty(key).SetDouble(v)
 		return
 	}
-	m.pairs = append(m.pairs, keyValue{typ: doubleType, data: m.from.newWord(math.Float64bits(v)), key: key})
+	p := m.next(key)
+	p.typ, p.data = doubleType, m.from.newWord(math.Float64bits(v))
 }
 
 // AppendBool appends a truth value.
@@ -63,18 +65,31 @@ func (m *Map) AppendBool(key string, v bool) {
 		m.safe.AppendEmpty(key).SetBool(v)
 		return
 	}
-	m.pairs = append(m.pairs, keyValue{typ: boolType, data: m.from.newBool(v), key: key})
+	p := m.next(key)
+	p.typ, p.data = boolType, m.from.newBool(v)
 }
 
 // AppendEmpty gives the value to be set, which must be done before the next member is
 // appended.
-func (m *Map) AppendEmpty(key string) (v pcommon.Value) {
+func (m *Map) AppendEmpty(key string) pcommon.Value {
 	if m.safe != nil {
 		return m.safe.AppendEmpty(key)
 	}
-	m.pairs = append(m.pairs, keyValue{key: key})
-	*wrapperOf(&v) = wrapper{orig: unsafe.Pointer(&m.pairs[len(m.pairs)-1]), state: mutable}
-	return v
+	return valueAt(m.next(key).valueSlot())
+}
+
+// next appends an empty value. It does not do so with a whole keyValue, which costs more
+// while the garbage collector runs.
+func (m *Map) next(key string) *keyValue {
+	n := len(m.pairs)
+	if n < cap(m.pairs) {
+		m.pairs = m.pairs[:n+1]
+	} else {
+		m.pairs = append(m.pairs, keyValue{})
+	}
+	p := &m.pairs[n]
+	p.key = key
+	return p
 }
 
 // AppendCopies appends copies of another map's members.

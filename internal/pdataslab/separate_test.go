@@ -135,11 +135,16 @@ func TestSeparateTakesAsMuchAsItNeeds(t *testing.T) {
 		b.Separate(len(text))
 		require.True(t, b.decode(plog.NewLogRecord(), text))
 		if i > 0 {
-			assert.Empty(t, b.own.pairs.free)
-			assert.Empty(t, b.own.strings.free)
-			assert.Empty(t, b.own.values.free)
+			assert.Equal(t, len(b.own.pairs.array), b.own.pairs.used)
+			assert.Equal(t, len(b.own.strings.array), b.own.strings.used)
+			assert.Equal(t, len(b.own.values.array), b.own.values.used)
 		}
 	}
+	b.Release()
+	assert.Nil(t, b.own.pairs.array)
+	b.Separate(len(text))
+	require.True(t, b.decode(plog.NewLogRecord(), text))
+	assert.Equal(t, len(b.own.pairs.array), b.own.pairs.used, "Release forgets nothing")
 	b.Separate(1)
 	require.True(t, b.decode(plog.NewLogRecord(), text), "more than was expected")
 	b.Separate(1 << 30)

@@ -20,9 +20,11 @@ const (
 	maxSharedSize = 4 << 10
 )
 
-// slab gives out parts of an array, and makes another when it is used up.
+// slab gives out parts of an array, and makes another when it is used up. What it writes
+// for that is no pointer, which the garbage collector would want to know about.
 type slab[T any] struct {
-	free []T
+	array []T
+	used  int // of the array
 	// An array is twice as long as made, but where first is not 0, it is as long as that:
 	// then it is about what is needed, and much shorter ones follow. total is the length
 	// of all.
@@ -31,21 +33,21 @@ type slab[T any] struct {
 
 // take gives n elements, zeroed and without spare capacity.
 func (s *slab[T]) take(n, limit int) []T {
-	if len(s.free) < n {
+	if len(s.array)-s.used < n {
 		s.grow(n, limit)
 	}
-	part := s.free[:n:n]
-	s.free = s.free[n:]
-	return part
+	from := s.used
+	s.used += n
+	return s.array[from:s.used:s.used]
 }
 
 // one gives one element.
 func (s *slab[T]) one(limit int) *T {
-	if len(s.free) == 0 {
+	if s.used == len(s.array) {
 		s.grow(minValues, limit)
 	}
-	part := &s.free[0]
-	s.free = s.free[1:]
+	part := &s.array[s.used]
+	s.used++
 	return part
 }
 
@@ -56,19 +58,25 @@ func (s *slab[T]) grow(n, limit int) {
 		size = max(n, min(s.first, limit))
 		s.made, s.first = size/8, 0
 	}
-	s.free = make([]T, size)
+	s.array, s.used = make([]T, size), 0
 	s.total += size
 }
 
 // restart lets go of the array. What comes will need about as many elements for each
 // byte as what has come: before and next are the bytes of both.
 func (s *slab[T]) restart(before, next int) {
-	used := s.total - len(s.free)
+	taken := s.total - (len(s.array) - s.used)
 	first := 0
 	if before > 0 {
-		first = int((uint64(used)*uint64(next) + uint64(before) - 1) / uint64(before))
+		first = int((uint64(taken)*uint64(next) + uint64(before) - 1) / uint64(before))
 	}
 	*s = slab[T]{first: first}
+}
+
+// release lets go of the array, and does not forget how much was taken.
+func (s *slab[T]) release() {
+	s.total -= len(s.array) - s.used
+	s.array, s.used = nil, 0
 }
 
 const minValues = 4 // at least in a slab
@@ -128,4 +136,14 @@ func (s *slabs) restart(before, next int) {
 	s.maps.restart(before, next)
 	s.slices.restart(before, next)
 	s.values.restart(before, next)
+}
+
+// release lets go of all that points to something.
+func (s *slabs) release() {
+	s.pairs.release()
+	s.records.release()
+	s.strings.release()
+	s.maps.release()
+	s.slices.release()
+	s.values.release()
 }

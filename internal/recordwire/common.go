@@ -71,7 +71,6 @@ func (c *Common) Find(records [][]byte, eligible func(name []byte) bool) bool {
 		return false
 	}
 	c.separate(records)
-	c.rest = append(c.rest, c.shared...)
 	return true
 }
 
@@ -169,22 +168,25 @@ func (k *candidate) see(number int) {
 	k.seen = number + 1
 }
 
-// separate writes each record without what it shares.
+// separate writes each record without what it shares, and what they share.
 func (c *Common) separate(records [][]byte) {
-	c.rest, c.ends = c.rest[:0], c.ends[:0]
+	c.ends = c.ends[:0]
+	rest := c.rest[:0]
 	found := c.found
 	for i, record := range records {
 		kept := 0 // up to where it has been written
 		for _, p := range found[:c.counts[i]] {
 			if k := &c.candidates[p.candidate]; !k.differs {
-				c.rest = append(c.rest, record[kept:p.at]...)
+				rest = append(rest, record[kept:p.at]...)
 				kept = p.at + len(k.field)
 			}
 		}
 		found = found[c.counts[i]:]
-		c.rest = append(c.rest, record[kept:]...)
-		c.ends = append(c.ends, len(c.rest))
+		rest = append(rest, record[kept:]...)
+		c.ends = append(c.ends, len(rest))
 	}
+	rest = append(rest, c.shared...)
+	c.rest = rest
 }
 
 // Shared is a record that has the common attributes and nothing else; Rest is a record

@@ -55,15 +55,15 @@ func newAssembly() assembly {
 // forget lets go of the last event.
 func (a *assembly) forget() {
 	a.scratch.Reset()
-	clear(a.parts)
-	a.parts = a.parts[:0]
+	a.slabs.Release()
 }
 
 // event decodes the parts; the attributes that all have alike only once. Parts of one
 // origin share a resource, and keep their order among all.
 func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart, mayTakeOut func([]byte) bool) (story.Event, error) {
-	a.forget()
+	a.scratch.Reset()
 	a.slots, a.stored = a.slots[:0], a.stored[:0]
+	a.parts = a.parts[:0] // what they pointed to is used again
 	for i := range stored {
 		a.stored = append(a.stored, stored[i].Record)
 	}
@@ -89,7 +89,8 @@ func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart, may
 			return story.Event{}, err
 		}
 		text = text[size:]
-		a.parts = append(a.parts, story.Part{ResourceLogs: from.resource, ScopeLogs: from.scope, Record: record})
+		part := a.nextPart()
+		part.ResourceLogs, part.ScopeLogs, part.Record = from.resource, from.scope, record
 	}
 	event := story.Event{
 		ID: c.ID, Previous: c.Previous, Reason: storyReasons[c.Reason], Complete: c.Complete, Early: c.Early, Parts: a.parts,
@@ -103,6 +104,17 @@ func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart, may
 		event.Common = shared.Attributes()
 	}
 	return event, nil
+}
+
+// nextPart appends a part that is not cleared.
+func (a *assembly) nextPart() *story.Part {
+	n := len(a.parts)
+	if n < cap(a.parts) {
+		a.parts = a.parts[:n+1]
+	} else {
+		a.parts = append(a.parts, story.Part{})
+	}
+	return &a.parts[n]
 }
 
 func joined(records [][]byte) string {
