@@ -145,7 +145,7 @@ func (b *Batch) setJSONValue(v pcommon.Value, i int) {
 	case linepair.Array:
 		s := b.out.MakeSlice(v, members(b.pairs, i))
 		for i++; i < end; i += 1 + b.pairs[i].Size() {
-			b.setJSONValue(s.AppendEmpty(), i)
+			b.setJSONValue(s.Next(), i)
 		}
 	}
 }

@@ -93,16 +93,17 @@ func (b *Builder) MakeMap(v pcommon.Value, n int) Map {
 	return Map{from: b.current, pairs: *into, into: into}
 }
 
-// MakeSlice makes v, which is empty, an empty slice with room for n values.
-func (b *Builder) MakeSlice(v pcommon.Value, n int) pcommon.Slice {
+// MakeSlice makes v, which is empty, a slice of n empty values.
+func (b *Builder) MakeSlice(v pcommon.Value, n int) Slice {
 	if !b.withSlabs {
 		s := v.SetEmptySlice()
 		s.EnsureCapacity(n)
-		return s
+		for range n {
+			s.AppendEmpty()
+		}
+		return Slice{safe: s}
 	}
-	l := b.current.newSlice(slotOf(v), n)
-	l.own = l.own[:0]
-	return v.Slice()
+	return Slice{rest: b.current.newSlice(slotOf(v), n).own}
 }
 
 // SetString is v.SetStr(s) for a value that is empty.

@@ -99,3 +99,23 @@ func (m *Map) AppendCopies(from pcommon.Map) {
 		b.CopyValue(value, m.AppendEmpty(key))
 	}
 }
+
+// Slice gives the values of a slice in turn, to be set.
+type Slice struct {
+	rest []iface
+
+	// without slabs
+	safe pcommon.Slice
+	next int
+}
+
+// Next gives the next value, of which there must be one.
+func (s *Slice) Next() pcommon.Value {
+	if s.rest == nil {
+		s.next++
+		return s.safe.At(s.next - 1)
+	}
+	v := valueAt(&s.rest[0])
+	s.rest = s.rest[1:]
+	return v
+}

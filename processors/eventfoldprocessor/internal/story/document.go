@@ -62,7 +62,7 @@ func writeDocument(event plog.LogRecord, parts []Part, m *merger) {
 		if several {
 			service, hasService = p.ResourceLogs.Resource().Attributes().Get("service.name")
 		}
-		to := out.MakeMap(list.AppendEmpty(), 1+members(p, event)+bit(hasService)+bit(several))
+		to := out.MakeMap(list.Next(), 1+members(p, event)+bit(hasService)+bit(several))
 		to.AppendDouble(keyOffset, time.Duration(p.time()-start).Seconds())
 		if hasService {
 			out.CopyValue(service, to.AppendEmpty("service")) // to be read; what counts is the origin
@@ -77,12 +77,12 @@ func writeDocument(event plog.LogRecord, parts []Part, m *merger) {
 		names := out.MakeSlice(body.AppendEmpty(keyShared), shared)
 		for i := range m.names {
 			if m.names[i].shared {
-				out.SetString(names.AppendEmpty(), m.names[i].name)
+				out.SetString(names.Next(), m.names[i].name)
 			}
 		}
 	}
 	if several {
-		m.writeOrigins(out.MakeSlice(body.AppendEmpty(keyOrigins), len(origins.values)))
+		m.writeOrigins(body.AppendEmpty(keyOrigins))
 	}
 	body.Done()
 }
@@ -139,9 +139,10 @@ func (m *merger) writePart(to *pdataslab.Map, p *Part, event plog.LogRecord) {
 	}
 }
 
-func (m *merger) writeOrigins(list pcommon.Slice) {
+func (m *merger) writeOrigins(to pcommon.Value) {
+	list := m.out.MakeSlice(to, len(m.origins.values))
 	for _, o := range m.origins.values {
-		to := m.out.MakeMap(list.AppendEmpty(), 5)
+		to := m.out.MakeMap(list.Next(), 5)
 		resource, scope := o.resource.Resource(), o.scope.Scope()
 		m.copyMap(resource.Attributes(), to.AppendEmpty(keyResource))
 		if n := resource.DroppedAttributesCount(); n != 0 {

@@ -313,7 +313,7 @@ func unite(event plog.LogRecord, attrs *pdataslab.Map, parts []Part, m *merger) 
 	case len(traces.values) > 1:
 		list := m.out.MakeSlice(attrs.AppendEmpty(attrTraceIDs), len(traces.values))
 		for _, id := range traces.values {
-			m.out.SetString(list.AppendEmpty(), id.String())
+			m.out.SetString(list.Next(), id.String())
 		}
 	}
 	switch {
@@ -322,7 +322,7 @@ func unite(event plog.LogRecord, attrs *pdataslab.Map, parts []Part, m *merger) 
 	case len(spans.values) > 1:
 		list := m.out.MakeSlice(attrs.AppendEmpty(attrSpanIDs), len(spans.values))
 		for _, id := range spans.values {
-			m.out.SetString(list.AppendEmpty(), id.String())
+			m.out.SetString(list.Next(), id.String())
 		}
 	}
 	switch {
@@ -331,7 +331,7 @@ func unite(event plog.LogRecord, attrs *pdataslab.Map, parts []Part, m *merger) 
 	case len(names.values) > 1:
 		list := m.out.MakeSlice(attrs.AppendEmpty(attrEvents), len(names.values))
 		for _, name := range names.values {
-			m.out.SetString(list.AppendEmpty(), name)
+			m.out.SetString(list.Next(), name)
 		}
 	}
 }
