@@ -71,6 +71,7 @@ func newBuilder(ctx context.Context, cfg *Config, c *compiled, failed func(error
 func (s *shard) build(batch []*foldtable.Closed) (plog.Logs, error) {
 	out := plog.NewLogs()
 	out.ResourceLogs().EnsureCapacity(len(batch))
+	defer s.assembly.forget()
 	parts := s.parts
 	for _, c := range batch {
 		event, err := s.assembly.event(c, parts[:c.Parts()], s.mayTakeOut)
@@ -80,7 +81,6 @@ func (s *shard) build(batch []*foldtable.Closed) (plog.Logs, error) {
 		s.builder.AppendTo(out.ResourceLogs(), event)
 		parts = parts[c.Parts():]
 	}
-	s.assembly.forget()
 	return out, nil
 }
 

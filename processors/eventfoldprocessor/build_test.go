@@ -2,6 +2,7 @@ package eventfoldprocessor
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 	"github.com/heartwood-otel/heartwood/internal/recordwire"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
@@ -55,6 +57,55 @@ func TestCommonAttributesChangeNothing(t *testing.T) {
 		delete(gotBody, "shared")
 		require.Equal(t, wantBody, gotBody)
 	}
+}
+
+// Events from slabs are those that pdata's functions make, and stay what they are while
+// the assembly makes others.
+func TestSlabsChangeNothing(t *testing.T) {
+	styles := []story.Style{story.Document, story.LogTrace, story.Canonical}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	slabs, plain := newAssembly(), newAssembly()
+	plain.slabs = pdataslab.Builder{}
+	require.True(t, slabs.slabs.UsesSlabs())
+	var want [][]byte
+	events := plog.NewLogs()
+	for i := range 600 {
+		stored := randomParts(t, random)
+		builder := story.New(story.Settings{Style: styles[i%len(styles)], LogTrace: story.LogTraceSettings{Verbosity: "v", Delimiter: "; "}})
+		c := foldtable.Closed{Event: foldtable.Event{ID: recorduid.UUID{7}, Reason: foldtable.Idle}}
+		mayTakeOut := func(name []byte) bool { return builder.MayTakeOut(string(name)) }
+
+		one := plog.NewLogs()
+		e, err := plain.event(&c, stored, mayTakeOut)
+		require.NoError(t, err)
+		builder.AppendTo(one.ResourceLogs(), e)
+		want = append(want, encoded(t, one))
+
+		e, err = slabs.event(&c, stored, mayTakeOut)
+		require.NoError(t, err)
+		builder.AppendTo(events.ResourceLogs(), e)
+		for k := range stored {
+			clear(stored[k].Record)
+		}
+		if i%16 == 0 {
+			slabs.forget()
+			runtime.GC()
+		}
+	}
+	for i, rl := range events.ResourceLogs().All() {
+		one := plog.NewLogs()
+		rl.CopyTo(one.ResourceLogs().AppendEmpty())
+		require.Equal(t, want[i], encoded(t, one))
+	}
+}
+
+func encoded(tb testing.TB, logs plog.Logs) []byte {
+	tb.Helper()
+	out, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
+	require.NoError(tb, err)
+	return out
 }
 
 // randomParts are records that have much in common.
