@@ -7,9 +7,9 @@ const (
 	// that is kept to be used again.
 	minBuffer = 128
 	maxBuffer = 64 << 10
-	// maxKept is how many bytes a table keeps: what some thousand events take, as
-	// many as come and go in a burst.
-	maxKept = 4 << 20
+	// maxKept is how many bytes a table keeps: what some hundred events take, as many as
+	// come and go in a burst.
+	maxKept = 2 << 20
 
 	// There are eight classes from one power of two to the next: a buffer is at most an
 	// eighth larger than what is asked for.
