@@ -248,33 +248,6 @@ func (x *pass) plain(text string, set func(string)) {
 // without a body says less than one that says what is missing.
 func (x *pass) body(v pcommon.Value) { x.value(secretscan.Key{}, v, 0) }
 
-// rename redacts names that have secrets in them. A name that is there already gets an
-// underscore.
-func (x *pass) rename(m pcommon.Map) {
-	if x.cfg.DryRun {
-		for name := range m.All() {
-			x.redacted(secretscan.Key{}, name)
-		}
-		return
-	}
-	renamed := pcommon.NewMap()
-	renamed.EnsureCapacity(m.Len())
-	for name, v := range m.All() {
-		name, _, leaves := x.redacted(secretscan.Key{}, name)
-		if leaves {
-			continue
-		}
-		for {
-			if _, taken := renamed.Get(name); !taken {
-				break
-			}
-			name += "_"
-		}
-		v.MoveTo(renamed.PutEmpty(name))
-	}
-	renamed.MoveTo(m)
-}
-
 // cannot masks a value that can't be looked through, or makes the batch be refused.
 func (x *pass) cannot(why reason, v pcommon.Value) {
 	if _, masked, _ := x.cannotRead(why, ""); masked {
