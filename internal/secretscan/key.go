@@ -6,21 +6,34 @@ package secretscan
 type Key struct {
 	name  string
 	class nameClass
+	card  nameClass // what the built-in list says of it, where that is data of a card
+	own   bool
 }
 
 // Key judges a name.
-func (s *Scanner) Key(name string) Key { return Key{name, s.names.judge(name)} }
+func (s *Scanner) Key(name string) Key {
+	k := Key{name: name, class: s.names.judge(name), own: s.own.judge(name).secret()}
+	switch c := builtinNames.judge(name); c {
+	case nameCVV, namePIN, namePINBlock:
+		k.card = c
+	}
+	return k
+}
+
+// Own reports whether what stands under the name is a secret because of SecretKeys alone.
+func (k Key) Own() bool { return k.own }
 
 // Secret reports what SecretKey does.
 func (k Key) Secret() bool { return k.class.secret() }
 
-// Detector names the one that what stands under the name belongs to, where the name says
-// so by itself and rules of its own hold for such data; otherwise it is empty.
+// Detector names the one that a secret under the name belongs to, where the name says so
+// by itself and rules of its own hold for such data, whatever SecretKeys say of it;
+// otherwise it is empty.
 func (k Key) Detector() string {
-	switch k.class {
+	switch k.card {
 	case nameCVV:
 		return detectors[dCVV].Name
-	case namePINBlock:
+	case namePIN, namePINBlock:
 		return detectors[dPIN].Name
 	}
 	return ""

@@ -1,5 +1,7 @@
 package secretscan
 
+import "unicode/utf8"
+
 // nameClass says what is expected under a name.
 type nameClass uint8
 
@@ -202,8 +204,11 @@ func wordsOf(key string) string {
 	return string(b)
 }
 
+// builtinNames are those that no user has changed.
+var builtinNames = newNames(nil, nil)
+
 func newNames(deny, allow []string) *names {
-	ns := &names{class: map[string]nameClass{}, allow: map[string]bool{}}
+	ns := newOwnNames(deny, allow)
 	for _, row := range nameTable {
 		for _, w := range row.names {
 			key := joined(w)
@@ -215,14 +220,47 @@ func newNames(deny, allow []string) *names {
 	for _, k := range deny {
 		ns.class[joined(k)] = namePassword
 	}
+	return ns
+}
+
+// newOwnNames has the user's lists only.
+func newOwnNames(deny, allow []string) *names {
+	ns := &names{class: map[string]nameClass{}, allow: map[string]bool{}}
+	for _, k := range deny {
+		ns.class[joined(k)] = namePassword
+	}
 	for _, k := range allow {
 		ns.allow[joined(k)] = true
 	}
 	return ns
 }
 
-// judge gives a key's class.
+// judge gives a key's class. What its look-alikes stand for counts as well.
 func (ns *names) judge(key string) nameClass {
+	class := ns.judgePlain(key)
+	if class == nameNone && mayFold(key) {
+		f := foldings.Get().(*folding)
+		defer foldings.Put(f)
+		f.fold(key[max(0, len(key)-maxFoldedName):])
+		class = ns.judgePlain(string(f.text))
+	}
+	return class
+}
+
+// maxFoldedName is the length in bytes of the end of a name with look-alikes that is looked
+// at: of maxName characters of three bytes, and some invisible ones.
+const maxFoldedName = 4 * maxName
+
+func mayFold(key string) bool {
+	for i := range len(key) {
+		if c := key[i]; c >= utf8.RuneSelf || c == '%' {
+			return true
+		}
+	}
+	return false
+}
+
+func (ns *names) judgePlain(key string) nameClass {
 	if key == "session.id" {
 		// The semantic conventions' name for what tells visits apart; no server lets anybody in by it.
 		return nameInnocent
@@ -267,7 +305,7 @@ var nationalWords = map[string]nameClass{"ssn": nameSSN, "bsn": nameBSN, "cpf": 
 // "dbPassword", but not "token_count"). The user's allowed keys win over the denied,
 // and these over the built-in list. An allowed key counts as a whole or after a dot.
 func (s *Scanner) SecretKey(key string) bool {
-	if !s.secret.may(key) {
+	if !s.secret.may(key) && !mayFold(key) {
 		return false
 	}
 	return s.names.judge(key).secret()

@@ -13,6 +13,7 @@ func TestSecretKey(t *testing.T) {
 		"api-key", "apiKey", "APIKey", "x-api-key", "X_API_KEY", "access_token", "http.request.header.authorization", "Authorization",
 		"http.request.header.cookie", "set-cookie", "http.response.header.set-cookie", "Proxy-Authorization", "private_key", "aws_secret_access_key",
 		"credential", "credentials", "passphrase", "session_id", "PHPSESSID", "PGPASSWORD", "authtoken", "password1", "http.request.header.authorization.0",
+		"p\u0430ssword", "pass\u200bword", "ＰＡＳＳＷＯＲＤ", "db.pass%77ord",
 		"internal_code", "order.internalCode", "X-Magic", "dd_api_key", "card.cvv", "redis_password[]", "oauth2.client.secret", "aws.secretAccessKey",
 	} {
 		assert.True(t, s.SecretKey(key), key)
@@ -92,4 +93,29 @@ func TestSettings(t *testing.T) {
 		{Name: "mc", Pattern: `\b5[1-5]\d{14}\b`, Validator: "luhn"},
 		{Name: "badge", Pattern: `\b[A-Z]{2}\d{3}\b`, Keywords: []string{"badge"}},
 	}}, "C-«customer|123456» «mc|5500000000000004» 5500000000000005 badge no «badge|AB123», and this one is far behind the word: AB124")
+}
+
+func TestKey(t *testing.T) {
+	s := newScanner(t, Settings{SecretKeys: []string{"badge", "pin", "cvv"}, AllowedKeys: []string{"token"}})
+	for _, x := range []struct {
+		name        string
+		secret, own bool
+		detector    string
+	}{
+		{"badge", true, true, ""},
+		{"user.badge", true, true, ""},
+		{"user_badge1", true, true, ""},
+		{"password", true, false, ""},
+		{"token", false, false, ""},
+		{"card.cvv", true, true, "card_cvv"},
+		{"pin", true, true, "card_pin"},
+		{"security_code", true, false, "card_cvv"},
+		{"pin_block", true, false, "card_pin"},
+		{"id", false, false, ""},
+	} {
+		k := s.Key(x.name)
+		assert.Equal(t, x.secret, k.Secret(), x.name)
+		assert.Equal(t, x.own, k.Own(), x.name)
+		assert.Equal(t, x.detector, k.Detector(), x.name)
+	}
 }

@@ -35,6 +35,7 @@ type Scanner struct {
 	on        [builtins]bool
 	auto      *automaton
 	names     *names
+	own       *names // SecretKeys and AllowedKeys only
 	deny      []string
 	custom    []custom
 	always    bool    // some custom pattern has to be tried on every text
@@ -45,7 +46,7 @@ type Scanner struct {
 
 // New makes a Scanner. An error names the field, its value and what would be right.
 func New(set Settings) (*Scanner, error) {
-	s := &Scanner{names: newNames(set.SecretKeys, set.AllowedKeys)}
+	s := &Scanner{names: newNames(set.SecretKeys, set.AllowedKeys), own: newOwnNames(set.SecretKeys, set.AllowedKeys)}
 	for _, list := range []struct {
 		field string
 		keys  []string

@@ -23,6 +23,8 @@ type key struct {
 	scan secretscan.Key
 	// secret says that whatever stands under the name is one.
 	secret bool
+	// unlisted says that it is so because allow_only does not have the name.
+	unlisted bool
 	// action is what is done then.
 	action *action
 	// dirty says that there is a secret in the name itself.
@@ -52,9 +54,6 @@ func newKeys(cfg *Config, scanner *secretscan.Scanner, actions []action, byKey *
 	for _, name := range cfg.Keys.AllowOnly {
 		k.allowed = append(k.allowed, strings.ToLower(name))
 	}
-	for _, name := range cfg.Keys.Secret {
-		k.own[normalName(name)] = byKey
-	}
 	for name, a := range cfg.Keys.Actions {
 		own := newAction(a, secretKey, byKey.tokens)
 		k.own[normalName(name)] = &own
@@ -71,6 +70,9 @@ func (k *keys) of(name string) key {
 	if len(name) > maxKnownKey || found.dirty {
 		return found
 	}
+	if len(*k.known.Load()) >= maxKnownKeys {
+		return found
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if old := *k.known.Load(); len(old) < maxKnownKeys {
@@ -81,16 +83,30 @@ func (k *keys) of(name string) key {
 	return found
 }
 
-func (k *keys) judge(name string) key {
-	found := key{scan: k.scanner.Key(strings.Clone(name)), dirty: len(k.scanner.Scan(nil, name)) > 0, action: k.action}
+// judge takes a name that the scanner fails on for one of a secret, with a secret in it.
+func (k *keys) judge(name string) (found key) {
+	read := false
+	defer func() {
+		if !read {
+			_ = recover() // what it says may be the secret
+			found = key{secret: true, dirty: true, action: k.action}
+		}
+	}()
+	found = key{scan: k.scanner.Key(strings.Clone(name)), dirty: len(k.scanner.Scan(nil, name)) > 0, action: k.action}
+	read = true
 	own := k.ownAction(name)
-	switch {
-	case own != nil:
-		found.secret, found.action = true, own
-	case k.allowed != nil:
-		found.secret = !k.isAllowed(name)
-	case k.builtin:
-		found.secret = found.scan.Secret()
+	named := own != nil || found.scan.Own()
+	if own != nil {
+		found.action = own
+	}
+	found.secret = named || k.builtin && found.scan.Secret()
+	if k.allowed != nil {
+		switch {
+		case slices.Contains(k.allowed, strings.ToLower(name)):
+			found.secret = named
+		case !isNeeded(name):
+			found.secret, found.unlisted = true, true
+		}
 	}
 	if name := found.scan.Detector(); name != "" { // whatever is done with secret names
 		i := slices.IndexFunc(k.actions, func(a *action) bool { return a.detector == name })
@@ -125,7 +141,6 @@ func normalName(name string) string {
 // nothing of a person.
 var needed = []string{"service.", "host.name", "request.", "fold.", "log.", "code.", "redaction.", "heartwood.", "telemetry.sdk."}
 
-func (k *keys) isAllowed(name string) bool {
-	return slices.ContainsFunc(needed, func(begin string) bool { return strings.HasPrefix(name, begin) }) ||
-		slices.Contains(k.allowed, strings.ToLower(name))
+func isNeeded(name string) bool {
+	return slices.ContainsFunc(needed, func(begin string) bool { return strings.HasPrefix(name, begin) })
 }

@@ -104,8 +104,12 @@ func (x *pass) member(k key, v pcommon.Value, depth int) (leaves bool) {
 	}
 	var whole string
 	switch v.Type() {
-	case pcommon.ValueTypeEmpty, pcommon.ValueTypeBool:
+	case pcommon.ValueTypeEmpty:
 		return false
+	case pcommon.ValueTypeBool: // such as password: true, which says that there is one
+		if !k.unlisted {
+			return false
+		}
 	case pcommon.ValueTypeStr:
 		whole = v.Str()
 		if k.action.isReplaced(whole) {
