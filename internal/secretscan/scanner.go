@@ -68,21 +68,43 @@ func New(set Settings) (*Scanner, error) {
 	if err := s.choose(set.Enabled, set.Disabled); err != nil {
 		return nil, err
 	}
-	s.brand = s.on[dVisa] || s.on[dMastercard] || s.on[dAmex]
-	s.cards = s.brand || s.on[dCard]
 	for words, class := range s.names.class {
 		if class.secret() {
 			s.secret.add(words)
 		}
 	}
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Only gives a Scanner of those built-in detectors of one group that this one has switched
+// on. Its Detectors are the same.
+func (s *Scanner) Only(group string) (*Scanner, error) {
+	only := *s
+	only.custom, only.always = nil, false
+	for d := range only.on {
+		only.on[d] = only.on[d] && detectors[d].Group == group
+	}
+	if err := only.prepare(); err != nil {
+		return nil, err
+	}
+	return &only, nil
+}
+
+// prepare makes what follows from what is switched on.
+func (s *Scanner) prepare() error {
+	s.brand = s.on[dVisa] || s.on[dMastercard] || s.on[dAmex]
+	s.cards = s.brand || s.on[dCard]
 	words, digits := s.keywords()
 	for _, w := range words {
 		if len(w.text) > 64 {
-			return nil, fmt.Errorf("keyword %q is longer than 64 bytes: give a shorter part of it", w.text)
+			return fmt.Errorf("keyword %q is longer than 64 bytes: give a shorter part of it", w.text)
 		}
 	}
 	s.auto = newAutomaton(words, digits)
-	return s, nil
+	return nil
 }
 
 // choose switches the built-in detectors on and off, and drops disabled custom ones.

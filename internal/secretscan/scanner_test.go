@@ -242,3 +242,12 @@ func TestEvasion(t *testing.T) {
 		"Привет, мир 100%ab",
 	)
 }
+
+func TestOnly(t *testing.T) {
+	s := newScanner(t, Settings{Disabled: []string{"iban"}, Custom: []CustomDetector{{Name: "own", Pattern: `acct[0-9 ]+`}}})
+	only, err := s.Only("financial")
+	require.NoError(t, err)
+	const text = "jane@example.com acct 4111111111111111 GB82WEST12345698765432"
+	assert.Equal(t, "«email|jane@example.com» «own|acct 4111111111111111 »GB82WEST12345698765432", marked(s, text, s.Scan(nil, text)))
+	assert.Equal(t, "jane@example.com acct «payment_card|4111111111111111» GB82WEST12345698765432", marked(only, text, only.Scan(nil, text)))
+}
