@@ -51,12 +51,16 @@ func (p *redactProcessor) metrics(ctx context.Context, metrics pmetric.Metrics) 
 	return metrics, err
 }
 
-// metric looks through a metric's points, and says whether it had some and has none now.
-func (x *pass) metric(m pmetric.Metric) (empty bool) {
+// metric looks through a metric and its points, and says whether it is to be dropped, or had
+// points and has none now.
+func (x *pass) metric(m pmetric.Metric) (leaves bool) {
 	had := points(m)
 	x.item()
 	x.plain(m.Description(), m.SetDescription)
 	x.attributes(m.Metadata(), 0)
+	if x.leaves(had) {
+		return true
+	}
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
 		m.Gauge().DataPoints().RemoveIf(x.numberPoint)
