@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -19,7 +20,11 @@ type action struct {
 	actionConfig
 	detector string
 	label    string // [EMAIL]
-	compact  bool   // the token is of the value without spaces and dashes: a number of groups
+	card     bool   // a number of a card
+	never    bool   // other data of a card, of which nothing is kept
+	wide     bool   // its findings may have others in them
+	made     map[string]struct{}
+	compact  bool // the token is of the value without spaces and dashes: a number of groups
 	tokens   *tokens
 }
 
@@ -46,11 +51,23 @@ func (c *Config) scanner() (*secretscan.Scanner, error) {
 
 // newActions gives the action of each of the scanner's detectors, and of secret_key.
 func newActions(cfg *Config, scanner *secretscan.Scanner, t *tokens) (all []action, byKey action) {
+	made := map[string]struct{}{secretKey: {}, "unscanned": {}, "redacted": {}, "filtered": {}}
 	for _, d := range scanner.Detectors() {
-		all = append(all, newAction(cfg.actionFor(d.Name, d.Group), d.Name, t))
+		made[strings.ToLower(d.Name)] = struct{}{}
 	}
-	return all, newAction(cfg.actionFor(secretKey, ""), secretKey, t)
+	for _, d := range scanner.Detectors() {
+		a := newAction(cfg.actionFor(d.Name, d.Group), d.Name, t)
+		a.made = made
+		a.wide = slices.Contains(wide, d.Name) || slices.ContainsFunc(cfg.Custom, func(c customConfig) bool { return c.Name == d.Name })
+		all = append(all, a)
+	}
+	byKey = newAction(cfg.actionFor(secretKey, ""), secretKey, t)
+	byKey.made, byKey.wide = made, true
+	return all, byKey
 }
+
+// wide are detectors that take a value for a secret because of what stands before it.
+var wide = []string{"secret_assignment", "url_password", "basic_auth", "bearer_token", "phone"}
 
 func newAction(cfg actionConfig, detector string, t *tokens) action {
 	if cfg.Type == actionMask && cfg.KeepFirst+cfg.KeepLast == 0 && cfg.Fill == "" && cfg.Text == "" {
@@ -65,8 +82,38 @@ func newAction(cfg actionConfig, detector string, t *tokens) action {
 	return action{
 		actionConfig: cfg, detector: detector, tokens: t,
 		label:   "[" + strings.ToUpper(detector) + "]",
-		compact: detector == "payment_card" || detector == "iban",
+		card:    isCard(detector),
+		never:   slices.Contains(never, detector),
+		compact: isCard(detector) || detector == "iban",
 	}
+}
+
+// isCard says whether a detector is that of cards' numbers, or of those of one brand.
+func isCard(detector string) bool {
+	return detector == "payment_card" || strings.HasPrefix(detector, "payment_card_")
+}
+
+// showsSome says whether the replacement depends on the secret.
+func (a *actionConfig) showsSome() bool {
+	return a.Type == actionHash || a.Type == actionTag || a.keepsSome()
+}
+
+func (a *actionConfig) keepsSome() bool { return a.Type == actionMask && a.KeepFirst+a.KeepLast > 0 }
+
+// forbids says whether what this detector finds must not be in a secret that another
+// action is used for.
+func (a *action) forbids(other *action) bool {
+	switch {
+	case a.never:
+		return true
+	case !a.card:
+		return false
+	case other.Type == actionHash: // beside digits of the same number
+		return a.keepsSome()
+	case other.keepsSome():
+		return a.Type == actionHash || other.KeepFirst > maxCardFirst || other.KeepLast > maxCardLast
+	}
+	return other.Type == actionTag
 }
 
 // appendReplacement appends what stands for a secret.
@@ -92,8 +139,7 @@ func (a *action) appendMasked(dst []byte, secret string) []byte {
 	total := utf8.RuneCountInString(secret)
 	first, last := a.KeepFirst, a.KeepLast
 	// Of a card's number six and four digits may stay, although that is more than half.
-	isCard := strings.HasPrefix(a.detector, "payment_card")
-	if first+last >= total || 2*(first+last) > total && !isCard {
+	if first+last >= total || 2*(first+last) > total && !a.card {
 		first, last = 0, 0
 	}
 	i := 0
@@ -159,13 +205,25 @@ func withoutGroups(r rune) rune {
 	return r
 }
 
+// maxReplaced is the length in bytes of the longest replacement that is known again.
+const maxReplaced = 256
+
 // replaced is what a replacement looks like: a value that is one is not replaced again.
-var replaced = regexp.MustCompile(`^(?:\[[A-Z][A-Z0-9_]*\]|\[[a-z][a-z0-9_]*~[a-z0-9]{1,16}~[0-9a-f]{8,64}\])$`)
+var replaced = regexp.MustCompile(`^\[([^~\[\]]+)(~[a-z0-9]{1,16}~[0-9a-f]{8,64})?\]$`)
 
 // isReplaced says whether a value under a secret name is what an action made of it.
 func (a *action) isReplaced(value string) bool {
 	if value == "" || a.Type == actionMask && value == a.Text {
 		return true
 	}
-	return value[0] == '[' && value[len(value)-1] == ']' && len(value) < 128 && replaced.MatchString(value)
+	if value[0] != '[' || value[len(value)-1] != ']' || len(value) > maxReplaced {
+		return false
+	}
+	parts := replaced.FindStringSubmatch(value)
+	if parts == nil {
+		return false
+	}
+	name := parts[1]
+	_, is := a.made[strings.ToLower(name)]
+	return is && (parts[2] != "" || name == strings.ToUpper(name))
 }

@@ -289,39 +289,45 @@ func (k *hashKeyConfig) bytes() ([]byte, error) {
 func (c *Config) validateCards(scanner *secretscan.Scanner) (errs []error) {
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	detectors := scanner.Detectors()
-	var card *actionConfig
 	for i := range detectors {
 		d := &detectors[i]
 		a := c.actionFor(d.Name, d.Group)
 		switch {
-		case slices.Contains(never, d.Name) && (a.Type == actionHash || a.Type == actionTag || a.KeepFirst+a.KeepLast > 0):
+		case slices.Contains(never, d.Name) && a.showsSome():
 			fail("the action of %s is %s; nothing of it may be kept (PCI DSS 3.3): use label, mask without keep_first and keep_last, drop_attribute or drop_record", d.Name, a.Type)
-		case d.Name == "payment_card":
-			card = &a
-		}
-	}
-	if card == nil {
-		return errs
-	}
-	if card.Type == actionTag {
-		fail("the action of payment_card is tag; a card's number must not be kept whole (PCI DSS 3.4)")
-	}
-	if card.KeepFirst > maxCardFirst || card.KeepLast > maxCardLast {
-		fail("the action of payment_card keeps the first %d and the last %d digits; at most %d and %d may be kept (PCI DSS 3.4)",
-			card.KeepFirst, card.KeepLast, maxCardFirst, maxCardLast)
-	}
-	// A hash and some digits of the same number give the number away.
-	if card.KeepFirst+card.KeepLast > 0 {
-		if c.actionFor(secretKey, "").Type == actionHash {
-			fail("the action of payment_card keeps digits and that of secret_key is hash; a number could be in both, which gives it away: let one of them be label")
-		}
-		for name, a := range c.Keys.Actions {
-			if a.Type == actionHash {
-				fail("the action of payment_card keeps digits and that of keys::actions::%s is hash; a number could be in both, which gives it away: let one of them be label", name)
-			}
+		case isCard(d.Name) && (!d.Optional || slices.Contains(c.Detectors, d.Name)):
+			errs = append(errs, c.validateCard(d.Name, &a))
 		}
 	}
 	return errs
+}
+
+// validateCard is for the action of one detector of cards' numbers.
+func (c *Config) validateCard(name string, card *actionConfig) error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if card.Type == actionTag {
+		fail("the action of %s is tag; a card's number must not be kept whole (PCI DSS 3.4)", name)
+	}
+	if card.KeepFirst > maxCardFirst || card.KeepLast > maxCardLast {
+		fail("the action of %s keeps the first %d and the last %d digits; at most %d and %d may be kept (PCI DSS 3.4)",
+			name, card.KeepFirst, card.KeepLast, maxCardFirst, maxCardLast)
+	}
+	// A hash and some digits of the same number give the number away.
+	const both = "a number could be in both, which gives it away: let one of them be label"
+	keyed := map[string]actionConfig{secretKey: c.actionFor(secretKey, "")}
+	for key, a := range c.Keys.Actions {
+		keyed["keys::actions::"+key] = a
+	}
+	for key, a := range keyed {
+		if card.keepsSome() && a.Type == actionHash {
+			fail("the action of %s keeps digits and that of %s is hash; %s", name, key, both)
+		}
+		if card.Type == actionHash && a.keepsSome() {
+			fail("the action of %s is hash and that of %s keeps digits; %s", name, key, both)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // actionFor is the action of a detector, or of secret_key, which is in no group.

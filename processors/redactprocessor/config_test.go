@@ -44,15 +44,18 @@ func TestValidate(t *testing.T) {
 		"actions: {financial: {type: hash}}\nhash_keys: [{id: a, secret: " + long: "the action of card_track is hash",
 		"actions: {payment_card: {type: tag}}":                                    "the action of payment_card is tag",
 		"actions: {payment_card: {type: mask, keep_first: 7}}":                    "keeps the first 7 and the last 0 digits; at most 6 and 4",
-		"actions: {payment_card: {type: mask, keep_last: 4}, secret_key: {type: hash}}\nhash_keys: [{id: a, secret: " + long:             "gives it away",
 		"actions: {payment_card: {type: mask, keep_last: 4}}\nkeys: {actions: {pan: {type: hash}}}\nhash_keys: [{id: a, secret: " + long: "keys::actions::pan is hash",
 		"keys: {actions: {pan: {type: hide}}}":  `keys::actions::pan::type is "hide"`,
 		"keys: {actions: {'-': {type: label}}}": `keys::actions has "-"`,
 		"keys: {actions: {pan: {type: hash}}}":  "hash_keys is empty",
-		"on_unscannable: pass":                  `on_unscannable is "pass"; it must be "mask" or "refuse"`,
-		"limits: {max_depth: 0}":                "limits::max_depth is 0; it must be from 1 to 1000",
-		"limits: {max_size: 0}":                 "limits::max_size is 0",
-		"limits: {max_values: -1}":              "limits::max_values is -1; it must be at least 1",
+		"actions: {payment_card: {type: mask, keep_last: 4}, secret_key: {type: hash}}\nhash_keys: [{id: a, secret: " + long:                                                "gives it away",
+		"detectors: [payment_card_visa]\nactions: {payment_card_visa: {type: tag}}":                                                                                         "the action of payment_card_visa is tag",
+		"detectors: [financial, payment_card_amex]\naction: {type: mask, keep_last: 5}\nactions: {financial: {type: label}, payment_card_amex: {type: mask, keep_last: 5}}": "the action of payment_card_amex keeps the first 0 and the last 5",
+		"actions: {payment_card: {type: hash}, secret_key: {type: mask, keep_last: 4}}\nhash_keys: [{id: a, secret: " + long:                                                "that of secret_key keeps digits; a number could be in both",
+		"on_unscannable: pass":     `on_unscannable is "pass"; it must be "mask" or "refuse"`,
+		"limits: {max_depth: 0}":   "limits::max_depth is 0; it must be from 1 to 1000",
+		"limits: {max_size: 0}":    "limits::max_size is 0",
+		"limits: {max_values: -1}": "limits::max_values is -1; it must be at least 1",
 	} {
 		t.Run(config, func(t *testing.T) {
 			if strings.Contains(config, "hash_keys: [") {

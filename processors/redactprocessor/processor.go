@@ -23,6 +23,7 @@ type redactProcessor struct {
 	cfg     *Config
 	tel     *metadata.TelemetryBuilder
 	scanner *secretscan.Scanner
+	cards   *secretscan.Scanner // of the group financial
 	keys    *keys
 	actions []action  // by detector
 	byKey   action    // of secret names
@@ -34,6 +35,10 @@ func newProcessor(set processor.Settings, cfg *Config) (*redactProcessor, error)
 	if err != nil {
 		return nil, err
 	}
+	cards, err := scanner.Only("financial")
+	if err != nil {
+		return nil, err
+	}
 	t, err := newTokens(cfg)
 	if err != nil {
 		return nil, err
@@ -42,7 +47,7 @@ func newProcessor(set processor.Settings, cfg *Config) (*redactProcessor, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &redactProcessor{cfg: cfg, tel: tel, scanner: scanner}
+	p := &redactProcessor{cfg: cfg, tel: tel, scanner: scanner, cards: cards}
 	p.actions, p.byKey = newActions(cfg, scanner, t)
 	p.keys = newKeys(cfg, scanner, p.actions, &p.byKey)
 	p.passes.New = func() any {
@@ -68,6 +73,9 @@ func (x *pass) end(ctx context.Context, signal string) error {
 		x.tel.ProcessorRedactFindings.Add(ctx, n, with(attribute.String("detector", kind.detector), attribute.String("action", kind.action)))
 	}
 	for detector, n := range x.dropped {
+		if x.refusing != "" {
+			break // nothing of the batch goes on, nor is any of it lost here
+		}
 		x.tel.ProcessorRedactDropped.Add(ctx, n, with(attribute.String("detector", detector), attribute.String("signal", signal)))
 	}
 	for why, n := range x.unread {

@@ -3,6 +3,7 @@ package redactprocessor
 import (
 	"math"
 	"strconv"
+	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -17,8 +18,8 @@ const (
 
 	// A number with fewer digits than a card's is a secret only under a name that says so.
 	leastCard = 100_000_000_000
-	// Above this a double does not hold each integer.
-	mostExact = 1 << 53
+	// A double from here on is no int64.
+	endOfInts = 1 << 63
 )
 
 // reason is why a value could not be looked through; the list is closed.
@@ -35,8 +36,9 @@ const (
 type pass struct {
 	*redactProcessor
 	findings []secretscan.Finding
+	inner    []secretscan.Finding // in a finding
 	text     []byte
-	digits   []byte
+	raw      []byte // a number's digits, or a value of bytes
 
 	// Of the batch.
 	found    map[findingKind]int64
@@ -125,13 +127,16 @@ func (x *pass) member(k key, v pcommon.Value, depth int) (leaves bool) {
 		}
 	}
 	leaves = x.note(k.action)
-	if x.cfg.DryRun || leaves || k.action.Type == actionTag {
+	if x.cfg.DryRun || leaves {
 		return leaves
 	}
-	if whole == "" {
+	if k.action.Type == actionTag { // the name counts for nothing more, but what is in the value does
+		return x.value(secretscan.Key{}, v, depth)
+	}
+	if whole == "" && k.action.showsSome() {
 		whole = v.AsString()
 	}
-	x.text = k.action.appendReplacement(x.text[:0], whole)
+	x.text = x.appendReplacement(x.text[:0], k.action, whole)
 	v.SetStr(string(x.text))
 	return false
 }
@@ -153,11 +158,19 @@ func (x *pass) value(k secretscan.Key, v pcommon.Value, depth int) (leaves bool)
 	case pcommon.ValueTypeInt:
 		return x.number(k, v, v.Int())
 	case pcommon.ValueTypeDouble:
-		if d := v.Double(); d == math.Trunc(d) && math.Abs(d) <= mostExact {
+		if d := v.Double(); d == math.Trunc(d) && math.Abs(d) < endOfInts {
 			return x.number(k, v, int64(d))
 		}
 	case pcommon.ValueTypeBytes:
-		text, changed, leaves := x.redacted(k, string(v.Bytes().AsRaw()))
+		if v.Bytes().Len() > int(x.cfg.Limits.MaxSize) {
+			x.cannot(tooLarge, v)
+			return false
+		}
+		x.raw = x.raw[:0]
+		for _, b := range v.Bytes().All() {
+			x.raw = append(x.raw, b)
+		}
+		text, changed, leaves := x.redacted(k, unsafe.String(unsafe.SliceData(x.raw), len(x.raw)))
 		if changed {
 			v.Bytes().FromRaw([]byte(text))
 		}
@@ -181,25 +194,31 @@ func (x *pass) value(k secretscan.Key, v pcommon.Value, depth int) (leaves bool)
 	return false
 }
 
-// number is value for a number without a fraction.
+// number is value for a number without a fraction. Its sign counts for nothing.
 func (x *pass) number(k secretscan.Key, v pcommon.Value, n int64) (leaves bool) {
-	if n < leastCard && !k.ExpectsNumber() {
+	size := uint64(n)
+	if n < 0 {
+		size = -size
+	}
+	if size < leastCard && !k.ExpectsNumber() && len(x.cfg.Custom) == 0 {
 		return false
 	}
-	x.digits = strconv.AppendInt(x.digits[:0], n, 10)
-	text, changed, leaves := x.redacted(k, string(x.digits))
+	x.raw = strconv.AppendUint(x.raw[:0], size, 10)
+	text, changed, leaves := x.redacted(k, unsafe.String(unsafe.SliceData(x.raw), len(x.raw)))
 	if changed {
 		v.SetStr(text)
 	}
 	return leaves
 }
 
-// redacted gives the text as it is to go on.
+// redacted gives the text as it is to go on: this one, or one of its own. It keeps nothing
+// of it.
 func (x *pass) redacted(k secretscan.Key, text string) (out string, changed, leaves bool) {
 	if len(text) > int(x.cfg.Limits.MaxSize) {
 		return x.cannotRead(tooLarge, text)
 	}
-	if !x.scan(k, text) {
+	var read bool
+	if x.findings, read = scan(x.scanner, x.findings[:0], k, text); !read {
 		return x.cannotRead(scanFailed, text)
 	}
 	if len(x.findings) == 0 {
@@ -215,9 +234,10 @@ func (x *pass) redacted(k secretscan.Key, text string) (out string, changed, lea
 		}
 		leaves = x.note(a) || leaves
 		x.text = append(x.text, text[end:f.Start]...)
-		x.text = a.appendReplacement(x.text, secret)
+		from := len(x.text)
+		x.text = x.appendReplacement(x.text, a, secret)
 		end = f.End
-		changed = changed || a.Type != actionTag
+		changed = changed || string(x.text[from:]) != secret
 	}
 	if !changed || x.cfg.DryRun {
 		return text, false, leaves
@@ -226,16 +246,42 @@ func (x *pass) redacted(k secretscan.Key, text string) (out string, changed, lea
 	return string(x.text), true, leaves
 }
 
-// scan fills findings. False says that the scanner failed: what it did not read must not
-// pass as read.
-func (x *pass) scan(k secretscan.Key, text string) (ok bool) {
+// appendReplacement appends what stands for a secret. Where it holds data of a card of which
+// the action would show more than its own action does, that is the action's label.
+func (x *pass) appendReplacement(dst []byte, a *action, secret string) []byte {
+	if a.wide && a.showsSome() && x.holdsCard(a, secret) {
+		return append(dst, a.label...)
+	}
+	return a.appendReplacement(dst, secret)
+}
+
+// holdsCard says whether there is data of a card in the secret that the action a must not
+// be used for: PCI DSS 4.0 requirements 3.3, 3.4 and 3.5.1.
+func (x *pass) holdsCard(a *action, secret string) bool {
+	if len(secret) > int(x.cfg.Limits.MaxSize) {
+		return true
+	}
+	var read bool
+	if x.inner, read = scan(x.cards, x.inner[:0], secretscan.Key{}, secret); !read {
+		return true
+	}
+	for _, f := range x.inner {
+		if card := &x.actions[f.Detector]; card.forbids(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// scan appends what a scanner finds. False says that it failed: what it did not read must
+// not pass as read.
+func scan(s *secretscan.Scanner, dst []secretscan.Finding, k secretscan.Key, text string) (found []secretscan.Finding, ok bool) {
 	defer func() {
 		if !ok {
 			_ = recover() // what it says may be the secret
 		}
 	}()
-	x.findings = x.scanner.ScanUnder(x.findings[:0], k, text)
-	return true
+	return s.ScanUnder(dst, k, text), true
 }
 
 // plain is redacted for a text that stands under no name and can't be removed.
