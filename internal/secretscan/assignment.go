@@ -35,6 +35,15 @@ func (t *task) assignment(start, end int) {
 		return // "secret" may be the beginning of "secret key"
 	}
 	t.nameEnd = to
+	if v.nested {
+		if v.start < v.end && class.secret() {
+			t.nestedSecret(class, v)
+			return
+		}
+		if v, ok = firstOf(text, v); !ok {
+			return
+		}
+	}
 	switch class {
 	case nameCookie:
 		t.cookie(v.start, lineEnd(text, v, maxValue))
@@ -46,6 +55,9 @@ func (t *task) assignment(start, end int) {
 	if v.start == v.end || !t.plausible(class, v) {
 		return
 	}
+	if v.end-v.start >= maxValue-1 {
+		v.end = longEnd(text, v)
+	}
 	t.add(dAssignment, v.start, v.end)
 	t.nameEnd = v.end
 }
@@ -54,6 +66,8 @@ func (t *task) assignment(start, end int) {
 type value struct {
 	start, end int
 	quoted     bool
+	slashes    int  // before each of the quotes
+	nested     bool // an object or list of JSON; start == end: an empty one
 	told       bool // in a sentence
 	spaced     bool // a space stands before it: prose, YAML or code
 }
@@ -64,9 +78,11 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 	for n := 0; at(text, i) == '\\' && n < 7; n++ {
 		i++
 	}
+	inJSON, slashes := false, i-to
 	switch c := at(text, i); {
 	case isQuote(c):
 		i++
+		inJSON = true
 	case i > to:
 		return v, false
 	case c == '[' && at(text, i+1) == ']':
@@ -78,16 +94,20 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 		}
 	case c == '>' && from > 0 && text[from-1] == '<':
 		end := i + 1
-		for end < len(text) && end-i < maxValue && text[end] != '<' {
+		for end < len(text) && end-i <= maxValue && text[end] != '<' {
 			end++
 		}
-		return value{start: i + 1, end: end, quoted: true}, at(text, end) == '<'
+		return value{start: i + 1, end: end, quoted: true}, at(text, end) == '<' || end-i > maxValue
 	}
 	if at(text, i) == ']' {
 		i++
 	}
 	name, tight := i, false
 	i = skipBlanks(text, i, 4)
+	if inJSON {
+		i = skipSpace(text, i)
+		inJSON = at(text, i) == ':'
+	}
 	switch at(text, i) {
 	case '=':
 		tight = i == name
@@ -129,13 +149,19 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 	after := i
 	i = skipBlanks(text, i, 8)
 	v.spaced = i > after
+	if inJSON {
+		i = skipSpace(text, i)
+		if c := at(text, i); c == '{' || c == '[' {
+			return value{start: i, end: nestedEnd(text, i, slashes), slashes: slashes, nested: true}, true
+		}
+	}
 	if at(text, i) == '[' && isQuote(at(text, i+1)) {
 		i++
 	}
 	if c := at(text, i); (c == 'b' || c == 'u' || c == 'r') && isQuote(at(text, i+1)) {
 		i++
 	}
-	slashes := 0
+	slashes = 0
 	for slashes < 7 && at(text, i+slashes) == '\\' {
 		slashes++
 	}
@@ -144,12 +170,12 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 			return v, false // "password=" in a program: the quote ends it
 		}
 		v.start = i + slashes + 1
-		v.end = closing(text, v.start, q, slashes)
-		v.quoted = true
+		v.end = closing(text, v.start, q, slashes, v.start+maxValue)
+		v.quoted, v.slashes = true, slashes
 		return v, true
 	}
 	v.start = i
-	v.end = bareEnd(text, i)
+	v.end = bareEnd(text, i, i+maxValue)
 	if v.spaced && tight {
 		if j := span(text, i, 40, keySet); j > i && at(text, j) == '=' {
 			return v, false // "password= user=bob" gives nothing
@@ -165,10 +191,116 @@ func skipBlanks(text string, i, most int) int {
 	return i
 }
 
+// skipSpace passes over line breaks too, which JSON that is written for people has.
+func skipSpace(text string, i int) int {
+	for n := 0; n < maxNameSide && isSpace(at(text, i)); n++ {
+		i++
+	}
+	return i
+}
+
+// nestedEnd finds the end of the object or list that begins at i, whose quotes have slashes
+// before them. One that is cut off ends with what it is in: the string, or the text. It is
+// i where the object or list is empty.
+func nestedEnd(text string, i, slashes int) int {
+	depth, run := 0, 0
+	quote := byte(0)
+	empty := true
+	for j := i; j < len(text); j++ {
+		c := text[j]
+		if c == '\\' {
+			run++
+			continue
+		}
+		switch {
+		case isQuote(c) && slashes > 0 && run < slashes && c == '"':
+			return j - run // of the string that all of it is in
+		case quote != 0:
+			if c == quote && (slashes == 0 && run%2 == 0 || slashes > 0 && run == slashes) {
+				quote = 0
+			}
+		case isQuote(c):
+			quote, empty = c, false
+		case c == '{' || c == '[':
+			empty = empty && depth == 0
+			depth++
+		case c == '}' || c == ']':
+			depth--
+			if depth == 0 {
+				if empty {
+					return i
+				}
+				return j + 1
+			}
+		case !isSpace(c):
+			empty = false
+		}
+		run = 0
+	}
+	return len(text)
+}
+
+// nestedSecret adds an object or list that stands under a secret's name. Of a list of one
+// string, the string is the secret.
+func (t *task) nestedSecret(class nameClass, v value) {
+	if one, ok := firstOf(t.text, v); ok && class != nameHeader && class != nameCookie {
+		rest := one.end + one.slashes + 1
+		if skipSpace(t.text, rest) == v.end-1 {
+			if !placeholder(t.text[one.start:one.end]) {
+				t.add(dAssignment, one.start, one.end)
+			}
+			t.nameEnd = v.end
+			return
+		}
+	}
+	detector := dAssignment
+	if d := classDetector[class]; (class == nameCVV || class == namePINBlock) && t.s.on[d] {
+		detector = d
+	}
+	t.add(detector, v.start, v.end)
+	t.nameEnd = v.end
+}
+
+// firstOf gives the string that a list begins with.
+func firstOf(text string, list value) (v value, ok bool) {
+	i := list.start
+	if at(text, i) != '[' {
+		return v, false
+	}
+	i = skipSpace(text, i+1)
+	for at(text, i+v.slashes) == '\\' && v.slashes < 7 {
+		v.slashes++
+	}
+	q := at(text, i+v.slashes)
+	if !isQuote(q) {
+		return v, false
+	}
+	v.start = i + v.slashes + 1
+	v.end = closing(text, v.start, q, v.slashes, v.start+maxValue)
+	v.quoted = true
+	return v, true
+}
+
+// longEnd finds the end of a value of more than maxValue that is a secret. The whole of it
+// is passed over then, so that this takes linear time.
+func longEnd(text string, v value) int {
+	switch c := text[v.start-1]; {
+	case !v.quoted:
+		return bareEnd(text, v.start, len(text))
+	case c == '>':
+		if n := strings.IndexByte(text[v.end:], '<'); n >= 0 {
+			return v.end + n
+		}
+		return len(text)
+	default:
+		return closing(text, v.start, c, v.slashes, len(text))
+	}
+}
+
 // closing finds the quote that ends a value: one with as many backslashes before it as
 // the opening one had.
-func closing(text string, i int, quote byte, slashes int) int {
-	limit := min(len(text), i+maxValue)
+func closing(text string, i int, quote byte, slashes, limit int) int {
+	limit = min(len(text), limit)
 	run := 0
 	for j := i; j < limit; j++ {
 		switch c := text[j]; {
@@ -186,8 +318,8 @@ func closing(text string, i int, quote byte, slashes int) int {
 }
 
 // bareEnd finds the end of a value without quotes.
-func bareEnd(text string, i int) int {
-	limit := min(len(text), i+maxValue)
+func bareEnd(text string, i, limit int) int {
+	limit = min(len(text), limit)
 	j, depth := i, 0
 scan:
 	for ; j < limit; j++ {
