@@ -54,6 +54,10 @@ var shapes = map[string][]string{
 		"error unredacted-connector measure logs",
 		"warning unredacted-page prometheus metrics",
 	},
+	"idle_redact": {
+		"error unredacted-page file logs/dry",
+		"error unredacted-page file/tag logs/tag_out",
+	},
 	"fed_twice": {"error unredacted-page viewer logs/out"},
 	"routing": {
 		"error unredacted-page file/one logs/one",

@@ -90,9 +90,22 @@ func (k *checker) saysNothing(id string) bool {
 	return false
 }
 
-// redactIn is where the pipeline's first redact stands, or -1.
+// redactIn is where the pipeline's first redact stands that takes secrets out, or -1.
 func (k *checker) redactIn(p pipeline) int {
-	return slices.IndexFunc(p.processors, func(id string) bool { return typeOf(id) == redactType })
+	return slices.IndexFunc(p.processors, func(id string) bool { return typeOf(id) == redactType && k.idle(id) == "" })
+}
+
+// idle says by what setting a redact only counts secrets, and lets them pass.
+func (k *checker) idle(redact string) string {
+	processor, _ := k.settings(kindProcessor, redact)
+	if processor.boolean("dry_run", false) {
+		return "dry_run: true"
+	}
+	action, _ := processor.section("action")
+	if action.text("type") == "tag" {
+		return "action: {type: tag}"
+	}
+	return ""
 }
 
 // entry is how records get into a pipeline as they came.
@@ -108,6 +121,11 @@ func (k *checker) entries() map[string]entry {
 	add := func(p pipeline, e entry) {
 		if _, known := entries[p.id]; !known {
 			e.way += " ─► " + p.id
+			for _, id := range p.processors {
+				if typeOf(id) == redactType && k.idle(id) != "" {
+					e.way += " (" + id + " has " + k.idle(id) + ")"
+				}
+			}
 			entries[p.id] = e
 			found = append(found, p)
 		}
