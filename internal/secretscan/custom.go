@@ -14,7 +14,7 @@ type CustomDetector struct {
 	// Pattern is a regular expression of RE2.
 	Pattern string
 	// Keywords, if any, are words of which one has to stand within Within bytes before what
-	// the pattern finds, in any case.
+	// the pattern finds, or in the name under which the text stands, in any case.
 	Keywords []string
 	// Within is in bytes; 0 means 40.
 	Within int
@@ -195,29 +195,29 @@ func fixedDigits(re *syntax.Regexp) bool { return plainDigits(re) > 0 }
 func (t *task) runCustom() {
 	for i := range t.s.custom {
 		c := &t.s.custom[i]
-		if t.custom&(1<<(i&63)) == 0 && !c.always() && (c.digits == 0 || t.digits < c.digits) {
+		named := c.named(t.key)
+		if t.custom&(1<<(i&63)) == 0 && !c.always() && (c.digits == 0 || t.digits < c.digits) && !named {
 			continue
 		}
-		for from := 0; from < len(t.text); {
-			m := c.pattern.FindStringSubmatchIndex(t.text[from:])
-			if m == nil {
-				break
-			}
+		for _, m := range c.pattern.FindAllStringSubmatchIndex(t.text, -1) {
 			start, end := m[2*c.capture], m[2*c.capture+1]
-			next := from + max(m[1], m[0]+1)
-			if start >= 0 && end > start && c.accepts(t.text, from+start, from+end) {
-				t.found = append(t.found, Finding{Detector: c.detector, Start: from + start, End: from + end})
+			if start >= 0 && end > start && c.accepts(t.text, start, end, named) {
+				t.found = append(t.found, Finding{Detector: c.detector, Start: start, End: end})
 			}
-			from = next
 		}
 	}
 }
 
-func (c *custom) accepts(text string, start, end int) bool {
+// named says whether what stands under a name has a keyword before it: in the name.
+func (c *custom) named(key string) bool {
+	return slices.ContainsFunc(c.keywords, func(w string) bool { return containsFold(key, w) })
+}
+
+func (c *custom) accepts(text string, start, end int, named bool) bool {
 	if c.valid != nil && !c.valid(text[start:end]) {
 		return false
 	}
-	if len(c.keywords) == 0 {
+	if len(c.keywords) == 0 || named && start <= c.within {
 		return true
 	}
 	before := text[max(0, start-c.within):start]

@@ -204,7 +204,7 @@ func (t *task) runFolded(class nameClass) {
 	n := len(t.found)
 	if len(f.text) > 0 {
 		// The folded text is read only before f goes back.
-		again := task{s: t.s, text: unsafe.String(&f.text[0], len(f.text)), found: t.found, base: n, key: t.key, folds: t.folds + 1}
+		again := task{s: t.s, text: unsafe.String(&f.text[0], len(f.text)), found: t.found, base: n, key: t.key, named: t.named, folds: t.folds + 1}
 		again.run(0, 0)
 		if class != nameNone {
 			again.value(class)

@@ -1,5 +1,7 @@
 package secretscan
 
+import "slices"
+
 // Key is what a name says about what stands under it. Its zero value says nothing.
 // Judging a name costs more than scanning a short value, so names that come again and
 // again are judged once.
@@ -8,11 +10,14 @@ type Key struct {
 	class nameClass
 	card  nameClass // what the built-in list says of it, where that is data of a card
 	own   bool
+	// custom says that it has a keyword of a custom detector in it.
+	custom bool
 }
 
 // Key judges a name.
 func (s *Scanner) Key(name string) Key {
 	k := Key{name: name, class: s.names.judge(name), own: s.own.judge(name).secret()}
+	k.custom = slices.ContainsFunc(s.custom, func(c custom) bool { return c.named(name) })
 	switch c := builtinNames.judge(name); c {
 	case nameCVV, namePIN, namePINBlock:
 		k.card = c
@@ -58,10 +63,11 @@ func (s *Scanner) ScanUnder(dst []Finding, key Key, value string) []Finding {
 		return dst
 	}
 	i, state := s.skip(value)
-	if i == len(value) && key.class == nameNone && !s.always {
+	if i == len(value) && key.class == nameNone && !s.always && !key.custom {
 		return dst
 	}
 	t := task{s: s, text: value, key: key.name, found: dst, base: len(dst)}
+	t.named = key.custom
 	t.run(i, state)
 	if key.class != nameNone {
 		t.value(key.class)

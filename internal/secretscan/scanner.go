@@ -248,6 +248,7 @@ type task struct {
 	longEnd  int
 	digits   int // the longest run of digits
 	custom   uint64
+	named    bool // key has a keyword of a custom detector in it
 }
 
 func (t *task) add(detector, start, end int) {
@@ -268,7 +269,7 @@ func (t *task) run(i int, state uint32) {
 			}
 		}
 	}
-	if t.custom != 0 || t.s.always || t.digits > 0 && len(t.s.custom) > 0 {
+	if t.custom != 0 || t.named || t.s.always || t.digits > 0 && len(t.s.custom) > 0 {
 		t.runCustom()
 	}
 }
