@@ -52,14 +52,23 @@ func (t *task) assignment(start, end int) {
 		t.header(v.start, lineEnd(text, v, maxHeader))
 		return
 	}
+	v.param = v.start == to+1 && (at(text, from-1) == '?' || at(text, from-1) == '&')
 	if v.start == v.end || !t.plausible(class, v) {
 		return
 	}
 	if v.end-v.start >= maxValue-1 {
 		v.end = longEnd(text, v)
 	}
-	t.add(dAssignment, v.start, v.end)
+	t.add(t.assigned(class), v.start, v.end)
 	t.nameEnd = v.end
+}
+
+// assigned is the detector that what is assigned to a name of class belongs to.
+func (t *task) assigned(class nameClass) int {
+	if d := classDetector[class]; (class == nameCVV || class == namePINBlock) && t.s.on[d] {
+		return d
+	}
+	return dAssignment
 }
 
 // A value is what was given to a name.
@@ -69,6 +78,7 @@ type value struct {
 	slashes    int  // before each of the quotes
 	nested     bool // an object or list of JSON; start == end: an empty one
 	told       bool // in a sentence
+	param      bool // of a parameter in a URL or a form
 	spaced     bool // a space stands before it: prose, YAML or code
 }
 
@@ -247,17 +257,13 @@ func (t *task) nestedSecret(class nameClass, v value) {
 		rest := one.end + one.slashes + 1
 		if skipSpace(t.text, rest) == v.end-1 {
 			if !placeholder(t.text[one.start:one.end]) {
-				t.add(dAssignment, one.start, one.end)
+				t.add(t.assigned(class), one.start, one.end)
 			}
 			t.nameEnd = v.end
 			return
 		}
 	}
-	detector := dAssignment
-	if d := classDetector[class]; (class == nameCVV || class == namePINBlock) && t.s.on[d] {
-		detector = d
-	}
-	t.add(detector, v.start, v.end)
+	t.add(t.assigned(class), v.start, v.end)
 	t.nameEnd = v.end
 }
 
@@ -416,6 +422,9 @@ func (t *task) plausible(class nameClass, v value) bool {
 	}
 	if v.told {
 		return looksRandom(s, 6) && hasDigit(s)
+	}
+	if v.param && class.secret() {
+		return true // nothing but the name has to say so
 	}
 	switch class {
 	case namePwd:

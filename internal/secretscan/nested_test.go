@@ -48,3 +48,19 @@ func TestLongValues(t *testing.T) {
 		}
 	}
 }
+
+// Parameters of URLs and forms are secret by their name.
+func TestParameters(t *testing.T) {
+	s := newScanner(t, Settings{})
+	f := func(want string) {
+		t.Helper()
+		text := plain(want)
+		assert.Equal(t, want, marked(s, text, s.Scan(nil, text)))
+	}
+	f("GET https://x.example/a?access_token=«secret_assignment|short»&b=c HTTP/1.1")
+	f("/a?b=c&token=«secret_assignment|1234»")
+	f("b=c&client_secret=«secret_assignment|my-app-secret»&d=e")
+	f("/a?token={token}&api_key=***&session_id=&page_token=abcdef&token_count=5")
+	f("/a?secret_cvv=«card_cvv|12»")
+	f("token=short")
+}
