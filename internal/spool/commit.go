@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -16,21 +17,20 @@ func (s *Spool) commit() {
 	defer close(s.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for open := true; open; {
-		var due <-chan time.Time
-		if at := s.nextDue(); !at.IsZero() {
-			timer.Reset(time.Until(at))
-			due = timer.C
+	for open, more := true, false; open || more; {
+		if !more {
+			var due <-chan time.Time
+			if at := s.nextDue(); !at.IsZero() {
+				timer.Reset(time.Until(at))
+				due = timer.C
+			}
+			select {
+			case _, open = <-s.wake:
+			case <-due:
+			}
 		}
-		select {
-		case _, open = <-s.wake:
-		case <-due:
-		}
-		s.mu.Lock()
-		g := s.pending
-		s.pending = nil
-		s.mu.Unlock()
-		if g != nil {
+		var g *group
+		if g, more = s.takePending(); g != nil {
 			s.write(g)
 		}
 		if len(s.unsynced) > 0 && (!open || !time.Now().Before(s.syncAt)) {
@@ -143,8 +143,10 @@ func (s *Spool) room(g *group) error {
 func (s *Spool) following() ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pending != nil && len(s.pending.frames) > 0 {
-		return s.pending.frames[0].first
+	for _, g := range s.pending {
+		if len(g.frames) > 0 {
+			return g.frames[0].first
+		}
 	}
 	return s.nextID
 }
@@ -178,7 +180,8 @@ func (s *Spool) seal() {
 	}
 }
 
-// append writes the group's frames behind the segment's.
+// append writes the group's frames behind the segment's. Large groups are padded to
+// whole blocks: such can be written past the kernel's cache.
 func (s *Spool) append(g *group) error {
 	if len(g.buf) == 0 {
 		return nil
@@ -187,14 +190,47 @@ func (s *Spool) append(g *group) error {
 	for i := range g.frames {
 		sealFrame(g.buf[g.frames[i].offset:], salt, durable)
 	}
-	n, err := s.file.Write(g.buf)
-	if err == nil && n < len(g.buf) {
-		err = fmt.Errorf("%d of %d bytes were written", n, len(g.buf))
+	var before []byte
+	if len(g.buf) >= s.set.padFrom {
+		if size := paddingSize(s.written, s.set.block); size > 0 {
+			before = appendPadding(nil, size)
+			sealFrame(before, salt, durable)
+		}
+		if size := paddingSize(int64(len(g.buf)), s.set.block); size > 0 {
+			end := len(g.buf)
+			g.buf = appendPadding(g.buf, size)
+			sealFrame(g.buf[end:], salt, durable)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", segmentName(s.current().number), err)
+	start := s.written
+	for _, part := range [][]byte{before, g.buf} {
+		if len(part) == 0 {
+			continue
+		}
+		n, err := s.file.Write(part)
+		if err == nil && n < len(part) {
+			err = fmt.Errorf("%d of %d bytes were written", n, len(part))
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", segmentName(s.current().number), err)
+		}
+		s.written += int64(n)
 	}
-	s.written += int64(n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readers == 0 {
+		return nil
+	}
+	if len(before) > 0 {
+		s.keepLocked(start, before)
+		start += int64(len(before))
+	}
+	if len(g.buf) < cap(g.buf)/4 {
+		s.keepLocked(start, slices.Clone(g.buf))
+	} else {
+		s.keepLocked(start, g.buf)
+		g.buf = nil
+	}
 	return nil
 }
 
@@ -248,12 +284,11 @@ func (s *Spool) finish(g *group, err error) {
 	}
 	g.err = err
 	close(g.done)
-	if err == nil && s.spare == nil && cap(g.buf) <= maxPending {
-		// Tickets still point to g; what is used again is its memory.
-		s.spare = &group{buf: g.buf[:0], frames: g.frames[:0]}
-		clear(s.spare.frames[:cap(s.spare.frames)])
-		g.buf, g.frames = nil, nil
-	}
+	// Tickets still point to g; what is used again is its memory.
+	s.reuseLocked(g.buf)
+	clear(g.frames)
+	s.spareFrames = g.frames[:0]
+	g.buf, g.frames = nil, nil
 	s.announceLocked()
 }
 

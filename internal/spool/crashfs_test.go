@@ -75,7 +75,9 @@ func (fs *crashFS) restart(dice *rand.Rand) *crashFS {
 			rest := slices.Clone(f.data[len(f.synced):])
 			rest = rest[:dice.IntN(len(rest)+1)]
 			if len(rest) > 0 && dice.IntN(2) == 0 {
-				clear(rest[dice.IntN(len(rest)):]) // blocks that were not written
+				// Blocks that were not written, also before some that were.
+				from := dice.IntN(len(rest))
+				clear(rest[from : from+1+dice.IntN(len(rest)-from)])
 			}
 			data = append(data, rest...)
 		}

@@ -1,10 +1,12 @@
 package spool
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 )
 
 // The form of the files: docs/format/spool.md.
@@ -118,6 +120,7 @@ func readHeader(data []byte) (m *manifest, size int, err error) {
 const (
 	kindBatch    = 1
 	kindFollowed = 2 // the next segment's number: this one is not the last
+	kindPadding  = 3 // zeros, so that what follows begins at a block
 )
 
 // frame is one transaction.
@@ -126,7 +129,8 @@ type frame struct {
 	first    ID
 	records  [][]byte
 	acks     []idRange // by ID
-	followed uint64    // the number of the next segment, 0: it is a batch
+	followed uint64    // the number of the next segment, 0: it is a batch, or padding
+	padding  bool
 }
 
 // appendFrame appends a frame whose durable is to be filled in by sealFrame.
@@ -157,6 +161,24 @@ func appendFollowed(dst []byte, next uint64) []byte {
 	dst = append(dst, make([]byte, frameHead)...)
 	dst = append(dst, kindFollowed)
 	dst = binary.AppendUvarint(dst, next)
+	return finishFrame(dst, start, 0)
+}
+
+// paddingSize is how long the padding at a place must be, so that a block begins behind it.
+func paddingSize(at, block int64) int {
+	size := (block - at%block) % block
+	for size > 0 && size < frameHead+1 {
+		size += block
+	}
+	return int(size)
+}
+
+// appendPadding appends a frame of that size.
+func appendPadding(dst []byte, size int) []byte {
+	start := len(dst)
+	dst = slices.Grow(dst, size)[:start+size]
+	clear(dst[start:])
+	dst[start+frameHead] = kindPadding
 	return finishFrame(dst, start, 0)
 }
 
@@ -207,9 +229,17 @@ func readFrame(data []byte, salt uint32) (f frame, size int, err error) {
 	if crc32.Checksum(body, crcTable) != binary.LittleEndian.Uint32(data[24:]) {
 		return frame{}, 0, errChecksum
 	}
+	f, err = decodeFrame(data[:size], nil)
+	return f, size, err
+}
+
+// decodeFrame decodes a frame that is known to be whole. Its records are parts of data,
+// their slice is records where there is room.
+func decodeFrame(data []byte, records [][]byte) (f frame, err error) {
+	f.records = records[:0]
 	f.durable = int64(binary.LittleEndian.Uint64(data[8:]))
 	f.first = ID(binary.LittleEndian.Uint64(data[16:]))
-	d := decoder{data: body}
+	d := decoder{data: data[frameHead:]}
 	switch d.byte() {
 	case kindBatch:
 		count := d.uvarint()
@@ -222,13 +252,17 @@ func readFrame(data []byte, salt uint32) (f frame, size int, err error) {
 		f.acks = d.ranges()
 	case kindFollowed:
 		f.followed = d.uvarint()
+	case kindPadding:
+		f.padding = true
+		d.failed = len(bytes.TrimLeft(d.data, "\x00")) > 0
+		d.data = nil
 	default:
 		d.failed = true
 	}
 	if d.failed || len(d.data) != 0 {
-		return frame{}, 0, errContent
+		return frame{}, errContent
 	}
-	return f, size, nil
+	return f, nil
 }
 
 // appendRanges appends a count, and for each range the gap before it and its length.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // FS is what the spool needs of a file system. Paths are those of the operating
@@ -25,11 +26,12 @@ type FS interface {
 	Lock(path string) (io.Closer, error)
 }
 
-// File is an open file.
+// File is an open file. It is for one goroutine at a time.
 type File interface {
 	io.ReaderAt
 	io.Writer // at the end
 	io.Closer
+	// Sync makes the content and the length durable.
 	Sync() error
 	Truncate(size int64) error
 	Size() (int64, error)
@@ -37,9 +39,50 @@ type File interface {
 
 type osFS struct{}
 
-type osFile struct{ *os.File }
+// blockSize is what a disk and a page of the kernel's cache have at least: a write
+// that is whole blocks, in the file and in memory, need not go through the cache.
+const blockSize = 4096
 
-func (f osFile) Size() (int64, error) {
+type osFile struct {
+	*os.File
+	// end is the length of a file that was made here; of another -1: it is written to
+	// through the cache.
+	end    int64
+	direct bool
+}
+
+// Write writes whole blocks past the kernel's cache, where the file system can do that:
+// it takes half the time of a large write, and none of the processor's.
+func (f *osFile) Write(p []byte) (int, error) {
+	if f.end >= 0 {
+		if direct := f.end%blockSize == 0 && len(p) > 0 && len(p)%blockSize == 0; direct != f.direct {
+			f.setDirect(direct)
+		}
+	}
+	n, err := f.File.Write(p)
+	if f.direct && n == 0 && errors.Is(err, syscall.EINVAL) {
+		// It takes no such writes, or only of larger blocks.
+		f.setDirect(false)
+		f.end = -1
+		return f.File.Write(p)
+	}
+	if f.end >= 0 {
+		f.end += int64(n)
+	}
+	return n, err
+}
+
+func (f *osFile) setDirect(direct bool) {
+	if err := setDirect(f.File, direct); err != nil {
+		f.end = -1
+		return
+	}
+	f.direct = direct
+}
+
+func (f *osFile) Sync() error { return syncData(f.File) }
+
+func (f *osFile) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err
@@ -83,12 +126,12 @@ func (osFS) ReadDir(dir string) ([]string, error) {
 
 func (osFS) Create(path string) (File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600)
-	return osFile{f}, err
+	return &osFile{File: f}, err
 }
 
 func (osFS) Open(path string) (File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
-	return osFile{f}, err
+	return &osFile{File: f, end: -1}, err
 }
 
 func (osFS) Rename(from, to string) error { return os.Rename(from, to) }

@@ -47,6 +47,12 @@ func Open(set Settings) (*Spool, error) {
 	if set.AckDelay <= 0 {
 		set.AckDelay = defaultAckDelay
 	}
+	if set.block == 0 {
+		set.padFrom, set.block = defaultPadFrom, blockSize
+	}
+	if set.groupSize == 0 {
+		set.groupSize = defaultGroupSize
+	}
 	s := &Spool{
 		set: set, dir: set.Directory, fs: set.FS,
 		wake: make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}),

@@ -14,7 +14,7 @@ type Record struct {
 
 // Reader gives records that are durable and not acknowledged, the oldest first; one
 // that is acknowledged while the Reader is near it may still be given. It is for one
-// goroutine at a time. Close lets its file go.
+// goroutine at a time. Close lets go what it holds.
 type Reader struct {
 	s       *Spool
 	segment *segment
@@ -22,7 +22,10 @@ type Reader struct {
 	file    File
 	at      int64
 	buf     []byte
+	chunk   *chunk // has the frame, where buf does not
 	records [][]byte
+	slots   [][]byte // of records, to be used again
+	closed  bool
 	id      ID // of records[0]
 	// fresh says that none of the frame's records was acknowledged when it was read:
 	// then none is asked about one by one.
@@ -30,7 +33,12 @@ type Reader struct {
 }
 
 // NewReader begins before the oldest record. Each Reader reads for itself.
-func (s *Spool) NewReader() *Reader { return &Reader{s: s} }
+func (s *Spool) NewReader() *Reader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers++
+	return &Reader{s: s}
+}
 
 // Next waits for the next record.
 func (r *Reader) Next(ctx context.Context) (Record, error) {
@@ -73,6 +81,9 @@ func (r *Reader) TryNext() (Record, error) {
 			return Record{}, ErrDrained
 		case r.at < limit:
 			if err := r.load(limit); err != nil {
+				if at, more := r.position(); more && at == r.at {
+					continue // all of it was acknowledged, and the file removed or emptied
+				}
 				return Record{}, err
 			}
 		case more:
@@ -83,14 +94,37 @@ func (r *Reader) TryNext() (Record, error) {
 	}
 }
 
-// Close lets the file go. It may be called more than once.
+// Close lets go what the Reader holds. It may be called more than once.
 func (r *Reader) Close() error {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	r.records = nil
+	r.releaseLocked()
+	if !r.closed {
+		r.closed = true
+		if r.s.readers--; r.s.readers == 0 {
+			for len(r.s.recent.chunks) > 0 {
+				r.s.evictLocked()
+			}
+		}
+	}
+	return r.closeFile()
+}
+
+func (r *Reader) closeFile() error {
 	if r.file == nil {
 		return nil
 	}
 	file := r.file
 	r.file = nil
 	return file.Close()
+}
+
+func (r *Reader) releaseLocked() {
+	if r.chunk != nil {
+		r.s.releaseLocked(r.chunk)
+		r.chunk = nil
+	}
 }
 
 func (r *Reader) acked(id ID) bool {
@@ -124,19 +158,57 @@ func (r *Reader) position() (limit int64, more bool) {
 func (r *Reader) leave() {
 	r.after = r.segment.number
 	r.segment, r.records = nil, nil
-	_ = r.Close()
+	_ = r.closeFile()
 }
 
-// load reads the next frame.
+// load reads the next frame, from memory where it is there.
 func (r *Reader) load(limit int64) error {
+	f, size, err := r.recent()
+	if size == 0 && err == nil {
+		f, size, err = r.stored(limit)
+	}
+	if err != nil {
+		return err
+	}
+	r.at += int64(size)
+	r.slots = f.records[:0]
+	r.records, r.id = f.records, f.first
+	r.fresh = true
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	for i := range r.records {
+		r.fresh = r.fresh && !r.segment.isAcked(r.id+ID(i))
+	}
+	return nil
+}
+
+// recent decodes the next frame from memory; size 0: it is not there.
+func (r *Reader) recent() (f frame, size int, err error) {
+	if r.chunk == nil || !r.chunk.has(r.segment, r.at) {
+		r.s.mu.Lock()
+		r.releaseLocked()
+		if r.chunk = r.s.chunkLocked(r.segment, r.at); r.chunk != nil {
+			r.chunk.readers++
+		}
+		r.s.mu.Unlock()
+	}
+	if r.chunk == nil {
+		return frame{}, 0, nil
+	}
+	data := r.chunk.buf[r.at-r.chunk.start:]
+	if size, err = readFrameHead(data, r.segment.salt); err == nil {
+		f, err = decodeFrame(data[:size], r.slots)
+	}
+	return f, size, err
+}
+
+// stored reads the next frame from the file.
+func (r *Reader) stored(limit int64) (f frame, size int, err error) {
 	path := r.segment.path(r.s.dir)
 	if r.file == nil {
 		file, err := r.s.fs.Open(path)
 		if err != nil {
-			if at, more := r.position(); more && at == r.at {
-				return nil // it has gone meanwhile
-			}
-			return fmt.Errorf("read a segment: %w", err)
+			return frame{}, 0, fmt.Errorf("read a segment: %w", err)
 		}
 		r.file = file
 	}
@@ -154,28 +226,19 @@ func (r *Reader) load(limit int64) error {
 		return nil
 	}
 	if err := read(frameHead); err != nil {
-		return err
+		return frame{}, 0, err
 	}
-	size, err := readFrameHead(r.buf, r.segment.salt)
+	size, err = readFrameHead(r.buf, r.segment.salt)
 	if err != nil {
-		return &DamageError{File: path, Offset: r.at, Reason: err}
+		return frame{}, 0, &DamageError{File: path, Offset: r.at, Reason: err}
 	}
 	if err := read(size); err != nil {
-		return err
+		return frame{}, 0, err
 	}
-	f, _, err := readFrame(r.buf, r.segment.salt)
-	if err != nil {
-		return &DamageError{File: path, Offset: r.at, Reason: err}
+	if f, _, err = readFrame(r.buf, r.segment.salt); err != nil {
+		return frame{}, 0, &DamageError{File: path, Offset: r.at, Reason: err}
 	}
-	r.at += int64(size)
-	r.records, r.id = f.records, f.first
-	r.fresh = true
-	r.s.mu.Lock()
-	defer r.s.mu.Unlock()
-	for i := range r.records {
-		r.fresh = r.fresh && !r.segment.isAcked(r.id+ID(i))
-	}
-	return nil
+	return f, size, nil
 }
 
 // Closed reports whether nothing more comes to a segment.

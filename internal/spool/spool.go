@@ -30,6 +30,11 @@ type Settings struct {
 	AckDelay time.Duration
 	// FS is the file system. Default: the operating system's.
 	FS FS
+
+	// Smaller in tests. Groups of padFrom bytes begin and end at a block. A group is
+	// closed at groupSize, so that while one is written the next is filled.
+	padFrom, groupSize int
+	block              int64
 }
 
 const (
@@ -37,6 +42,14 @@ const (
 	defaultAckDelay    = 100 * time.Millisecond
 	// maxPending is how much may wait for the disk before Reserve waits.
 	maxPending = 64 << 20
+	// defaultGroupSize is where the disk has most of the throughput that it has with
+	// larger writes; smaller ones leave it idle less while callers fill the next.
+	defaultGroupSize = 2 << 20
+	// defaultPadFrom is where a write past the cache is faster by more than the padding
+	// that it takes.
+	defaultPadFrom = 128 << 10
+	// minBuffer is what Go's allocator aligns.
+	minBuffer = 64 << 10
 	// firstID leaves 0 to mean none.
 	firstID ID = 1
 )
@@ -79,10 +92,12 @@ type Spool struct {
 	done chan struct{} // closed when the committer has ended
 
 	// mu guards the following.
-	mu      sync.Mutex
-	nextID  ID
-	pending *group
-	closing bool
+	mu     sync.Mutex
+	nextID ID
+	// pending are not taken by the committer yet, in order; only the last one grows.
+	pending      []*group
+	pendingBytes int
+	closing      bool
 	// waiting counts the callers of Reserve for whom there is no room.
 	waiting int
 	// segments are in the order of their numbers; the last one is written to, if it is
@@ -96,6 +111,13 @@ type Spool struct {
 	// failures counts the groups that could not be written.
 	failures    uint64
 	lastFailure error
+	// readers counts those that were not closed; recent is what was written last, for
+	// them.
+	readers int
+	recent  recent
+	// spare and spareFrames are for the next groups.
+	spare       [][]byte
+	spareFrames []pendingFrame
 
 	// The committer's own.
 	file      File       // of the last segment, nil where none can be written
@@ -105,7 +127,6 @@ type Spool struct {
 	removable []*segment // all acknowledged, to be removed once that is durable
 	unsaid    []*segment // acknowledged in full, where that could not be written
 	ageRetry  time.Time  // no segment is closed for its age before: it failed
-	spare     *group     // for the next, so that its buffer is used again
 }
 
 // group is what is written at one time.
@@ -169,10 +190,7 @@ func (s *Spool) Reserve(ctx context.Context, bytes int) error {
 	}
 	for {
 		s.mu.Lock()
-		pending := 0
-		if s.pending != nil {
-			pending = len(s.pending.buf)
-		}
+		pending := s.pendingBytes
 		size, changed, closing := s.bytes, s.changed, s.closing
 		fits := s.set.MaxSize == 0 || size+int64(pending)+int64(bytes) <= s.set.MaxSize
 		if closing || fits && pending < maxPending {
@@ -209,7 +227,8 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 		acks = append(acks, b.Acks...)
 		ranges = rangesOf(acks)
 	}
-	if size := maxFrameBody(b.Records, ranges); size > maxBody {
+	size := maxFrameBody(b.Records, ranges)
+	if size > maxBody {
 		return Ticket{err: fmt.Errorf("%w: it takes up to %d bytes, the limit is %d: send it in parts", ErrTooLarge, size, maxBody)}
 	}
 	s.mu.Lock()
@@ -217,16 +236,7 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 	if s.closing {
 		return Ticket{First: s.nextID, err: ErrClosed}
 	}
-	g := s.pending
-	if g == nil {
-		g = s.spare
-		s.spare = nil
-		if g == nil {
-			g = &group{}
-		}
-		g.done = make(chan struct{})
-		s.pending = g
-	}
+	g := s.groupLocked(frameHead + size)
 	first := s.nextID
 	if n := len(acks); n > 0 && acks[n-1] >= first {
 		// Not given to anyone yet: it must not be acknowledged when it is.
@@ -235,8 +245,10 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 		ranges = rangesOf(acks)
 	}
 	if len(b.Records) > 0 || len(acks) > 0 {
+		before := len(g.buf)
 		g.frames = append(g.frames, pendingFrame{offset: len(g.buf), first: first, records: len(b.Records), acks: acks})
 		g.buf = appendFrame(g.buf, first, b.Records, ranges)
+		s.pendingBytes += len(g.buf) - before
 		g.records += len(b.Records)
 		g.acks += len(acks)
 		s.nextID += ID(len(b.Records))
@@ -248,6 +260,46 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 	}
 	s.wakeLocked()
 	return Ticket{First: first, group: g}
+}
+
+// groupLocked is the group to add so many bytes to, with room for them.
+func (s *Spool) groupLocked(size int) *group {
+	var g *group
+	if n := len(s.pending); n > 0 {
+		g = s.pending[n-1]
+	}
+	if g == nil || len(g.buf) > 0 && len(g.buf)+size > s.set.groupSize {
+		g = &group{done: make(chan struct{}), frames: s.spareFrames}
+		s.spareFrames = nil
+		if n := len(s.spare); n > 0 {
+			g.buf = s.spare[n-1]
+			s.spare = s.spare[:n-1]
+		}
+		s.pending = append(s.pending, g)
+	}
+	if need := len(g.buf) + size + s.padding(); need > cap(g.buf) {
+		need = max(need, min(2*cap(g.buf), s.set.groupSize+s.padding()))
+		// Memory of this size begins at a page.
+		g.buf = append(make([]byte, 0, max(need, minBuffer)), g.buf...)
+	}
+	return g
+}
+
+// padding is how long it can be.
+func (s *Spool) padding() int { return int(s.set.block) + frameHead }
+
+// takePending takes the next group for the committer; more says that it is not the last.
+func (s *Spool) takePending() (g *group, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) == 0 {
+		return nil, false
+	}
+	g = s.pending[0]
+	s.pending[0] = nil
+	s.pending = s.pending[1:]
+	s.pendingBytes -= len(g.buf)
+	return g, len(s.pending) > 0
 }
 
 // wakeLocked tells the committer to look. It must not be called once closing.

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package spool
+
+import (
+	"errors"
+	"os"
+)
+
+func syncData(f *os.File) error { return f.Sync() }
+
+func setDirect(*os.File, bool) error { return errors.ErrUnsupported }
