@@ -74,7 +74,9 @@ type Batch struct {
 	// Records are copied.
 	Records [][]byte
 	// Acks are records that are no longer needed. Unknown ones do no harm. The slice
-	// may be put into another order.
+	// may be put into another order. Where the batch can't be written, its records are
+	// not there and these are acknowledged all the same: on a full disk it is they that
+	// make room. What only the batch's own records replace is acknowledged after Wait.
 	Acks []ID
 }
 

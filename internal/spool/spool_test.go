@@ -501,6 +501,34 @@ func TestAFailingDiskIsToldAndOvercome(t *testing.T) {
 	}
 }
 
+// TestAFailedBatchStillAcknowledges: in this process and, once a segment could be
+// begun, after a power loss.
+func TestAFailedBatchStillAcknowledges(t *testing.T) {
+	for _, op := range []string{"write", "sync"} {
+		t.Run(op, func(t *testing.T) {
+			fs := newCrashFS()
+			s := open(t, fs, Settings{})
+			old := put(t, s, "old")
+			fs.setFail(func(which, _ string) error {
+				if which == op {
+					return errDisk
+				}
+				return nil
+			})
+			_, err := s.Append(t.Context(), Batch{Records: [][]byte{[]byte("new")}, Acks: []ID{old}})
+			require.ErrorIs(t, err, errDisk)
+			assert.Empty(t, drain(t, s))
+			fs.setFail(nil)
+			put(t, s, "more")
+			assert.Equal(t, []string{"more"}, texts(drain(t, s)))
+			after := open(t, fs.restart(nil), Settings{})
+			assert.Equal(t, []string{"more"}, texts(drain(t, after)))
+			require.NoError(t, after.Close())
+			require.NoError(t, s.Close())
+		})
+	}
+}
+
 // TestAFullDiskIsFreedByAcknowledging: not a byte can be written, and none need be.
 func TestAFullDiskIsFreedByAcknowledging(t *testing.T) {
 	fs := newCrashFS()
