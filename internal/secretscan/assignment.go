@@ -36,9 +36,13 @@ func (t *task) assignment(start, end int) {
 	}
 	t.nameEnd = to
 	if v.nested {
-		if v.start < v.end && class.secret() {
-			t.nestedSecret(class, v)
-			return
+		if class.secret() {
+			// All of it is passed over then. Where it is no secret its end isn't looked for,
+			// so that this takes linear time.
+			if v.end = nestedEnd(text, v.start, v.slashes); v.start < v.end {
+				t.nestedSecret(class, v)
+				return
+			}
 		}
 		if v, ok = firstOf(text, v); !ok {
 			return
@@ -76,7 +80,7 @@ type value struct {
 	start, end int
 	quoted     bool
 	slashes    int  // before each of the quotes
-	nested     bool // an object or list of JSON; start == end: an empty one
+	nested     bool // an object or list of JSON, whose end is not known yet
 	told       bool // in a sentence
 	param      bool // of a parameter in a URL or a form
 	spaced     bool // a space stands before it: prose, YAML or code
@@ -162,7 +166,7 @@ func valueAfter(text string, from, to int) (v value, ok bool) {
 	if inJSON {
 		i = skipSpace(text, i)
 		if c := at(text, i); c == '{' || c == '[' {
-			return value{start: i, end: nestedEnd(text, i, slashes), slashes: slashes, nested: true}, true
+			return value{start: i, end: i, slashes: slashes, nested: true}, true
 		}
 	}
 	if at(text, i) == '[' && isQuote(at(text, i+1)) {

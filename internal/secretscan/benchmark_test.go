@@ -119,6 +119,7 @@ func TestLinear(t *testing.T) {
 		"1.", "1:", "::", ":", "4111 ", "4111-", "+1", "+1 ", "a.", "%41", "%", "\u200b", "４", "sig=", "sk-", "SK", "xoxb-1", "ya29.", "Basic ", "basic dXNlcjpw",
 		"Bearer abc", "tel 1", "cvv ", "cvv:::::::", "ssn", "phone", "token", "<password>", `\u0041`, "DE89", "ab:", "ab-", "abcd.", ";4", "%B4", "password password", "X-1", "pwd ",
 		"token.", "{[(", "password={", "a@b.", "é@", "ab1", `\`, `password=\`, "AccountKey=abcd", "hooks.slack.com/services/T", "1Q~", "1;", "http://a:b@c.d/", "authorization: x signature=", "[1m", "password is ", "secret ", "&#64;", "%2541", "&quot;",
+		`"auth":{"a":`, `"tokens":[[`, `"password":{`, `"password":{}`, `"session":[`, `"password":["`, `"token":  `, `"secret":[{`, `{"token":{"`, `\"token\":{`, `"token":[],`, `?token=`, `&sig=a`, "password:\n", "password=x\n",
 	} {
 		cost := func(n int) time.Duration {
 			text := strings.Repeat(unit, n/len(unit))
