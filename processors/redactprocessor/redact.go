@@ -296,7 +296,10 @@ func (x *pass) plain(text string, set func(string)) {
 
 // body looks through a log record's body. What is to be removed leaves a label: a record
 // without a body says less than one that says what is missing.
-func (x *pass) body(v pcommon.Value) { x.value(secretscan.Key{}, v, 0) }
+func (x *pass) body(v pcommon.Value) {
+	x.joined(v, 0)
+	x.value(secretscan.Key{}, v, 0)
+}
 
 // cannot masks a value that can't be looked through, or makes the batch be refused.
 func (x *pass) cannot(why reason, v pcommon.Value) {
