@@ -134,9 +134,9 @@ func TestLinear(t *testing.T) {
 		// Quadratic growth is by 64; a busy machine gets several chances.
 		var small, large time.Duration
 		linear := false
-		for range 5 {
+		for range 8 {
 			small, large = cost(1<<16), cost(1<<19)
-			linear = linear || large < 8*3*small || large < 5*time.Millisecond
+			linear = linear || large < 8*4*small || large < 5*time.Millisecond
 			if linear {
 				break
 			}
