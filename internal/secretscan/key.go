@@ -28,7 +28,10 @@ func (s *Scanner) Key(name string) Key {
 // Own reports whether what stands under the name is a secret because of SecretKeys alone.
 func (k Key) Own() bool { return k.own }
 
-// Secret reports what SecretKey does.
+// Secret reports whether what stands under the name is a secret, whatever it is. Case and
+// separators do not matter; the last words decide ("http.request.header.cookie",
+// "dbPassword", but not "token_count"). The user's allowed keys win over the denied, and
+// these over the built-in list. An allowed key counts as a whole or after a dot.
 func (k Key) Secret() bool { return k.class.secret() }
 
 // Detector names the one that a secret under the name belongs to, where the name says so

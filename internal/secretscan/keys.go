@@ -91,7 +91,7 @@ var gluedNames = []string{
 	"sessionid", "sessid", "pwd",
 }
 
-// secretClasses are those SecretKey says yes to.
+// secret reports whether what stands under such a name is one, whatever it is.
 func (c nameClass) secret() bool {
 	switch c {
 	case namePassword, namePwd, nameToken, nameHeader, nameCookie, nameDatadog, nameAWSSecret, nameAzureKey, nameHeroku, nameTwilio,
@@ -299,44 +299,3 @@ func (ns *names) judgePlain(key string) nameClass {
 // nationalWords announce a number wherever in a name they stand: it has check digits, or
 // other rules, to tell it by.
 var nationalWords = map[string]nameClass{"ssn": nameSSN, "bsn": nameBSN, "cpf": nameCPF, "nhs": nameNHS}
-
-// SecretKey says whether what stands under key is a secret, whatever it is. Case
-// and separators do not matter; the last words decide ("http.request.header.cookie",
-// "dbPassword", but not "token_count"). The user's allowed keys win over the denied,
-// and these over the built-in list. An allowed key counts as a whole or after a dot.
-func (s *Scanner) SecretKey(key string) bool {
-	if !s.secret.may(key) && !mayFold(key) {
-		return false
-	}
-	return s.names.judge(key).secret()
-}
-
-// endings are the last three letters of names, to pass over most keys at a glance.
-type endings [32 * 32 * 32 / 64]uint64
-
-const anyLetter = 0 // before a name of two letters
-
-func (e *endings) add(words string) {
-	at := func(n int) uint {
-		if n > len(words) {
-			return anyLetter
-		}
-		return uint(words[len(words)-n] & 31)
-	}
-	bits := at(3)<<10 | at(2)<<5 | at(1)
-	e[bits/64] |= 1 << (bits % 64)
-}
-
-// may says whether key can end with one of the names. Only the letters count.
-func (e *endings) may(key string) bool {
-	var bits, n uint
-	i := len(key) - 1
-	for ; i >= 0 && n < 3; i-- {
-		if c := key[i]; isAlpha(c) || c >= 0x80 {
-			bits |= uint(c&31) << (5 * n)
-			n++
-		}
-	}
-	short := bits & (1<<10 - 1)
-	return n >= 2 && (e[bits/64]&(1<<(bits%64)) != 0 || e[short/64]&(1<<(short%64)) != 0)
-}

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestSecretKey(t *testing.T) {
+func TestSecretNames(t *testing.T) {
 	s := newScanner(t, Settings{SecretKeys: []string{"internal_code", "x-magic"}, AllowedKeys: []string{"public.token", "csrfToken"}})
 	for _, key := range []string{
 		"password", "PASSWORD", "db.password", "dbPassword", "DB_PASSWORD", "passwd", "userPwd", "secret", "client_secret", "clientSecret",
@@ -16,14 +16,14 @@ func TestSecretKey(t *testing.T) {
 		"p\u0430ssword", "pass\u200bword", "ＰＡＳＳＷＯＲＤ", "db.pass%77ord",
 		"internal_code", "order.internalCode", "X-Magic", "dd_api_key", "card.cvv", "redis_password[]", "oauth2.client.secret", "aws.secretAccessKey",
 	} {
-		assert.True(t, s.SecretKey(key), key)
+		assert.True(t, s.Key(key).Secret(), key)
 	}
 	for _, key := range []string{
 		"", "token_count", "tokens_used", "max_tokens", "password_reset_at", "cookie_policy", "user", "key", "primary_key", "public_key", "secretary",
 		"tokenizer", "passenger", "compass", "passed", "author", "authority", "next_token", "secret_name", "password_policy", "csrf_token", "csrfToken",
 		"public.token", "x.public.token", "id", "http.method", "session", "keys", "api", "access", "credential_type", "ssnippet", "has_password_changed",
 	} {
-		assert.False(t, s.SecretKey(key), key)
+		assert.False(t, s.Key(key).Secret(), key)
 	}
 }
 

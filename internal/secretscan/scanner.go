@@ -38,10 +38,9 @@ type Scanner struct {
 	own       *names // SecretKeys and AllowedKeys only
 	deny      []string
 	custom    []custom
-	always    bool    // some custom pattern has to be tried on every text
-	brand     bool    // a detector of one brand of cards is enabled
-	cards     bool    // any is
-	secret    endings // of names of secrets
+	always    bool // some custom pattern has to be tried on every text
+	brand     bool // a detector of one brand of cards is enabled
+	cards     bool // any is
 }
 
 // New makes a Scanner. An error names the field, its value and what would be right.
@@ -67,11 +66,6 @@ func New(set Settings) (*Scanner, error) {
 	s.detectors = append(s.detectors, detectors[:]...)
 	if err := s.choose(set.Enabled, set.Disabled); err != nil {
 		return nil, err
-	}
-	for words, class := range s.names.class {
-		if class.secret() {
-			s.secret.add(words)
-		}
 	}
 	if err := s.prepare(); err != nil {
 		return nil, err

@@ -133,13 +133,13 @@ func (a *action) appendReplacement(dst []byte, secret string) []byte {
 	}
 }
 
-// appendMasked keeps the characters at both ends. A secret that is too short to hide
-// half of it that way is hidden whole.
+// appendMasked keeps the characters at both ends. A secret of which less than a third
+// would be hidden that way is hidden whole.
 func (a *action) appendMasked(dst []byte, secret string) []byte {
 	total := utf8.RuneCountInString(secret)
 	first, last := a.KeepFirst, a.KeepLast
-	// Of a card's number six and four digits may stay, although that is more than half.
-	if first+last >= total || 2*(first+last) > total && !a.card {
+	// Of a card's number six and four digits may stay, however short it is.
+	if hidden := total - first - last; hidden <= 0 || 3*hidden < total && !a.card {
 		first, last = 0, 0
 	}
 	i := 0

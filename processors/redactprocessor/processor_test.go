@@ -85,7 +85,7 @@ func TestActions(t *testing.T) {
 		"mask":                 {"action: {type: mask}", "by *** now"},
 		"mask with text":       {"action: {type: mask, text: X}", "by X now"},
 		"mask keeps":           {"actions: {email: {type: mask, keep_first: 2, keep_last: 4}}", "by ja**************.com now"},
-		"mask keeps too much":  {"actions: {email: {type: mask, keep_first: 9, keep_last: 4}}", "by ******************** now"},
+		"mask keeps too much":  {"actions: {email: {type: mask, keep_first: 10, keep_last: 4}}", "by ******************** now"},
 		"mask with fill":       {"actions: {pii: {type: mask, keep_first: 1, fill: '#'}}", "by j################### now"},
 		"hash":                 {"action: {type: hash}\n" + hashKeys, "by " + token("jane.doe@example.com", "email") + " now"},
 		"tag":                  {"action: {type: tag}\nactions: {financial: {type: label}}", "by jane.doe@example.com now"},
@@ -133,6 +133,15 @@ func TestWhereSecretsAre(t *testing.T) {
 		"password": "[SECRET_KEY]", "password_set": true, "empty.password": "", "id": "42",
 		"[EMAIL]": "name", "cvv": "[CARD_CVV]", "url": "https://jane:[URL_PASSWORD]@example.com/x",
 	}, attributes)
+}
+
+// LogTrace's example of what a secret becomes in a log line.
+func TestMaskAsLogTraceShowsIt(t *testing.T) {
+	b := start(t, "actions: {secret_key: {type: mask, keep_first: 10}}")
+	v, _ := b.record(t, "", map[string]any{"api_key": "2c59999137a1b2c3"}).Attributes().Get("api_key")
+	assert.Equal(t, "2c59999137******", v.Str())
+	v, _ = b.record(t, "", map[string]any{"api_key": "2c59999137a1"}).Attributes().Get("api_key")
+	assert.Equal(t, "************", v.Str(), "too little would be hidden")
 }
 
 // A second stage finds nothing in what the first has made.
