@@ -9,13 +9,11 @@ type Item struct {
 	Name  string // labels.<name> included, whose <name> has no more points
 	Field *Field // nil: a label, heartwood.*, or kept without being known
 	Kind  Kind
-	List  bool // the scalar stands for a list of one
+	List  bool // the scalar, or the map, stands for a list of one
 	Text  string
 	Bits  uint64        // of an int64, a float64 (math.Float64bits), a bool, Unix nanoseconds
 	Bytes [16]byte      // of an id
 	Value pcommon.Value // of a KindValue: a map, a list, or nothing
-
-	order uint32
 }
 
 // Kind says where an Item has its value.

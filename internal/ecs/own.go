@@ -1,0 +1,435 @@
+package ecs
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// own says what a record has or gives besides its attributes.
+type own int
+
+const (
+	ownTime own = iota
+	ownObserved
+	ownCreated
+	ownLevel
+	ownNumber
+	ownMessage
+	ownTrace
+	ownSpan
+	ownAction
+	ownLogger
+	ownScopeVersion
+	ownSpanTime
+	ownStart
+	ownEnd
+	ownDuration
+	ownStatus
+	ownBody
+	ownParts
+	ownShared
+	ownOrigins
+	ownVersion
+	ownKind
+	ownOutcome
+	ownCategory
+	ownType
+	ownAddress // of the ends
+	ownIP      = ownAddress + 4
+	ownDomain  = ownIP + 4
+	ownCount   = ownDomain + 4
+)
+
+// ownNames are the names of labels, and the fields. What loses its field is the label.
+var ownNames = [ownCount][2]string{
+	ownTime:         {"time_unix_nano", "@timestamp"},
+	ownObserved:     {"observed_time_unix_nano", "@timestamp"},
+	ownCreated:      {"observed_time_unix_nano", "event.created"},
+	ownLevel:        {"severity_text", "log.level"},
+	ownNumber:       {"severity_number", ""},
+	ownMessage:      {"body", "message"},
+	ownTrace:        {"trace_id", "trace.id"},
+	ownSpan:         {"span_id", "span.id"},
+	ownAction:       {"event_name", "event.action"},
+	ownLogger:       {"otel_scope_name", "log.logger"},
+	ownScopeVersion: {"otel_scope_version", ""},
+	ownSpanTime:     {"start_time_unix_nano", "@timestamp"},
+	ownStart:        {"start_time_unix_nano", "event.start"},
+	ownEnd:          {"end_time_unix_nano", "event.end"},
+	ownDuration:     {"duration", "event.duration"},
+	ownStatus:       {"status_message", "error.message"},
+	ownBody:         {"body", "heartwood.body"},
+	ownParts:        {"parts", "heartwood.parts"},
+	ownShared:       {"shared", "heartwood.shared"},
+	ownOrigins:      {"origins", "heartwood.origins"},
+	ownVersion:      {"ecs_version", "ecs.version"},
+	ownKind:         {"event_kind", "event.kind"},
+	ownOutcome:      {"event_outcome", "event.outcome"},
+	ownCategory:     {"event_category", "event.category"},
+	ownType:         {"event_type", "event.type"},
+}
+
+func init() {
+	for i, end := range ends {
+		ownNames[int(ownAddress)+i] = [2]string{end + "_address", end + ".address"}
+		ownNames[int(ownIP)+i] = [2]string{end + "_ip", end + ".ip"}
+		ownNames[int(ownDomain)+i] = [2]string{end + "_domain", end + ".domain"}
+	}
+}
+
+// ownAttributes are the attributes of all that is own, as if they had been written.
+type ownAttributes [ownCount]attribute
+
+func (o *ownAttributes) init(m *Mapper) {
+	for i := range o {
+		a := &o[i]
+		a.key = ownNames[i][0]
+		switch field := Lookup(ownNames[i][1]); {
+		case field != nil:
+			a.slot, a.rule = m.fieldSlot(field), ruleField
+		case ownNames[i][1] != "":
+			a.slot, a.rule = m.customSlot(ownNames[i][1]), ruleCustom
+		default:
+			a.slot, a.rule = m.labelSlot(a.key), ruleLabel
+		}
+	}
+}
+
+// keep has the Mapper know the slots still, when it forgets names.
+func (o *ownAttributes) keep(m *Mapper) {
+	for i := range o {
+		o[i].label = nil
+		m.slots[o[i].slot.name] = o[i].slot
+	}
+}
+
+func (m *Mapper) ownText(o own, text string, rank uint8) {
+	a := &m.own[o]
+	c := m.next()
+	c.item.Kind, c.item.Text = KindText, text
+	c.item.List = a.slot.field != nil && a.slot.field.List
+	m.want(c, a.slot, a, rank)
+}
+
+func (m *Mapper) ownInt(o own, n int64, rank uint8) {
+	a := &m.own[o]
+	c := m.next()
+	c.item.Kind, c.item.Bits = KindInt, uint64(n)
+	m.want(c, a.slot, a, rank)
+}
+
+func (m *Mapper) ownMoment(o own, t pcommon.Timestamp, rank uint8) {
+	a := &m.own[o]
+	c := m.next()
+	if t > math.MaxInt64 {
+		c.item.Kind, c.item.Text = KindText, strconv.FormatUint(uint64(t), 10)
+		m.counts.Type++
+		m.want(c, m.labelOf(a), a, rank)
+		return
+	}
+	c.item.Kind, c.item.Bits = KindTime, uint64(t)
+	m.want(c, a.slot, a, rank)
+}
+
+func (m *Mapper) ownValue(o own, v pcommon.Value) {
+	a := &m.own[o]
+	c := m.next()
+	m.natural(&c.item, v)
+	c.value, c.original = v, true
+	m.want(c, a.slot, a, rankOwn)
+}
+
+// has reports whether the record has a value for the name.
+func (m *Mapper) has(o own) bool { return m.own[o].slot.record == m.record }
+
+// ownOfLog adds the record's own fields.
+func (m *Mapper) ownOfLog(r plog.LogRecord) {
+	at, observed := r.Timestamp(), r.ObservedTimestamp()
+	switch {
+	case at != 0:
+		m.ownMoment(ownTime, at, rankOwn)
+		if observed != 0 {
+			m.ownMoment(ownCreated, observed, rankOwn)
+		}
+	case observed != 0 && m.has(ownTime):
+		m.ownMoment(ownCreated, observed, rankOwn)
+	case observed != 0:
+		m.ownMoment(ownObserved, observed, rankOwn)
+	}
+	if text := r.SeverityText(); text != "" {
+		m.ownText(ownLevel, text, rankOwn)
+	} else if n := r.SeverityNumber(); n > 0 && int(n) < len(severityNames) {
+		m.ownText(ownLevel, severityNames[n], rankOwn)
+	} else if n != 0 {
+		m.ownInt(ownNumber, int64(n), rankOwn)
+	}
+	m.ids(r.TraceID(), r.SpanID())
+	if name := r.EventName(); name != "" {
+		m.ownText(ownAction, name, rankOwn)
+	}
+	m.body(r.Body())
+}
+
+// severityNames are OpenTelemetry's short names of the numbers.
+var severityNames = [...]string{
+	"", "TRACE", "TRACE2", "TRACE3", "TRACE4", "DEBUG", "DEBUG2", "DEBUG3", "DEBUG4", "INFO", "INFO2", "INFO3", "INFO4",
+	"WARN", "WARN2", "WARN3", "WARN4", "ERROR", "ERROR2", "ERROR3", "ERROR4", "FATAL", "FATAL2", "FATAL3", "FATAL4",
+}
+
+func (m *Mapper) ids(trace pcommon.TraceID, span pcommon.SpanID) {
+	if !trace.IsEmpty() {
+		a := &m.own[ownTrace]
+		c := m.next()
+		c.item.Kind, c.item.Bytes = KindTraceID, trace
+		m.want(c, a.slot, a, rankOwn)
+	}
+	if !span.IsEmpty() {
+		a := &m.own[ownSpan]
+		c := m.next()
+		c.item.Kind = KindSpanID
+		copy(c.item.Bytes[:], span[:])
+		m.want(c, a.slot, a, rankOwn)
+	}
+}
+
+func (m *Mapper) body(body pcommon.Value) {
+	switch body.Type() {
+	case pcommon.ValueTypeEmpty:
+	case pcommon.ValueTypeMap:
+		if m.seen.foldID && m.folded(body.Map()) {
+			return
+		}
+		m.ownValue(ownBody, body)
+		m.ownText(ownMessage, m.messageIn(body), rankDerived)
+	case pcommon.ValueTypeSlice:
+		m.ownText(ownMessage, m.jsonText(body), rankOwn)
+	default:
+		m.ownText(ownMessage, m.own[ownMessage].text(body), rankOwn)
+	}
+}
+
+func (m *Mapper) messageIn(body pcommon.Value) string {
+	for _, name := range [...]string{"message", "msg"} {
+		if v, ok := body.Map().Get(name); ok && v.Type() == pcommon.ValueTypeStr {
+			return v.Str()
+		}
+	}
+	return m.jsonText(body)
+}
+
+// folded adds a folded document; false says that the body is something else.
+func (m *Mapper) folded(body pcommon.Map) bool {
+	var members [3]pcommon.Value
+	var has [3]bool
+	for name, v := range body.All() {
+		i := slices.Index(foldedMembers[:], name)
+		if i < 0 || has[i] || v.Type() != pcommon.ValueTypeSlice {
+			return false
+		}
+		members[i], has[i] = v, true
+	}
+	if !has[0] {
+		return false
+	}
+	for i := range members {
+		if has[i] {
+			m.ownValue(ownParts+own(i), members[i])
+		}
+	}
+	parts := members[0].Slice()
+	if parts.Len() == 0 {
+		return true
+	}
+	if last := parts.At(parts.Len() - 1); last.Type() == pcommon.ValueTypeMap {
+		if message, ok := last.Map().Get("message"); ok && message.Type() != pcommon.ValueTypeEmpty {
+			text := scalarText(message)
+			if t := message.Type(); t == pcommon.ValueTypeMap || t == pcommon.ValueTypeSlice {
+				text = m.jsonText(message)
+			}
+			m.ownText(ownMessage, text, rankDerived)
+		}
+	}
+	return true
+}
+
+var foldedMembers = [...]string{"parts", "shared", "origins"}
+
+func (m *Mapper) ownOfScope(scope pcommon.InstrumentationScope) {
+	if name := scope.Name(); name != "" {
+		m.ownText(ownLogger, name, rankOwn)
+	}
+	if version := scope.Version(); version != "" {
+		m.ownText(ownScopeVersion, version, rankSame)
+	}
+}
+
+func (m *Mapper) ownOfSpan(s ptrace.Span) {
+	start, end := s.StartTimestamp(), s.EndTimestamp()
+	if start != 0 {
+		m.ownMoment(ownStart, start, rankOwn)
+		if start <= math.MaxInt64 {
+			m.ownMoment(ownSpanTime, start, rankDerived)
+		}
+	}
+	if end != 0 {
+		m.ownMoment(ownEnd, end, rankOwn)
+	}
+	if start != 0 && end >= start && end <= math.MaxInt64 {
+		m.ownInt(ownDuration, int64(end-start), rankDerived)
+	}
+	m.ids(s.TraceID(), s.SpanID())
+	if s.Status().Code() == ptrace.StatusCodeError && s.Status().Message() != "" {
+		m.ownText(ownStatus, s.Status().Message(), rankOwn)
+	}
+}
+
+// noticeField notes what is derived from a field.
+func (m *Mapper) noticeField(a *attribute, item *Item) {
+	switch a.notice {
+	case noticeStatus:
+		if item.Kind == KindInt {
+			m.seen.status, m.seen.hasStatus = int64(item.Bits), true
+		}
+	case noticeException:
+		m.seen.exception = m.seen.exception || item.Kind == KindText
+	case noticeProtocol:
+		m.seen.protocol = item.Kind == KindText
+		m.seen.http = item.Kind == KindText && strings.EqualFold(item.Text, "http")
+	case noticeMethod:
+		m.seen.method = true
+	default:
+		if i := a.notice - noticeAddress; i < notice(len(ends)) {
+			m.seen.addresses |= 1 << i
+		}
+	}
+}
+
+// noticeUnknown notes what is derived from an attribute that has no field.
+func (m *Mapper) noticeUnknown(a *attribute, v pcommon.Value) {
+	switch a.notice {
+	case noticeGRPC:
+		var n Item
+		if fitWhole(&n, v, math.MinInt64, math.MaxInt64) {
+			m.seen.grpc, m.seen.hasGRPC = int64(n.Bits), true
+		}
+	case noticeFoldID:
+		m.seen.foldID = true
+	case noticeFoldOutcome:
+		if outcome := v.Str(); slices.Contains(m.own[ownOutcome].slot.allowed, outcome) {
+			m.seen.foldOutcome = outcome
+		}
+	}
+}
+
+// finishWalk maps what needs two attributes, when all were seen.
+func (m *Mapper) finishWalk() {
+	if a := m.seen.version; a != nil {
+		m.addVersion(a, m.seen.versionValue)
+	}
+	if m.seen.addresses != 0 {
+		for i := range ends {
+			if m.seen.addresses&(1<<i) != 0 {
+				m.deriveAddress(own(i))
+			}
+		}
+	}
+	if category := m.seen.category; category != "" {
+		if category == "access" {
+			m.ownText(ownCategory, "web", rankDerived)
+			m.ownText(ownType, "access", rankDerived)
+		} else if slices.Contains(m.own[ownCategory].slot.allowed, category) {
+			m.ownText(ownCategory, category, rankDerived)
+		}
+	}
+}
+
+// addVersion maps the version of a protocol: the name of it may be left out for HTTP.
+func (m *Mapper) addVersion(a *attribute, v pcommon.Value) {
+	if !m.seen.http && (m.seen.protocol || !m.seen.method && !m.seen.hasStatus) {
+		m.addUnknown(a, v, rankOurs)
+		return
+	}
+	c := m.next()
+	if !m.fit(&c.item, a, a.slot, v) {
+		m.withdraw()
+		m.misfit(a, v)
+		return
+	}
+	c.value, c.original = v, true
+	m.want(c, a.slot, a, a.rank+m.seen.versionBelow)
+}
+
+// deriveAddress says whether an address is one of IP, or a name.
+func (m *Mapper) deriveAddress(end own) {
+	s := m.own[ownAddress+end].slot
+	if s.record != m.record || m.candidates[s.at].item.Kind != KindText {
+		return
+	}
+	switch text := m.candidates[s.at].item.Text; {
+	case isIP(text):
+		m.ownText(ownIP+end, text, rankDerived)
+	case isDomain(text):
+		m.ownText(ownDomain+end, text, rankDerived)
+	}
+}
+
+func (m *Mapper) deriveLog(r plog.LogRecord) {
+	if r.EventName() != "" || m.seen.foldID {
+		m.ownText(ownKind, "event", rankDerived)
+	}
+	m.deriveOutcome(500, r.SeverityNumber() >= plog.SeverityNumberError)
+	m.ownText(ownVersion, Version, rankDerived)
+}
+
+func (m *Mapper) deriveSpan(s ptrace.Span) {
+	if m.seen.foldID {
+		m.ownText(ownKind, "event", rankDerived)
+	}
+	switch s.Status().Code() {
+	case ptrace.StatusCodeOk:
+		m.ownText(ownOutcome, "success", rankDerived)
+	case ptrace.StatusCodeError:
+		m.ownText(ownOutcome, "failure", rankDerived)
+	default:
+		failure := int64(500)
+		if s.Kind() == ptrace.SpanKindClient {
+			failure = 400
+		}
+		m.deriveOutcome(failure, false)
+	}
+	m.ownText(ownVersion, Version, rankDerived)
+}
+
+// deriveOutcome takes the first that says something; HTTP's status is a failure from
+// the given one on.
+func (m *Mapper) deriveOutcome(failure int64, severe bool) {
+	failed := true
+	switch seen := &m.seen; {
+	case seen.foldOutcome != "":
+		m.ownText(ownOutcome, seen.foldOutcome, rankDerived)
+		return
+	case seen.hasStatus:
+		failed = seen.status >= failure
+	case seen.hasGRPC:
+		failed = seen.grpc != 0
+	case !seen.exception && !severe:
+		return
+	}
+	outcome := "success"
+	if failed {
+		outcome = "failure"
+	}
+	m.ownText(ownOutcome, outcome, rankDerived)
+}
+
+// isUpperCase reports whether http.request.method only says in upper case what the
+// original says, which has its field.
+func (m *Mapper) isUpperCase(original, c *candidate) bool {
+	return c.attribute.notice == noticeMethod && original.attribute.rank == rankFirst && original.item.Kind == KindText && c.item.Text == strings.ToUpper(original.item.Text)
+}

@@ -1,0 +1,220 @@
+package ecs
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// TimeLayout is how times are written: RFC 3339 with nine digits, in UTC.
+const TimeLayout = "2006-01-02T15:04:05.000000000Z"
+
+// AppendTime appends Unix nanoseconds as a time.
+func AppendTime(dst []byte, nanos int64) []byte {
+	return time.Unix(0, nanos).UTC().AppendFormat(dst, TimeLayout)
+}
+
+// PutInto sets the value to what the item has: times and ids as text. A Value of the
+// item is copied.
+func (item *Item) PutInto(v pcommon.Value) {
+	if item.List {
+		one := *item
+		one.List = false
+		one.PutInto(v.SetEmptySlice().AppendEmpty())
+		return
+	}
+	switch item.Kind {
+	case KindText:
+		v.SetStr(item.Text)
+	case KindInt:
+		v.SetInt(int64(item.Bits))
+	case KindDouble:
+		v.SetDouble(math.Float64frombits(item.Bits))
+	case KindBool:
+		v.SetBool(item.Bits != 0)
+	case KindTime:
+		v.SetStr(string(AppendTime(make([]byte, 0, len(TimeLayout)), int64(item.Bits))))
+	case KindTraceID:
+		v.SetStr(hex.EncodeToString(item.Bytes[:]))
+	case KindSpanID:
+		v.SetStr(hex.EncodeToString(item.Bytes[:8]))
+	case KindValue:
+		item.Value.CopyTo(v)
+	}
+}
+
+// same reports whether two items say the same.
+func same(a, b *Item) bool {
+	if a.Kind == b.Kind {
+		switch a.Kind {
+		case KindText:
+			return a.Text == b.Text
+		case KindTraceID, KindSpanID:
+			return a.Bytes == b.Bytes
+		case KindValue:
+			return equal(a.Value, b.Value)
+		default:
+			return a.Bits == b.Bits
+		}
+	}
+	if b.Kind == KindText {
+		a, b = b, a
+	}
+	switch {
+	case a.Kind == KindText && b.Kind == KindTraceID:
+		return isHex(a.Text, b.Bytes[:])
+	case a.Kind == KindText && b.Kind == KindSpanID:
+		return isHex(a.Text, b.Bytes[:8])
+	default:
+		return false
+	}
+}
+
+func isHex(text string, id []byte) bool {
+	var scratch [32]byte
+	return text == string(hex.AppendEncode(scratch[:0], id))
+}
+
+// equal compares lists and maps, as long as they are small: that of large maps takes
+// the square of their size, and to say a value twice is no loss.
+func equal(a, b pcommon.Value) bool {
+	if a.Type() != b.Type() {
+		return false
+	}
+	switch a.Type() {
+	case pcommon.ValueTypeEmpty:
+		return true
+	case pcommon.ValueTypeMap:
+		return leaves(a, maxLevels) <= maxLeaves && leaves(b, maxLevels) <= maxLeaves && isPlain(a.Map()) && a.Equal(b)
+	case pcommon.ValueTypeSlice:
+		return isFlat(a.Slice()) && isFlat(b.Slice()) && a.Equal(b)
+	default:
+		return a.Equal(b)
+	}
+}
+
+// isPlain reports whether all lists below the map are flat.
+func isPlain(members pcommon.Map) bool {
+	for _, v := range members.All() {
+		if v.Type() == pcommon.ValueTypeSlice && !isFlat(v.Slice()) || v.Type() == pcommon.ValueTypeMap && !isPlain(v.Map()) {
+			return false
+		}
+	}
+	return true
+}
+
+// jsonText is the value as JSON.
+func (m *Mapper) jsonText(v pcommon.Value) string {
+	m.json = AppendJSON(m.json[:0], v)
+	text := string(m.json)
+	if cap(m.json) > maxKeptJSON {
+		m.json = nil
+	}
+	return text
+}
+
+// maxKeptJSON is how much scratch, in bytes, is kept for the next text.
+const maxKeptJSON = 64 << 10
+
+// AppendJSON appends any value as JSON, by the rules of documents: of members with the
+// same name the last counts.
+func AppendJSON(dst []byte, v pcommon.Value) []byte {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		return appendText(dst, v.Str())
+	case pcommon.ValueTypeInt:
+		return strconv.AppendInt(dst, v.Int(), 10)
+	case pcommon.ValueTypeDouble:
+		if d := v.Double(); math.IsNaN(d) || math.IsInf(d, 0) {
+			return append(appendDouble(append(dst, '"'), d), '"')
+		}
+		return appendDouble(dst, v.Double())
+	case pcommon.ValueTypeBool:
+		return strconv.AppendBool(dst, v.Bool())
+	case pcommon.ValueTypeBytes:
+		return append(base64.StdEncoding.AppendEncode(append(dst, '"'), v.Bytes().AsRaw()), '"')
+	case pcommon.ValueTypeSlice:
+		dst = append(dst, '[')
+		for i, element := range v.Slice().All() {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = AppendJSON(dst, element)
+		}
+		return append(dst, ']')
+	case pcommon.ValueTypeMap:
+		return appendMap(dst, v.Map())
+	default:
+		return append(dst, "null"...)
+	}
+}
+
+func appendMap(dst []byte, members pcommon.Map) []byte {
+	last := make(map[string]int, members.Len())
+	i := 0
+	for name := range members.All() {
+		last[valid(name)] = i
+		i++
+	}
+	dst = append(dst, '{')
+	i = 0
+	first := true
+	for name, v := range members.All() {
+		if last[valid(name)] == i {
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			dst = append(appendText(dst, name), ':')
+			dst = AppendJSON(dst, v)
+		}
+		i++
+	}
+	return append(dst, '}')
+}
+
+// appendDouble writes a number as JSON and JavaScript do.
+func appendDouble(dst []byte, d float64) []byte {
+	switch {
+	case math.IsNaN(d):
+		return append(dst, "NaN"...)
+	case math.IsInf(d, 1):
+		return append(dst, "Infinity"...)
+	case math.IsInf(d, -1):
+		return append(dst, "-Infinity"...)
+	}
+	if abs := math.Abs(d); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		return strconv.AppendFloat(dst, d, 'e', -1, 64)
+	}
+	return strconv.AppendFloat(dst, d, 'f', -1, 64)
+}
+
+const hexDigits = "0123456789abcdef"
+
+func appendText(dst []byte, text string) []byte {
+	dst = append(dst, '"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r == '\n':
+			dst = append(dst, '\\', 'n')
+		case r == '\r':
+			dst = append(dst, '\\', 'r')
+		case r == '\t':
+			dst = append(dst, '\\', 't')
+		case r < 0x20 || r == 0x7f:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&15])
+		case r == '\u2028' || r == '\u2029':
+			dst = append(dst, '\\', 'u', '2', '0', '2', hexDigits[r&15])
+		default:
+			dst = utf8.AppendRune(dst, r) // U+FFFD where it is not valid
+		}
+	}
+	return append(dst, '"')
+}
