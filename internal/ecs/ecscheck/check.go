@@ -204,8 +204,8 @@ func (c *checker) field(name string, value any) {
 	members, isObject := value.(object)
 	f := ecs.Lookup(name)
 	switch {
-	case f != nil && isObject && ecs.IsObject(name) && f.Type == ecs.Object && !f.List:
-		c.members(name, members)
+	case f != nil && isObject && ecs.IsObject(name):
+		c.members(name, members) // of a list of objects, too: it may be the names with points, nested
 	case f != nil:
 		c.leaf(name)
 		c.value(f, value)
