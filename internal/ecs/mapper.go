@@ -46,6 +46,7 @@ type part struct {
 	positions  []*attribute
 	candidates []candidate
 	items      []Item
+	seen       seen // it stands in the document as if it were the record's
 }
 
 // candidate is a value that wants a name.
@@ -77,6 +78,21 @@ type seen struct {
 	version                       *attribute
 	versionValue                  pcommon.Value
 	versionBelow                  uint8
+}
+
+// merge adds what was noticed in a part to what derives the outcome of a record.
+func (s *seen) merge(p *seen) {
+	if p.hasStatus && !s.hasStatus {
+		s.status, s.hasStatus = p.status, true
+	}
+	if p.hasGRPC && !s.hasGRPC {
+		s.grpc, s.hasGRPC = p.grpc, true
+	}
+	if s.foldOutcome == "" {
+		s.foldOutcome = p.foldOutcome
+	}
+	s.foldID = s.foldID || p.foldID
+	s.exception = s.exception || p.exception
 }
 
 // A Mapper keeps at most maxNameBytes of names, in bytes, slotBytes counted for what
@@ -200,7 +216,7 @@ func (m *Mapper) forget() {
 func (p *part) forget() {
 	clear(p.candidates)
 	clear(p.items)
-	p.candidates, p.items = p.candidates[:0], p.items[:0]
+	p.candidates, p.items, p.seen = p.candidates[:0], p.items[:0], seen{}
 }
 
 // keep copies what the Mapper has of the part.
@@ -211,10 +227,12 @@ func (p *part) keep(m *Mapper) {
 		}
 	}
 	p.items = m.appendItems(p.items)
+	p.seen = m.seen
 }
 
 // join adds a part to the record.
 func (m *Mapper) join(p *part) {
+	m.seen.merge(&p.seen)
 	for i := range p.candidates {
 		c := &p.candidates[i]
 		if s := c.slot; s.record == m.record {

@@ -246,8 +246,8 @@ func wellFormed(name string) bool {
 
 // dedot makes a name without points, as ECS's loggers do for labels.
 func dedot(name string) string {
-	if name == "" {
-		return "_"
+	if strings.TrimSpace(name) == "" {
+		return "_" // Elasticsearch refuses a document with such a name
 	}
 	name = valid(name)
 	if !strings.ContainsAny(name, `.*\`) {

@@ -1,6 +1,7 @@
 package ecs_test
 
 import (
+	"maps"
 	"math"
 	"testing"
 
@@ -87,9 +88,7 @@ func TestFoldedDocument(t *testing.T) {
 	body := raw{"parts": parts, "shared": []any{"request.id"}, "origins": []any{raw{"resource": raw{}, "scope": raw{}}}}
 	attributes := []any{"fold.id", "f", "fold.outcome", "failure", "fold.duration", 0.5, "http.response.status_code", 200}
 	beside := func(more raw) raw {
-		for name, v := range (raw{"ecs.version": ecs.Version, "event.kind": "event", "event.outcome": "failure", "event.duration": int64(5e8), "http.response.status_code": int64(200), "labels.fold_id": "f", "labels.fold_outcome": "failure"}) {
-			more[name] = v
-		}
+		maps.Copy(more, raw{"ecs.version": ecs.Version, "event.kind": "event", "event.outcome": "failure", "event.duration": int64(5e8), "http.response.status_code": int64(200), "labels.fold_id": "f", "labels.fold_outcome": "failure"})
 		return more
 	}
 	for _, c := range []struct {

@@ -138,11 +138,8 @@ func (c *checker) head(members object) {
 			c.failf(name, "not member %d of the document", i+1)
 			continue
 		}
-		text, ok := members[i].value.(string)
-		if !ok {
+		if _, ok := members[i].value.(string); !ok {
 			c.failf(name, "no text")
-		} else if text == "" && name != "message" {
-			c.failf(name, "empty")
 		}
 	}
 }
@@ -258,11 +255,19 @@ func (c *checker) unknown(name string, value any) {
 		c.failf(name, "not in ECS")
 		return
 	}
-	if members, ok := value.(object); ok && len(members) > 0 {
-		c.members(name, members)
+	c.kept(name, value)
+}
+
+// kept finds the values of what is kept, whatever it is.
+func (c *checker) kept(name string, value any) {
+	members, ok := value.(object)
+	if !ok || len(members) == 0 {
+		c.leaf(name)
 		return
 	}
-	c.leaf(name)
+	for _, m := range members {
+		c.kept(join(name, m.name), m.value)
+	}
 }
 
 // collisions finds names that have a value, and others below them.
