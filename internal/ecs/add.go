@@ -28,7 +28,7 @@ func (m *Mapper) add(a *attribute, v pcommon.Value, below uint8) {
 			m.misfit(a, v)
 			return
 		}
-		c.value, c.original = v, true
+		c.keep(v)
 		if a.notice != noticeNothing {
 			m.noticeField(a, &c.item)
 		}
@@ -39,7 +39,7 @@ func (m *Mapper) add(a *attribute, v pcommon.Value, below uint8) {
 		}
 		c := m.next()
 		m.natural(&c.item, v)
-		c.value, c.original = v, true
+		c.keep(v)
 		m.want(c, a.slot, a, rank)
 	case ruleLabel:
 		m.addLabel(a, a.slot, v, rank)
@@ -72,7 +72,7 @@ func (m *Mapper) addSpecial(a *attribute, v pcommon.Value, rank, below uint8) {
 	if v.Type() == pcommon.ValueTypeEmpty && a.rule != ruleProtocolVersion {
 		c := m.next()
 		m.natural(&c.item, v)
-		c.value, c.original = v, true
+		c.keep(v)
 		m.want(c, a.slot, a, rank)
 		return
 	}
@@ -94,7 +94,7 @@ func (m *Mapper) addSpecial(a *attribute, v pcommon.Value, rank, below uint8) {
 			m.misfit(a, v)
 			return
 		}
-		c.value, c.original = v, true
+		c.keep(v)
 		m.seen.category = v.Str()
 		m.want(c, a.slot, a, rank)
 	case ruleSeconds:
@@ -105,8 +105,8 @@ func (m *Mapper) addSpecial(a *attribute, v pcommon.Value, rank, below uint8) {
 			m.misfit(a, v)
 			return
 		}
-		c.item.Kind, c.item.Bits = KindInt, uint64(nanos)
-		c.value, c.original = v, true
+		c.item.kind, c.item.bits = KindInt, uint64(nanos)
+		c.keep(v)
 		m.want(c, a.slot, a, rank)
 	}
 }
@@ -116,7 +116,7 @@ func (m *Mapper) addSpecial(a *attribute, v pcommon.Value, rank, below uint8) {
 func (m *Mapper) addIP(a *attribute, v pcommon.Value, rank, below uint8) {
 	c := m.next()
 	if m.fit(&c.item, a, a.slot, v) {
-		c.value, c.original = v, true
+		c.keep(v)
 		m.want(c, a.slot, a, rank)
 		return
 	}
@@ -127,7 +127,7 @@ func (m *Mapper) addIP(a *attribute, v pcommon.Value, rank, below uint8) {
 		m.misfit(a, v)
 		return
 	}
-	c.value, c.original = v, true
+	c.keep(v)
 	m.noticeField(address, &c.item)
 	m.want(c, address.slot, a, rankEquivalent+below)
 }
@@ -142,18 +142,18 @@ func (m *Mapper) addOSType(a *attribute, v pcommon.Value, rank uint8) {
 	word := v.Str()
 	switch {
 	case word == "linux" || word == "macos" || word == "windows" || word == "ios" || word == "android" || word == "unix":
-		c.item.Text = word
+		c.item.text = word
 	case word == "darwin":
-		c.item.Text = "macos"
+		c.item.text = "macos"
 	case unixes[word]:
-		c.item.Text = "unix"
+		c.item.text = "unix"
 	default:
 		m.withdraw()
 		m.misfit(a, v)
 		return
 	}
-	c.item.Kind, c.item.List = KindText, false
-	c.value, c.original = v, true
+	c.item.kind, c.item.list = KindText, false
+	c.keep(v)
 	m.want(c, a.slot, a, rank)
 	if unixes[word] {
 		m.addLabel(a, m.labelOf(a), v, rankOurs)
@@ -186,13 +186,13 @@ func (m *Mapper) addLabel(a *attribute, s *slot, v pcommon.Value, rank uint8) {
 	c := m.next()
 	if v.Type() != pcommon.ValueTypeMap {
 		m.scalar(&c.item, v)
-		c.value, c.original = v, true
+		c.keep(v)
 		m.want(c, s, a, rank)
 		return
 	}
 	if n := leaves(v, maxLevels); n == 0 || n > maxLeaves {
-		c.item.Kind, c.item.Text = KindText, m.jsonText(v)
-		c.value, c.original = v, true
+		c.item.kind, c.item.text = KindText, m.jsonText(v)
+		c.keep(v)
 		m.want(c, s, a, rank)
 		return
 	}
@@ -218,7 +218,7 @@ func (m *Mapper) addLeaves(s *slot, members pcommon.Map, rank uint8) {
 		}
 		c := m.next()
 		m.scalar(&c.item, value)
-		c.value, c.original = value, true
+		c.keep(value)
 		m.want(c, to, a, rank)
 	}
 	m.path = m.path[:above]

@@ -14,24 +14,24 @@ import (
 
 // fit makes an item of the value, in the type of the slot's field. False says that it
 // does not fit; the item is good for nothing then.
-func (m *Mapper) fit(item *Item, a *attribute, s *slot, v pcommon.Value) bool {
+func (m *Mapper) fit(item *said, a *attribute, s *slot, v pcommon.Value) bool {
 	f := s.field
 	switch v.Type() {
 	case pcommon.ValueTypeEmpty:
-		item.Kind, item.Value = KindValue, v
+		item.kind, item.value = KindValue, v
 		return true
 	case pcommon.ValueTypeSlice:
 		return m.fitList(item, a, s, v)
 	default:
-		item.List = f.List
+		item.list = f.List
 		return m.fitOne(item, a, s, v)
 	}
 }
 
-func (m *Mapper) fitList(item *Item, a *attribute, s *slot, v pcommon.Value) bool {
+func (m *Mapper) fitList(item *said, a *attribute, s *slot, v pcommon.Value) bool {
 	f, list := s.field, v.Slice()
 	objects := f.Type == Object || f.Type == Flattened || f.Type == Nested
-	if !f.List && !objects || f.List && list.Len() == 1 && list.At(0).Type() != pcommon.ValueTypeEmpty {
+	if !objects && (!f.List || list.Len() == 1 && list.At(0).Type() != pcommon.ValueTypeEmpty) {
 		if list.Len() != 1 || list.At(0).Type() == pcommon.ValueTypeSlice {
 			return false
 		}
@@ -42,32 +42,32 @@ func (m *Mapper) fitList(item *Item, a *attribute, s *slot, v pcommon.Value) boo
 		if element.Type() == pcommon.ValueTypeEmpty {
 			continue
 		}
-		var one Item
+		var one said
 		if element.Type() == pcommon.ValueTypeSlice || !m.fitOne(&one, a, s, element) {
 			return false
 		}
 		as = as && isAs(&one, element)
 	}
-	item.Kind, item.Value = KindValue, v
+	item.kind, item.value = KindValue, v
 	if !as {
-		item.Value = m.convert(a, s, list)
+		item.value = m.convert(a, s, list)
 	}
 	return true
 }
 
 // isAs reports whether the item says what the value says, as it says it.
-func isAs(item *Item, v pcommon.Value) bool {
+func isAs(item *said, v pcommon.Value) bool {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return item.Kind == KindText
+		return item.kind == KindText
 	case pcommon.ValueTypeInt:
-		return item.Kind == KindInt
+		return item.kind == KindInt
 	case pcommon.ValueTypeDouble:
-		return item.Kind == KindDouble
+		return item.kind == KindDouble
 	case pcommon.ValueTypeBool:
-		return item.Kind == KindBool
+		return item.kind == KindBool
 	default:
-		return item.Kind == KindValue
+		return item.kind == KindValue
 	}
 }
 
@@ -77,18 +77,20 @@ func (m *Mapper) convert(a *attribute, s *slot, list pcommon.Slice) pcommon.Valu
 	to := converted.Slice()
 	to.EnsureCapacity(list.Len())
 	for _, element := range list.All() {
-		var item Item
+		var item said
 		if element.Type() == pcommon.ValueTypeEmpty || !m.fitOne(&item, a, s, element) {
 			to.AppendEmpty()
 			continue
 		}
-		item.PutInto(to.AppendEmpty())
+		one := item.item(s)
+		one.List = false
+		one.PutInto(to.AppendEmpty())
 	}
 	return converted
 }
 
 // fitOne is fit for what is neither a list nor nothing.
-func (m *Mapper) fitOne(item *Item, a *attribute, s *slot, v pcommon.Value) bool {
+func (m *Mapper) fitOne(item *said, a *attribute, s *slot, v pcommon.Value) bool {
 	switch s.field.Type {
 	case Keyword, ConstantKeyword, Wildcard, MatchOnlyText:
 		return m.fitText(item, a, s, v)
@@ -104,30 +106,30 @@ func (m *Mapper) fitOne(item *Item, a *attribute, s *slot, v pcommon.Value) bool
 		return fitBool(item, v)
 	case Date:
 		nanos, ok := parseTime(v.Str())
-		item.Kind, item.Bits = KindTime, uint64(nanos)
+		item.kind, item.bits = KindTime, uint64(nanos)
 		return ok
 	case IP:
-		item.Kind, item.Text = KindText, v.Str()
-		return isIP(item.Text)
+		item.kind, item.text = KindText, v.Str()
+		return isIP(item.text)
 	case GeoPoint:
 		return fitPoint(item, v)
 	default:
-		item.Kind, item.Value = KindValue, v
+		item.kind, item.value = KindValue, v
 		return v.Type() == pcommon.ValueTypeMap
 	}
 }
 
-func (m *Mapper) fitText(item *Item, a *attribute, s *slot, v pcommon.Value) bool {
-	item.Kind = KindText
+func (m *Mapper) fitText(item *said, a *attribute, s *slot, v pcommon.Value) bool {
+	item.kind = KindText
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		item.Text = v.Str()
+		item.text = v.Str()
 	case pcommon.ValueTypeMap:
 		return false
 	default:
-		item.Text = a.text(v)
+		item.text = a.text(v)
 	}
-	return s.allowed == nil || slices.Contains(s.allowed, item.Text)
+	return s.allowed == nil || slices.Contains(s.allowed, item.text)
 }
 
 // text writes a number, a boolean or bytes as text.
@@ -164,7 +166,7 @@ func scalarText(v pcommon.Value) string {
 	}
 }
 
-func fitWhole(item *Item, v pcommon.Value, lowest, highest int64) bool {
+func fitWhole(item *said, v pcommon.Value, lowest, highest int64) bool {
 	var n int64
 	switch v.Type() {
 	case pcommon.ValueTypeInt:
@@ -188,15 +190,15 @@ func fitWhole(item *Item, v pcommon.Value, lowest, highest int64) bool {
 	default:
 		return false
 	}
-	item.Kind, item.Bits = KindInt, uint64(n)
+	item.kind, item.bits = KindInt, uint64(n)
 	return n >= lowest && n <= highest
 }
 
-func fitNumber(item *Item, v pcommon.Value, highest float64) bool {
+func fitNumber(item *said, v pcommon.Value, highest float64) bool {
 	var d float64
 	switch v.Type() {
 	case pcommon.ValueTypeInt:
-		item.Kind, item.Bits = KindInt, uint64(v.Int())
+		item.kind, item.bits = KindInt, uint64(v.Int())
 		return true
 	case pcommon.ValueTypeDouble:
 		d = v.Double()
@@ -213,7 +215,7 @@ func fitNumber(item *Item, v pcommon.Value, highest float64) bool {
 	default:
 		return false
 	}
-	item.Kind, item.Bits = KindDouble, math.Float64bits(d)
+	item.kind, item.bits = KindDouble, math.Float64bits(d)
 	return math.Abs(d) <= highest // and so is no NaN
 }
 
@@ -231,17 +233,17 @@ func isDecimal(text, others string) bool {
 	return text != ""
 }
 
-func fitBool(item *Item, v pcommon.Value) bool {
-	item.Kind = KindBool
+func fitBool(item *said, v pcommon.Value) bool {
+	item.kind = KindBool
 	switch v.Type() {
 	case pcommon.ValueTypeBool:
 		if v.Bool() {
-			item.Bits = 1
+			item.bits = 1
 		}
 		return true
 	case pcommon.ValueTypeStr:
 		if v.Str() == "true" {
-			item.Bits = 1
+			item.bits = 1
 		}
 		return v.Str() == "true" || v.Str() == "false"
 	default:
@@ -250,21 +252,21 @@ func fitBool(item *Item, v pcommon.Value) bool {
 }
 
 // fitPoint takes a map of lat and lon, or the two as text.
-func fitPoint(item *Item, v pcommon.Value) bool {
+func fitPoint(item *said, v pcommon.Value) bool {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		item.Kind, item.Text = KindText, v.Str()
+		item.kind, item.text = KindText, v.Str()
 		lat, lon, ok := strings.Cut(v.Str(), ",")
 		lon = strings.TrimPrefix(lon, " ")
 		return ok && isDegree(lat, 90) && isDegree(lon, 180)
 	case pcommon.ValueTypeMap:
-		item.Kind, item.Value = KindValue, v
+		item.kind, item.value = KindValue, v
 		if v.Map().Len() != 2 {
 			return false
 		}
 		lat, hasLat := v.Map().Get("lat")
 		lon, hasLon := v.Map().Get("lon")
-		var degree Item
+		var degree said
 		return hasLat && hasLon &&
 			lat.Type() != pcommon.ValueTypeStr && fitNumber(&degree, lat, 90) && degree.within(90) &&
 			lon.Type() != pcommon.ValueTypeStr && fitNumber(&degree, lon, 180) && degree.within(180)
@@ -274,11 +276,11 @@ func fitPoint(item *Item, v pcommon.Value) bool {
 }
 
 // within reports whether a number lies between the negative limit and the limit.
-func (item *Item) within(limit float64) bool {
-	if item.Kind == KindInt {
-		return int64(item.Bits) >= -int64(limit) && int64(item.Bits) <= int64(limit)
+func (item *said) within(limit float64) bool {
+	if item.kind == KindInt {
+		return int64(item.bits) >= -int64(limit) && int64(item.bits) <= int64(limit)
 	}
-	return math.Abs(math.Float64frombits(item.Bits)) <= limit
+	return math.Abs(math.Float64frombits(item.bits)) <= limit
 }
 
 func isDegree(text string, limit float64) bool {
@@ -374,14 +376,14 @@ func finerThanNanoseconds(text string) bool {
 
 // nanoseconds reads a duration in seconds.
 func nanoseconds(v pcommon.Value) (nanos int64, ok bool) {
-	var number Item
+	var number said
 	if !fitNumber(&number, v, math.MaxFloat64) {
 		return 0, false
 	}
-	if n := int64(number.Bits); number.Kind == KindInt {
+	if n := int64(number.bits); number.kind == KindInt {
 		return n * int64(time.Second), n >= 0 && n <= math.MaxInt64/int64(time.Second)
 	}
-	d := math.Round(math.Float64frombits(number.Bits) * 1e9)
+	d := math.Round(math.Float64frombits(number.bits) * 1e9)
 	if d < 0 || d >= 1<<63 {
 		return 0, false
 	}
@@ -389,31 +391,31 @@ func nanoseconds(v pcommon.Value) (nanos int64, ok bool) {
 }
 
 // natural makes an item of the value as it is.
-func (m *Mapper) natural(item *Item, v pcommon.Value) {
+func (m *Mapper) natural(item *said, v pcommon.Value) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		item.Kind, item.Text = KindText, v.Str()
+		item.kind, item.text = KindText, v.Str()
 	case pcommon.ValueTypeInt:
-		item.Kind, item.Bits = KindInt, uint64(v.Int())
+		item.kind, item.bits = KindInt, uint64(v.Int())
 	case pcommon.ValueTypeDouble:
-		item.Kind, item.Bits = KindDouble, math.Float64bits(v.Double())
+		item.kind, item.bits = KindDouble, math.Float64bits(v.Double())
 	case pcommon.ValueTypeBool:
-		item.Kind = KindBool
+		item.kind = KindBool
 		if v.Bool() {
-			item.Bits = 1
+			item.bits = 1
 		}
 	case pcommon.ValueTypeBytes:
-		item.Kind, item.Text = KindText, scalarText(v)
+		item.kind, item.text = KindText, scalarText(v)
 	default:
-		item.Kind, item.Value = KindValue, v
+		item.kind, item.value = KindValue, v
 	}
 }
 
 // scalar is natural for a label: what has members, but for a list of scalars, is JSON
 // text.
-func (m *Mapper) scalar(item *Item, v pcommon.Value) {
+func (m *Mapper) scalar(item *said, v pcommon.Value) {
 	if v.Type() == pcommon.ValueTypeMap || v.Type() == pcommon.ValueTypeSlice && !isFlat(v.Slice()) {
-		item.Kind, item.Text = KindText, m.jsonText(v)
+		item.kind, item.text = KindText, m.jsonText(v)
 		return
 	}
 	m.natural(item, v)

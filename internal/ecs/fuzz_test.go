@@ -269,7 +269,8 @@ func (g *generator) value(v pcommon.Value, levels int) {
 func (g *generator) missing(document string) (missing struct {
 	values     []string
 	attributes int
-}) {
+},
+) {
 	last := -1
 	for _, m := range g.marks {
 		if strings.Contains(document, m.text) {

@@ -34,9 +34,13 @@ type Mapper struct {
 	candidates []candidate
 	displaced  []int // candidates that become labels
 	order      []place
+	labels     []place
+	present    fieldSet
 	items      []Item
 	seen       seen
 	level      uint8
+	traceID    pcommon.TraceID
+	spanID     pcommon.SpanID
 	path       []byte // of names that are put together
 	json       []byte
 }
@@ -51,13 +55,39 @@ type part struct {
 
 // candidate is a value that wants a name.
 type candidate struct {
-	item      Item
+	item      said
 	slot      *slot
 	attribute *attribute
-	value     pcommon.Value // that the item is made of, where original
-	original  bool
-	rank      uint8
-	gone      bool // another value has the name
+}
+
+// said is what becomes an Item, and how it stands among others: with the rest of a
+// candidate it fills a line of the processor's cache.
+type said struct {
+	text     string
+	bits     uint64
+	value    pcommon.Value // of a KindValue, and the attribute's own where original
+	kind     Kind
+	list     bool
+	original bool
+	rank     uint8
+	gone     bool // another value has the name
+}
+
+// item is the Item; that of an id lacks the id.
+func (s *said) item(to *slot) Item {
+	item := Item{Name: to.name, Field: to.field, Kind: s.kind, List: s.list, Text: s.text, Bits: s.bits}
+	if s.kind == KindValue {
+		item.Value = s.value
+	}
+	return item
+}
+
+// keep remembers the value that the item was made of.
+func (c *candidate) keep(v pcommon.Value) {
+	c.item.original = true
+	if c.item.kind != KindValue {
+		c.item.value = v
+	}
 }
 
 // place is that of a candidate in the document.
@@ -222,7 +252,7 @@ func (p *part) forget() {
 // keep copies what the Mapper has of the part.
 func (p *part) keep(m *Mapper) {
 	for i := range m.candidates {
-		if !m.candidates[i].gone {
+		if !m.candidates[i].item.gone {
 			p.candidates = append(p.candidates, m.candidates[i])
 		}
 	}
@@ -236,7 +266,7 @@ func (m *Mapper) join(p *part) {
 	for i := range p.candidates {
 		c := &p.candidates[i]
 		if s := c.slot; s.record == m.record {
-			if w := &m.candidates[s.at]; c.rank >= w.rank && (c.rank&(levelScope-1) == rankDerived || same(&w.item, &c.item)) {
+			if w := &m.candidates[s.at]; c.item.rank >= w.item.rank && (c.item.rank&(levelScope-1) == rankDerived || m.same(&w.item, &c.item)) {
 				continue
 			}
 		}
@@ -309,7 +339,7 @@ func (m *Mapper) withdraw() { m.candidates = m.candidates[:len(m.candidates)-1] 
 
 // want completes the last candidate, and lets it contend for its name.
 func (m *Mapper) want(c *candidate, s *slot, a *attribute, rank uint8) {
-	c.slot, c.attribute, c.rank = s, a, rank+m.level
+	c.slot, c.attribute, c.item.rank = s, a, rank+m.level
 	m.contend()
 }
 
@@ -324,12 +354,12 @@ func (m *Mapper) contend() {
 	}
 	winner := &m.candidates[s.at]
 	loser := at
-	if c.rank < winner.rank {
+	if c.item.rank < winner.item.rank {
 		loser, s.at = s.at, at
 		c, winner = winner, c
 	}
-	c.gone = true
-	if c.rank&(levelScope-1) == rankDerived || same(&winner.item, &c.item) || m.isUpperCase(winner, c) {
+	c.item.gone = true
+	if c.item.rank&(levelScope-1) == rankDerived || m.same(&winner.item, &c.item) || m.isUpperCase(winner, c) {
 		return
 	}
 	m.displaced = append(m.displaced, loser)

@@ -112,15 +112,15 @@ func (o *ownAttributes) keep(m *Mapper) {
 func (m *Mapper) ownText(o own, text string, rank uint8) {
 	a := &m.own[o]
 	c := m.next()
-	c.item.Kind, c.item.Text = KindText, text
-	c.item.List = a.slot.field != nil && a.slot.field.List
+	c.item.kind, c.item.text = KindText, text
+	c.item.list = a.slot.field != nil && a.slot.field.List
 	m.want(c, a.slot, a, rank)
 }
 
 func (m *Mapper) ownInt(o own, n int64, rank uint8) {
 	a := &m.own[o]
 	c := m.next()
-	c.item.Kind, c.item.Bits = KindInt, uint64(n)
+	c.item.kind, c.item.bits = KindInt, uint64(n)
 	m.want(c, a.slot, a, rank)
 }
 
@@ -128,12 +128,12 @@ func (m *Mapper) ownMoment(o own, t pcommon.Timestamp, rank uint8) {
 	a := &m.own[o]
 	c := m.next()
 	if t > math.MaxInt64 {
-		c.item.Kind, c.item.Text = KindText, strconv.FormatUint(uint64(t), 10)
+		c.item.kind, c.item.text = KindText, strconv.FormatUint(uint64(t), 10)
 		m.counts.Type++
 		m.want(c, m.labelOf(a), a, rank)
 		return
 	}
-	c.item.Kind, c.item.Bits = KindTime, uint64(t)
+	c.item.kind, c.item.bits = KindTime, uint64(t)
 	m.want(c, a.slot, a, rank)
 }
 
@@ -141,7 +141,7 @@ func (m *Mapper) ownValue(o own, v pcommon.Value) {
 	a := &m.own[o]
 	c := m.next()
 	m.natural(&c.item, v)
-	c.value, c.original = v, true
+	c.keep(v)
 	m.want(c, a.slot, a, rankOwn)
 }
 
@@ -186,14 +186,13 @@ func (m *Mapper) ids(trace pcommon.TraceID, span pcommon.SpanID) {
 	if !trace.IsEmpty() {
 		a := &m.own[ownTrace]
 		c := m.next()
-		c.item.Kind, c.item.Bytes = KindTraceID, trace
+		c.item.kind, m.traceID = KindTraceID, trace
 		m.want(c, a.slot, a, rankOwn)
 	}
 	if !span.IsEmpty() {
 		a := &m.own[ownSpan]
 		c := m.next()
-		c.item.Kind = KindSpanID
-		copy(c.item.Bytes[:], span[:])
+		c.item.kind, m.spanID = KindSpanID, span
 		m.want(c, a.slot, a, rankOwn)
 	}
 }
@@ -290,17 +289,17 @@ func (m *Mapper) ownOfSpan(s ptrace.Span) {
 }
 
 // noticeField notes what is derived from a field.
-func (m *Mapper) noticeField(a *attribute, item *Item) {
+func (m *Mapper) noticeField(a *attribute, item *said) {
 	switch a.notice {
 	case noticeStatus:
-		if item.Kind == KindInt {
-			m.seen.status, m.seen.hasStatus = int64(item.Bits), true
+		if item.kind == KindInt {
+			m.seen.status, m.seen.hasStatus = int64(item.bits), true
 		}
 	case noticeException:
-		m.seen.exception = m.seen.exception || item.Kind == KindText
+		m.seen.exception = m.seen.exception || item.kind == KindText
 	case noticeProtocol:
-		m.seen.protocol = item.Kind == KindText
-		m.seen.http = item.Kind == KindText && strings.EqualFold(item.Text, "http")
+		m.seen.protocol = item.kind == KindText
+		m.seen.http = item.kind == KindText && strings.EqualFold(item.text, "http")
 	case noticeMethod:
 		m.seen.method = true
 	default:
@@ -314,9 +313,9 @@ func (m *Mapper) noticeField(a *attribute, item *Item) {
 func (m *Mapper) noticeUnknown(a *attribute, v pcommon.Value) {
 	switch a.notice {
 	case noticeGRPC:
-		var n Item
+		var n said
 		if fitWhole(&n, v, math.MinInt64, math.MaxInt64) {
-			m.seen.grpc, m.seen.hasGRPC = int64(n.Bits), true
+			m.seen.grpc, m.seen.hasGRPC = int64(n.bits), true
 		}
 	case noticeFoldID:
 		m.seen.foldID = true
@@ -361,17 +360,17 @@ func (m *Mapper) addVersion(a *attribute, v pcommon.Value) {
 		m.misfit(a, v)
 		return
 	}
-	c.value, c.original = v, true
+	c.keep(v)
 	m.want(c, a.slot, a, a.rank+m.seen.versionBelow)
 }
 
 // deriveAddress says whether an address is one of IP, or a name.
 func (m *Mapper) deriveAddress(end own) {
 	s := m.own[ownAddress+end].slot
-	if s.record != m.record || m.candidates[s.at].item.Kind != KindText {
+	if s.record != m.record || m.candidates[s.at].item.kind != KindText {
 		return
 	}
-	switch text := m.candidates[s.at].item.Text; {
+	switch text := m.candidates[s.at].item.text; {
 	case isIP(text):
 		m.ownText(ownIP+end, text, rankDerived)
 	case isDomain(text):
@@ -431,5 +430,5 @@ func (m *Mapper) deriveOutcome(failure int64, severe bool) {
 // isUpperCase reports whether http.request.method only says in upper case what the
 // original says, which has its field.
 func (m *Mapper) isUpperCase(original, c *candidate) bool {
-	return c.attribute.notice == noticeMethod && original.attribute.rank == rankFirst && original.item.Kind == KindText && c.item.Text == strings.ToUpper(original.item.Text)
+	return c.attribute.notice == noticeMethod && original.attribute.rank == rankFirst && original.item.kind == KindText && c.item.text == strings.ToUpper(original.item.text)
 }

@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,21 +11,68 @@ import (
 // settle makes labels of what lost its name, and puts all in order.
 func (m *Mapper) settle() {
 	m.relabel()
-	m.order = m.order[:0]
+	m.labels = m.labels[:0]
+	custom, open := m.order[:0], false
 	for i := range m.candidates {
-		if c := &m.candidates[i]; !c.gone && !c.slot.label {
-			m.order = append(m.order, place{c.slot.order, int32(i)})
+		c := &m.candidates[i]
+		if c.item.gone {
+			continue
+		}
+		s := c.slot
+		open = open || s.open
+		if s.label {
+			m.labels = append(m.labels, place{orderLabel, int32(i)})
+		} else if s.order&1 != 0 && s.order < orderOwn {
+			m.present.add(s.order>>1, int32(i))
+		} else {
+			custom = append(custom, place{s.order, int32(i)})
 		}
 	}
-	m.sort()
-	if m.separate() {
+	m.order = m.present.take(custom)
+	if len(custom) > 0 {
+		m.sort()
+	}
+	if open && m.separate() {
+		labelled := len(m.candidates)
 		m.relabel()
-	}
-	for i := range m.candidates {
-		if c := &m.candidates[i]; !c.gone && c.slot.label {
-			m.order = append(m.order, place{orderLabel, int32(i)})
+		for i := labelled; i < len(m.candidates); i++ {
+			if !m.candidates[i].item.gone {
+				m.labels = append(m.labels, place{orderLabel, int32(i)})
+			}
 		}
 	}
+	m.order = append(m.order, m.labels...)
+}
+
+// fieldSet is a set of fields of the schema, with a candidate for each. It gives them in
+// order without comparing them.
+type fieldSet struct {
+	words    [(len(fields) + 63) / 64]uint64
+	nonzero  uint64 // a bit for each of the words
+	position [len(fields)]int32
+}
+
+// One uint64 has a bit for each of the words.
+var _ [64 - len(fieldSet{}.words)]struct{}
+
+func (s *fieldSet) add(field uint32, candidate int32) {
+	word := field >> 6
+	s.words[word] |= 1 << (field & 63)
+	s.nonzero |= 1 << word
+	s.position[field] = candidate
+}
+
+// take appends all, and leaves the set empty.
+func (s *fieldSet) take(dst []place) []place {
+	for ; s.nonzero != 0; s.nonzero &= s.nonzero - 1 {
+		word := bits.TrailingZeros64(s.nonzero)
+		for w := s.words[word]; w != 0; w &= w - 1 {
+			field := uint32(word<<6 | bits.TrailingZeros64(w))
+			dst = append(dst, place{field<<1 | 1, s.position[field]})
+		}
+		s.words[word] = 0
+	}
+	return dst
 }
 
 // relabel finds labels for the displaced, and for those whom these displace.
@@ -37,20 +85,21 @@ func (m *Mapper) relabel() {
 			m.next()
 			m.candidates[len(m.candidates)-1] = c
 			again := &m.candidates[len(m.candidates)-1]
-			again.gone = false
-			m.level = c.rank &^ (levelScope - 1)
+			again.item.gone = false
+			m.level = c.item.rank &^ (levelScope - 1)
 			m.want(again, m.suffixed(c.slot), c.attribute, rankDisplaced)
-		} else if c.original {
-			m.level = c.rank &^ (levelScope - 1)
-			m.addLabel(c.attribute, m.labelOf(c.attribute), c.value, rankDisplaced)
+		} else if c.item.original {
+			m.level = c.item.rank &^ (levelScope - 1)
+			m.addLabel(c.attribute, m.labelOf(c.attribute), c.item.value, rankDisplaced)
 		} else {
 			again := m.next()
 			again.item = c.item
-			again.item.List = false
-			if again.item.Kind == KindTime {
-				again.item.Kind = KindInt
+			again.item.gone = false
+			again.item.list = false
+			if again.item.kind == KindTime {
+				again.item.kind = KindInt
 			}
-			m.level = c.rank &^ (levelScope - 1)
+			m.level = c.item.rank &^ (levelScope - 1)
 			m.want(again, m.labelOf(c.attribute), c.attribute, rankDisplaced)
 		}
 		m.level = 0
@@ -109,7 +158,7 @@ func (m *Mapper) separate() bool {
 		if i+1 < len(order) && m.candidates[p.at].slot.open {
 			name, next := m.candidates[p.at].slot.name, m.candidates[order[i+1].at].slot.name
 			if len(next) > len(name) && next[len(name)] == '.' && strings.HasPrefix(next, name) {
-				m.candidates[p.at].gone = true
+				m.candidates[p.at].item.gone = true
 				m.displaced = append(m.displaced, int(p.at))
 				m.counts.Taken++
 				continue
@@ -124,12 +173,17 @@ func (m *Mapper) separate() bool {
 
 // appendItems appends the items that were settled.
 func (m *Mapper) appendItems(dst []Item) []Item {
-	dst = slices.Grow(dst, len(m.order))
 	for _, p := range m.order {
 		c := &m.candidates[p.at]
-		dst = append(dst, c.item)
-		item := &dst[len(dst)-1]
-		item.Name, item.Field = c.slot.name, c.slot.field
+		item := c.item.item(c.slot)
+		switch c.item.kind {
+		case KindTraceID:
+			item.Bytes = m.traceID
+		case KindSpanID:
+			copy(item.Bytes[:], m.spanID[:])
+		default:
+		}
+		dst = append(dst, item)
 	}
 	return dst
 }

@@ -48,28 +48,28 @@ func (item *Item) PutInto(v pcommon.Value) {
 	}
 }
 
-// same reports whether two items say the same.
-func same(a, b *Item) bool {
-	if a.Kind == b.Kind {
-		switch a.Kind {
+// same reports whether two values of this record say the same.
+func (m *Mapper) same(a, b *said) bool {
+	if a.kind == b.kind {
+		switch a.kind {
 		case KindText:
-			return a.Text == b.Text
+			return a.text == b.text
 		case KindTraceID, KindSpanID:
-			return a.Bytes == b.Bytes
+			return true
 		case KindValue:
-			return equal(a.Value, b.Value)
+			return equal(a.value, b.value)
 		default:
-			return a.Bits == b.Bits
+			return a.bits == b.bits
 		}
 	}
-	if b.Kind == KindText {
+	if b.kind == KindText {
 		a, b = b, a
 	}
 	switch {
-	case a.Kind == KindText && b.Kind == KindTraceID:
-		return isHex(a.Text, b.Bytes[:])
-	case a.Kind == KindText && b.Kind == KindSpanID:
-		return isHex(a.Text, b.Bytes[:8])
+	case a.kind == KindText && b.kind == KindTraceID:
+		return isHex(a.text, m.traceID[:])
+	case a.kind == KindText && b.kind == KindSpanID:
+		return isHex(a.text, m.spanID[:])
 	default:
 		return false
 	}
