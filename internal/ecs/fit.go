@@ -82,8 +82,9 @@ func (m *Mapper) convert(a *attribute, s *slot, list pcommon.Slice) pcommon.Valu
 			to.AppendEmpty()
 			continue
 		}
-		one := item.item(s)
-		one.List = false
+		var one Item
+		c := candidate{slot: s, item: item}
+		c.put(&one)
 		one.PutInto(to.AppendEmpty())
 	}
 	return converted

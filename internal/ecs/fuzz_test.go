@@ -3,6 +3,7 @@ package ecs_test
 import (
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -132,11 +133,11 @@ func (g *generator) record(r plog.LogRecord) {
 	flags := g.next()
 	if flags&1 != 0 {
 		r.SetTimestamp(pcommon.Timestamp(1e15 + g.number()))
-		g.mark(fmt.Sprint(g.made))
+		g.mark(strconv.Itoa(g.made + 1000000))
 	}
 	if flags&2 != 0 {
 		r.SetObservedTimestamp(pcommon.Timestamp(1e15 + g.number()))
-		g.mark(fmt.Sprint(g.made))
+		g.mark(strconv.Itoa(g.made + 1000000))
 	}
 	if flags&4 != 0 {
 		r.SetSeverityText(g.text())
@@ -212,10 +213,10 @@ func (g *generator) value(v pcommon.Value, levels int) {
 		v.SetStr(g.text())
 	case 2:
 		v.SetInt(int64(g.number()))
-		g.mark(fmt.Sprint(g.made + 1000000))
+		g.mark(strconv.Itoa(g.made + 1000000))
 	case 3:
 		v.SetDouble(float64(g.number()) + 0.5)
-		g.mark(fmt.Sprint(g.made + 1000000))
+		g.mark(strconv.Itoa(g.made + 1000000))
 	case 4:
 		v.SetBool(g.next()&1 != 0)
 	case 5:
@@ -224,15 +225,15 @@ func (g *generator) value(v pcommon.Value, levels int) {
 		g.mark(base64.StdEncoding.EncodeToString([]byte(text)))
 	case 6:
 		v.SetStr(fmt.Sprintf("2026-02-03T04:05:06.00%dZ", g.number()))
-		g.mark(fmt.Sprint(g.made + 1000000))
+		g.mark(strconv.Itoa(g.made + 1000000))
 	case 7:
 		n := g.number()
 		text := fmt.Sprintf("10.%d.%d.1", n>>8&255, n&255)
 		v.SetStr(text)
 		g.mark(text)
 	case 8:
-		v.SetStr(fmt.Sprint(g.number()))
-		g.mark(fmt.Sprint(g.made + 1000000))
+		v.SetStr(strconv.Itoa(g.number()))
+		g.mark(strconv.Itoa(g.made + 1000000))
 	case 9:
 		// Of these none needs to be found: they are said in another way.
 		words := []string{"http", "GET", "get", "darwin", "freebsd", "access", "database", "event", "failure", "success", "web", "true", "1.5,2.5", "shop.example", "", "\xff\u2028", "OK"}
@@ -259,7 +260,7 @@ func (g *generator) value(v pcommon.Value, levels int) {
 			many := v.SetEmptyMap()
 			for i := range int(g.next()) {
 				many.PutInt(fmt.Sprint("m", i), int64(g.number()))
-				g.mark(fmt.Sprint(g.made + 1000000))
+				g.mark(strconv.Itoa(g.made + 1000000))
 			}
 		}
 	}

@@ -73,15 +73,6 @@ type said struct {
 	gone     bool // another value has the name
 }
 
-// item is the Item; that of an id lacks the id.
-func (s *said) item(to *slot) Item {
-	item := Item{Name: to.name, Field: to.field, Kind: s.kind, List: s.list, Text: s.text, Bits: s.bits}
-	if s.kind == KindValue {
-		item.Value = s.value
-	}
-	return item
-}
-
 // keep remembers the value that the item was made of.
 func (c *candidate) keep(v pcommon.Value) {
 	c.item.original = true

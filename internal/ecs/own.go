@@ -378,23 +378,30 @@ func (m *Mapper) deriveAddress(end own) {
 	}
 }
 
+// derive fills a field that the document has not.
+func (m *Mapper) derive(o own, text string) {
+	if !m.has(o) {
+		m.ownText(o, text, rankDerived)
+	}
+}
+
 func (m *Mapper) deriveLog(r plog.LogRecord) {
 	if r.EventName() != "" || m.seen.foldID {
-		m.ownText(ownKind, "event", rankDerived)
+		m.derive(ownKind, "event")
 	}
 	m.deriveOutcome(500, r.SeverityNumber() >= plog.SeverityNumberError)
-	m.ownText(ownVersion, Version, rankDerived)
+	m.derive(ownVersion, Version)
 }
 
 func (m *Mapper) deriveSpan(s ptrace.Span) {
 	if m.seen.foldID {
-		m.ownText(ownKind, "event", rankDerived)
+		m.derive(ownKind, "event")
 	}
 	switch s.Status().Code() {
 	case ptrace.StatusCodeOk:
-		m.ownText(ownOutcome, "success", rankDerived)
+		m.derive(ownOutcome, "success")
 	case ptrace.StatusCodeError:
-		m.ownText(ownOutcome, "failure", rankDerived)
+		m.derive(ownOutcome, "failure")
 	default:
 		failure := int64(500)
 		if s.Kind() == ptrace.SpanKindClient {
@@ -402,7 +409,7 @@ func (m *Mapper) deriveSpan(s ptrace.Span) {
 		}
 		m.deriveOutcome(failure, false)
 	}
-	m.ownText(ownVersion, Version, rankDerived)
+	m.derive(ownVersion, Version)
 }
 
 // deriveOutcome takes the first that says something; HTTP's status is a failure from
@@ -411,7 +418,7 @@ func (m *Mapper) deriveOutcome(failure int64, severe bool) {
 	failed := true
 	switch seen := &m.seen; {
 	case seen.foldOutcome != "":
-		m.ownText(ownOutcome, seen.foldOutcome, rankDerived)
+		m.derive(ownOutcome, seen.foldOutcome)
 		return
 	case seen.hasStatus:
 		failed = seen.status >= failure
@@ -424,7 +431,7 @@ func (m *Mapper) deriveOutcome(failure int64, severe bool) {
 	if failed {
 		outcome = "failure"
 	}
-	m.ownText(ownOutcome, outcome, rankDerived)
+	m.derive(ownOutcome, outcome)
 }
 
 // isUpperCase reports whether http.request.method only says in upper case what the

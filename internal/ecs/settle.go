@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 // settle makes labels of what lost its name, and puts all in order.
@@ -173,17 +175,31 @@ func (m *Mapper) separate() bool {
 
 // appendItems appends the items that were settled.
 func (m *Mapper) appendItems(dst []Item) []Item {
-	for _, p := range m.order {
-		c := &m.candidates[p.at]
-		item := c.item.item(c.slot)
-		switch c.item.kind {
+	from := len(dst)
+	dst = slices.Grow(dst, len(m.order))[:from+len(m.order)]
+	for i, p := range m.order {
+		m.candidates[p.at].put(&dst[from+i])
+		switch item := &dst[from+i]; item.Kind {
 		case KindTraceID:
 			item.Bytes = m.traceID
 		case KindSpanID:
 			copy(item.Bytes[:], m.spanID[:])
 		default:
 		}
-		dst = append(dst, item)
 	}
 	return dst
+}
+
+// put makes an Item of the candidate; that of an id lacks the id. It writes one field
+// after the other: to copy a whole Item that was just written takes longer than all else.
+func (c *candidate) put(item *Item) {
+	item.Name, item.Field = c.slot.name, c.slot.field
+	item.Kind, item.List = c.item.kind, c.item.list
+	item.Text, item.Bits = c.item.text, c.item.bits
+	item.Bytes = [16]byte{}
+	if c.item.kind == KindValue {
+		item.Value = c.item.value
+	} else {
+		item.Value = pcommon.Value{}
+	}
 }
