@@ -1,8 +1,6 @@
 package ecs
 
 import (
-	"strings"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
@@ -120,16 +118,16 @@ func (m *Mapper) addIP(a *attribute, v pcommon.Value, rank, below uint8) {
 		m.want(c, a.slot, a, rank)
 		return
 	}
-	end := strings.TrimSuffix(a.key, ".ip")
-	address := m.attribute(end + ".address")
-	if v.Type() != pcommon.ValueTypeStr || !m.fit(&c.item, a, address.slot, v) {
+	end := own(a.notice - noticeAddress)
+	address := m.own[ownAddress+end].slot
+	if v.Type() != pcommon.ValueTypeStr || !m.fit(&c.item, a, address, v) {
 		m.withdraw()
 		m.misfit(a, v)
 		return
 	}
 	c.keep(v)
-	m.noticeField(address, &c.item)
-	m.want(c, address.slot, a, rankEquivalent+below)
+	m.seen.addresses |= 1 << end
+	m.want(c, address, a, rankEquivalent+below)
 }
 
 // unixes are OpenTelemetry's words for what is unix to ECS.

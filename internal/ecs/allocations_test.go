@@ -39,12 +39,13 @@ func TestNoAllocation(t *testing.T) {
 	}
 	// Also with what clashes, is taken apart, or becomes labels for its leaves.
 	r := newRecord(t, "http", raw{"request": raw{"method": "GET"}, "foo": 1}, "a", raw{"b": 1, "c": raw{"d": 2}}, "x.y", 1, "x_y", 2,
-		"exception.type", "E", "error.type", "F", "user.id", 1009, "heartwood.a", raw{"x": 1}, "heartwood.a.b", 2, "labels", raw{"p": 1})
+		"exception.type", "E", "error.type", "F", "user.id", 1009, "heartwood.a", raw{"x": 1}, "heartwood.a.b", 2, "labels", raw{"p": 1},
+		"http.request.method_original", "get", "client.ip", "shop.example", "server.address", "cafe")
 	s := ptrace.NewSpan()
 	r.Attributes().CopyTo(s.Attributes())
 	m := begun(ecs.Options{})
-	require.Len(t, m.Attributes(r), 14)
+	require.Len(t, m.Attributes(r), 18)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { m.Attributes(r) }))
-	require.Len(t, m.Span(s), 14)
+	require.Len(t, m.Span(s), 18)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { m.Span(s) }))
 }

@@ -125,6 +125,13 @@ const (
 	maxPositions = 256
 )
 
+// Scratch for more than maxKept values, or for more than maxKeptBytes of a text, is not
+// kept for the next record.
+const (
+	maxKept      = 1024
+	maxKeptBytes = 64 << 10
+)
+
 // NewMapper makes a Mapper; Begin comes before all else.
 func NewMapper(o Options) *Mapper {
 	m := &Mapper{unknown: o.Unknown, attributes: make(map[string]*attribute), slots: make(map[string]*slot)}
@@ -194,6 +201,16 @@ func (m *Mapper) Span(s ptrace.Span) []Item {
 	return m.items
 }
 
+// End lets go of the records, the resource and the scope. It need not be called: what
+// comes next takes their place.
+func (m *Mapper) End() {
+	m.resource.forget()
+	m.scope.forget()
+	clear(m.candidates[:cap(m.candidates)])
+	clear(m.items[:cap(m.items)])
+	m.candidates, m.items, m.seen = m.candidates[:0], m.items[:0], seen{}
+}
+
 // TakeCounts gives the counts since it was last called.
 func (m *Mapper) TakeCounts() Counts {
 	c := m.counts
@@ -210,6 +227,12 @@ func (m *Mapper) log(r plog.LogRecord) {
 func (m *Mapper) start() {
 	if m.nameBytes > maxNameBytes {
 		m.forget()
+	}
+	if cap(m.candidates) > maxKept {
+		m.candidates, m.displaced, m.order, m.labels, m.items = nil, nil, nil, nil, nil
+	}
+	if cap(m.path) > maxKeptBytes {
+		m.path = nil
 	}
 	m.record++
 	m.level = 0

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,6 +64,7 @@ func TestNames(t *testing.T) {
 		{in: []any{"http.request.method", "GET"}, want: raw{"http.request.method": "GET"}},
 		{in: []any{"http.request.method", "GET", "http.request.method_original", "get"}, want: raw{"http.request.method": "get"}},
 		{in: []any{"http.request.method_original", "get", "http.request.method", "GET"}, want: raw{"http.request.method": "get"}},
+		{in: []any{"http.request.method_original", "GET", "http.request.method", "get"}, want: raw{"http.request.method": "GET", "labels.http_request_method": "get"}, counted: ecs.Counts{Taken: 1}},
 		{in: []any{"http.request.method_original", "brew", "http.request.method", "_OTHER"}, want: raw{"http.request.method": "brew", "labels.http_request_method": "_OTHER"}, counted: ecs.Counts{Taken: 1}},
 
 		// protocols
@@ -390,4 +392,36 @@ func TestEndlessNames(t *testing.T) {
 			require.Len(t, m.Log(r), 13)
 		}
 	}
+}
+
+// A name of nothing but points is as quick as any other of its length.
+func TestLongName(t *testing.T) {
+	name := strings.Repeat(".", 1<<20)
+	for _, unknown := range []ecs.Unknown{ecs.Label, ecs.Keep} {
+		begin := time.Now()
+		got, _ := mapped(t, ecs.Options{Unknown: unknown}, name, 1)
+		assert.Equal(t, raw{"labels." + strings.Repeat("_", 1<<20): int64(1)}, got)
+		assert.Less(t, time.Since(begin), 20*time.Second)
+	}
+}
+
+// What was large is not kept, and End lets go of what is small.
+func TestLetsGo(t *testing.T) {
+	large := plog.NewLogRecord()
+	for i := range 3000 {
+		large.Attributes().PutStr(fmt.Sprint("a", i), "x")
+	}
+	m := begun(ecs.Options{})
+	require.Len(t, m.Log(large), 3001)
+	small := newRecord(t, "a", 1, "error.type", "x")
+	items := m.Log(small)
+	assert.Less(t, cap(items), 1024)
+	assert.Equal(t, raw{"ecs.version": ecs.Version, "labels.a": int64(1), "error.type": "x"}, values(t, items))
+	m.End()
+	for _, item := range items {
+		assert.Zero(t, item)
+	}
+	assert.Empty(t, m.Resource())
+	m.Begin(pcommon.NewResource(), pcommon.NewInstrumentationScope())
+	assert.Equal(t, raw{"ecs.version": ecs.Version, "labels.a": int64(1), "error.type": "x"}, values(t, m.Log(small)))
 }

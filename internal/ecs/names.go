@@ -182,7 +182,7 @@ func (m *Mapper) resolve(key string) *attribute {
 			if rest, ok := strings.CutPrefix(key, end); ok && rest == ".address" {
 				a.notice = noticeAddress + notice(i)
 			} else if ok && rest == ".ip" {
-				a.rule = ruleAddress
+				a.rule, a.notice = ruleAddress, noticeAddress+notice(i)
 			}
 		}
 		return a
@@ -217,7 +217,7 @@ func (m *Mapper) resolvePrefix(a *attribute) {
 
 // fieldAbove is the field of ECS below which the name would lie.
 func fieldAbove(name string) *Field {
-	for at := 1; at < len(name); at++ {
+	for at := 1; at < len(name) && at <= longestField; at++ {
 		if name[at] == '.' {
 			// A field with fields below it is an object as well: what ECS does not know
 			// there is as unknown as elsewhere.
@@ -228,6 +228,15 @@ func fieldAbove(name string) *Field {
 	}
 	return nil
 }
+
+// longestField is the length of the longest name in the schema, in bytes: a sender may
+// write names of any length.
+var longestField = func() (longest int) {
+	for i := range fields {
+		longest = max(longest, len(fields[i].Name))
+	}
+	return longest
+}()
 
 // isFree reports whether ECS leaves to the writer what lies below the field.
 func isFree(f *Field) bool {

@@ -437,5 +437,6 @@ func (m *Mapper) deriveOutcome(failure int64, severe bool) {
 // isUpperCase reports whether http.request.method only says in upper case what the
 // original says, which has its field.
 func (m *Mapper) isUpperCase(original, c *candidate) bool {
-	return c.attribute.notice == noticeMethod && original.attribute.rank == rankFirst && original.item.kind == KindText && c.item.text == strings.ToUpper(original.item.text)
+	return c.attribute.notice == noticeMethod && original.attribute.rank == rankFirst && original.item.kind == KindText &&
+		strings.EqualFold(c.item.text, original.item.text) && !strings.ContainsAny(c.item.text, "abcdefghijklmnopqrstuvwxyz")
 }

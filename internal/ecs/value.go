@@ -112,14 +112,11 @@ func isPlain(members pcommon.Map) bool {
 func (m *Mapper) jsonText(v pcommon.Value) string {
 	m.json = AppendJSON(m.json[:0], v)
 	text := string(m.json)
-	if cap(m.json) > maxKeptJSON {
+	if cap(m.json) > maxKeptBytes {
 		m.json = nil
 	}
 	return text
 }
-
-// maxKeptJSON is how much scratch, in bytes, is kept for the next text.
-const maxKeptJSON = 64 << 10
 
 // AppendJSON appends any value as JSON, by the rules of documents: of members with the
 // same name the last counts.
