@@ -67,6 +67,9 @@ func (m *Mapper) misfit(a *attribute, v pcommon.Value) {
 }
 
 func (m *Mapper) addSpecial(a *attribute, v pcommon.Value, rank, below uint8) {
+	if v.Type() == pcommon.ValueTypeSlice && v.Slice().Len() == 1 && isFlat(v.Slice()) {
+		v = v.Slice().At(0) // none of these is a list
+	}
 	if v.Type() == pcommon.ValueTypeEmpty && a.rule != ruleProtocolVersion {
 		c := m.next()
 		m.natural(&c.item, v)

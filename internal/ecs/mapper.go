@@ -89,23 +89,20 @@ type place struct {
 
 // seen is what was noticed in a record for what is derived of it.
 type seen struct {
-	status, grpc                  int64
-	hasStatus, hasGRPC, exception bool
-	foldID, protocol, http        bool
-	method                        bool // of HTTP
-	foldOutcome                   string
-	category                      string
-	addresses                     uint8 // a bit for each of the ends
-	version                       *attribute
-	versionValue                  pcommon.Value
-	versionBelow                  uint8
+	grpc                   int64
+	hasGRPC, exception     bool
+	foldID, protocol, http bool
+	method                 bool // of HTTP
+	foldOutcome            string
+	category               string
+	addresses              uint8 // a bit for each of the ends
+	version                *attribute
+	versionValue           pcommon.Value
+	versionBelow           uint8
 }
 
 // merge adds what was noticed in a part to what derives the outcome of a record.
 func (s *seen) merge(p *seen) {
-	if p.hasStatus && !s.hasStatus {
-		s.status, s.hasStatus = p.status, true
-	}
 	if p.hasGRPC && !s.hasGRPC {
 		s.grpc, s.hasGRPC = p.grpc, true
 	}

@@ -60,12 +60,16 @@ func TestNames(t *testing.T) {
 		{in: []any{"os.type", 7}, want: raw{"labels.os_type": int64(7)}, counted: ecs.Counts{Type: 1}},
 		{in: []any{"os.type", nil}, want: raw{"host.os.type": nil}},
 
+		{in: []any{"os.type", []any{"aix"}, "fold.duration", []any{1}, "log.category", []any{"audit"}, "client.ip", []any{"shop"}}, want: raw{"host.os.type": "unix", "labels.os_type": "aix", "event.duration": int64(1e9), "event.dataset": "audit", "client.address": "shop", "client.domain": "shop"}},
+		{in: []any{"os.type", []any{"aix", "linux"}}, want: raw{"labels.os_type": []any{"aix", "linux"}}, counted: ecs.Counts{Type: 1}},
+
 		// the conflict
 		{in: []any{"http.request.method", "GET"}, want: raw{"http.request.method": "GET"}},
 		{in: []any{"http.request.method", "GET", "http.request.method_original", "get"}, want: raw{"http.request.method": "get"}},
 		{in: []any{"http.request.method_original", "get", "http.request.method", "GET"}, want: raw{"http.request.method": "get"}},
 		{in: []any{"http.request.method_original", "GET", "http.request.method", "get"}, want: raw{"http.request.method": "GET", "labels.http_request_method": "get"}, counted: ecs.Counts{Taken: 1}},
-		{in: []any{"http.request.method_original", "brew", "http.request.method", "_OTHER"}, want: raw{"http.request.method": "brew", "labels.http_request_method": "_OTHER"}, counted: ecs.Counts{Taken: 1}},
+		{in: []any{"http.request.method_original", "brew", "http.request.method", "_OTHER"}, want: raw{"http.request.method": "brew"}},
+		{in: []any{"http.request.method_original", "get", "http.request.method", "PUT"}, want: raw{"http.request.method": "get", "labels.http_request_method": "PUT"}, counted: ecs.Counts{Taken: 1}},
 
 		// protocols
 		{in: []any{"network.protocol.name", "HTTP", "network.protocol.version", "1.1"}, want: raw{"network.protocol": "HTTP", "http.version": "1.1"}},
@@ -195,12 +199,12 @@ func TestSameNameTwice(t *testing.T) {
 
 func TestLevels(t *testing.T) {
 	resource, scope := pcommon.NewResource(), pcommon.NewInstrumentationScope()
-	fill(t, resource.Attributes(), "service.name", "r", "service.version", "r", "service.id", "r", "x", "r", "y", "r", "same", "s", "deployment.environment.name", "r", "client.address", "192.0.2.9")
+	fill(t, resource.Attributes(), "service.name", "r", "service.version", "r", "service.id", "r", "x", "r", "y", "r", "same", "s", "deployment.environment.name", "r", "client.address", "192.0.2.9", "host.os.version", "r", "http.request.id", "r")
 	scope.SetName("logger")
 	scope.SetVersion("1.2")
-	fill(t, scope.Attributes(), "service.name", "s", "service.version", "s", "x", "s")
+	fill(t, scope.Attributes(), "service.name", "s", "service.version", "s", "x", "s", "os.version", "s", "http.request.id", "s")
 	r := plog.NewLogRecord()
-	fill(t, r.Attributes(), "service.name", "a", "x", "a", "same", "s", "deployment.environment", "a", "client.address", "192.0.2.1")
+	fill(t, r.Attributes(), "service.name", "a", "x", "a", "same", "s", "deployment.environment", "a", "client.address", "192.0.2.1", "request.id", "a")
 	m := ecs.NewMapper(ecs.Options{})
 	m.Begin(resource, scope)
 	m.TakeCounts()
@@ -209,15 +213,16 @@ func TestLevels(t *testing.T) {
 		assert.Equal(t, raw{
 			"ecs.version": ecs.Version, "service.name": "a", "service.version": "s", "service.id": "r",
 			"log.logger": "logger", "labels.otel_scope_version": "1.2", "service.environment": "a",
+			"host.os.version": "s", "labels.host_os_version": "r", "http.request.id": "a", "labels.http_request_id": "s", "labels.http_request_id_2": "r",
 			"client.address": "192.0.2.1", "client.ip": "192.0.2.1", "labels.client_address": "192.0.2.9",
 			"labels.service_name": "s", "labels.service_name_2": "r", "labels.service_version": "r", "labels.deployment_environment_name": "r",
 			"labels.x": "a", "labels.x_2": "s", "labels.x_3": "r", "labels.y": "r", "labels.same": "s",
 		}, got)
-		assert.Equal(t, ecs.Counts{Unknown: 2, Taken: 5}, m.TakeCounts())
+		assert.Equal(t, ecs.Counts{Unknown: 2, Taken: 8}, m.TakeCounts())
 	}
-	assert.Equal(t, raw{"service.name": "s", "service.version": "s", "labels.x": "s", "log.logger": "logger", "labels.otel_scope_version": "1.2"}, values(t, m.Scope()))
-	assert.Equal(t, raw{"service.name": "r", "service.version": "r", "service.id": "r", "labels.x": "r", "labels.y": "r", "labels.same": "s", "service.environment": "r", "client.address": "192.0.2.9", "client.ip": "192.0.2.9"}, values(t, m.Resource()))
-	assert.Equal(t, raw{"ecs.version": ecs.Version, "service.name": "a", "labels.x": "a", "labels.same": "s", "service.environment": "a", "client.address": "192.0.2.1", "client.ip": "192.0.2.1"}, values(t, m.Attributes(r)))
+	assert.Equal(t, raw{"service.name": "s", "service.version": "s", "labels.x": "s", "log.logger": "logger", "labels.otel_scope_version": "1.2", "host.os.version": "s", "http.request.id": "s"}, values(t, m.Scope()))
+	assert.Equal(t, raw{"service.name": "r", "service.version": "r", "service.id": "r", "labels.x": "r", "labels.y": "r", "labels.same": "s", "service.environment": "r", "client.address": "192.0.2.9", "client.ip": "192.0.2.9", "host.os.version": "r", "http.request.id": "r"}, values(t, m.Resource()))
+	assert.Equal(t, raw{"ecs.version": ecs.Version, "service.name": "a", "labels.x": "a", "labels.same": "s", "service.environment": "a", "client.address": "192.0.2.1", "client.ip": "192.0.2.1", "http.request.id": "a"}, values(t, m.Attributes(r)))
 
 	// The next resource has nothing of the last.
 	m.Begin(pcommon.NewResource(), pcommon.NewInstrumentationScope())

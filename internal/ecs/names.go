@@ -26,7 +26,6 @@ type notice uint8
 
 const (
 	noticeNothing notice = iota
-	noticeStatus
 	noticeGRPC
 	noticeException
 	noticeFoldID
@@ -133,10 +132,9 @@ var ours = map[string]special{
 
 // noticed are further names from which something is derived.
 var noticed = map[string]notice{
-	"http.response.status_code": noticeStatus,
-	"rpc.grpc.status_code":      noticeGRPC,
-	"fold.id":                   noticeFoldID,
-	"fold.outcome":              noticeFoldOutcome,
+	"rpc.grpc.status_code": noticeGRPC,
+	"fold.id":              noticeFoldID,
+	"fold.outcome":         noticeFoldOutcome,
 }
 
 // The ends of a connection, which have an address, an ip and a domain each.

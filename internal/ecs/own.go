@@ -38,6 +38,7 @@ const (
 	ownVersion
 	ownKind
 	ownOutcome
+	ownHTTPStatus
 	ownCategory
 	ownType
 	ownAddress // of the ends
@@ -71,6 +72,7 @@ var ownNames = [ownCount][2]string{
 	ownVersion:      {"ecs_version", "ecs.version"},
 	ownKind:         {"event_kind", "event.kind"},
 	ownOutcome:      {"event_outcome", "event.outcome"},
+	ownHTTPStatus:   {"http_response_status_code", "http.response.status_code"},
 	ownCategory:     {"event_category", "event.category"},
 	ownType:         {"event_type", "event.type"},
 }
@@ -291,10 +293,6 @@ func (m *Mapper) ownOfSpan(s ptrace.Span) {
 // noticeField notes what is derived from a field.
 func (m *Mapper) noticeField(a *attribute, item *said) {
 	switch a.notice {
-	case noticeStatus:
-		if item.kind == KindInt {
-			m.seen.status, m.seen.hasStatus = int64(item.bits), true
-		}
 	case noticeException:
 		m.seen.exception = m.seen.exception || item.kind == KindText
 	case noticeProtocol:
@@ -350,7 +348,7 @@ func (m *Mapper) finishWalk() {
 
 // addVersion maps the version of a protocol: the name of it may be left out for HTTP.
 func (m *Mapper) addVersion(a *attribute, v pcommon.Value) {
-	if !m.seen.http && (m.seen.protocol || !m.seen.method && !m.seen.hasStatus) {
+	if _, ok := m.httpStatus(); !m.seen.http && (m.seen.protocol || !m.seen.method && !ok) {
 		m.addUnknown(a, v, rankOurs)
 		return
 	}
@@ -416,12 +414,13 @@ func (m *Mapper) deriveSpan(s ptrace.Span) {
 // the given one on.
 func (m *Mapper) deriveOutcome(failure int64, severe bool) {
 	failed := true
+	status, ok := m.httpStatus()
 	switch seen := &m.seen; {
 	case seen.foldOutcome != "":
 		m.derive(ownOutcome, seen.foldOutcome)
 		return
-	case seen.hasStatus:
-		failed = seen.status >= failure
+	case ok:
+		failed = status >= failure
 	case seen.hasGRPC:
 		failed = seen.grpc != 0
 	case !seen.exception && !severe:
@@ -434,9 +433,18 @@ func (m *Mapper) deriveOutcome(failure int64, severe bool) {
 	m.derive(ownOutcome, outcome)
 }
 
+// httpStatus is the status that has the field: a record can say two.
+func (m *Mapper) httpStatus() (status int64, ok bool) {
+	s := m.own[ownHTTPStatus].slot
+	if s.record != m.record || m.candidates[s.at].item.kind != KindInt {
+		return 0, false
+	}
+	return int64(m.candidates[s.at].item.bits), true
+}
+
 // isUpperCase reports whether http.request.method only says in upper case what the
-// original says, which has its field.
+// original says, which has its field, or that it is none of the known ones.
 func (m *Mapper) isUpperCase(original, c *candidate) bool {
 	return c.attribute.notice == noticeMethod && original.attribute.rank == rankFirst && original.item.kind == KindText &&
-		strings.EqualFold(c.item.text, original.item.text) && !strings.ContainsAny(c.item.text, "abcdefghijklmnopqrstuvwxyz")
+		(c.item.text == "_OTHER" || strings.EqualFold(c.item.text, original.item.text)) && !strings.ContainsAny(c.item.text, "abcdefghijklmnopqrstuvwxyz")
 }

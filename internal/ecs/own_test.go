@@ -130,6 +130,8 @@ func TestOutcome(t *testing.T) {
 		{[]any{"fold.outcome", 1}, nil},
 		{[]any{"http.response.status_code", 499, "exception.type", "E"}, "success"},
 		{[]any{"http.response.status_code", "500"}, "failure"},
+		{[]any{"http", raw{"response": raw{"status_code": 500}}, "http.response.status_code", 200}, "success"},
+		{[]any{"http.response.status_code", nil}, nil},
 		{[]any{"http.response.status_code", "-", "rpc.grpc.status_code", 0}, "success"},
 		{[]any{"rpc.grpc.status_code", 2}, "failure"},
 		{[]any{"rpc.grpc.status_code", "0"}, "success"},
