@@ -150,6 +150,13 @@ func (m *Mapper) ownValue(o own, v pcommon.Value) {
 // has reports whether the record has a value for the name.
 func (m *Mapper) has(o own) bool { return m.own[o].slot.record == m.record }
 
+// isTime reports whether the attributes say this time already: then it stands for the
+// record's, as it did when they were made.
+func (m *Mapper) isTime(at pcommon.Timestamp) bool {
+	item := &m.candidates[m.own[ownTime].slot.at].item
+	return item.kind == KindTime && item.bits == uint64(at)
+}
+
 // ownOfLog adds the record's own fields.
 func (m *Mapper) ownOfLog(r plog.LogRecord) {
 	at, observed := r.Timestamp(), r.ObservedTimestamp()
@@ -159,7 +166,7 @@ func (m *Mapper) ownOfLog(r plog.LogRecord) {
 		if observed != 0 {
 			m.ownMoment(ownCreated, observed, rankOwn)
 		}
-	case observed != 0 && m.has(ownTime):
+	case observed != 0 && m.has(ownTime) && !m.isTime(observed):
 		m.ownMoment(ownCreated, observed, rankOwn)
 	case observed != 0:
 		m.ownMoment(ownObserved, observed, rankOwn)
@@ -203,7 +210,8 @@ func (m *Mapper) body(body pcommon.Value) {
 	switch body.Type() {
 	case pcommon.ValueTypeEmpty:
 	case pcommon.ValueTypeMap:
-		if m.seen.foldID && m.folded(body.Map()) {
+		// What stands for the body already says that it is folded, where fold.id is a label.
+		if (m.seen.foldID || m.has(ownParts)) && m.folded(body.Map()) {
 			return
 		}
 		m.ownValue(ownBody, body)

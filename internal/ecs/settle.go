@@ -89,7 +89,7 @@ func (m *Mapper) relabel() {
 			again := &m.candidates[len(m.candidates)-1]
 			again.item.gone = false
 			m.level = c.item.rank &^ (levelScope - 1)
-			m.want(again, m.suffixed(c.slot), c.attribute, rankDisplaced)
+			m.want(again, m.suffixed(c.slot, &c.item), c.attribute, rankDisplaced)
 		} else if c.item.original {
 			m.level = c.item.rank &^ (levelScope - 1)
 			m.addLabel(c.attribute, m.labelOf(c.attribute), c.item.value, rankDisplaced)
@@ -109,8 +109,8 @@ func (m *Mapper) relabel() {
 	m.displaced = m.displaced[:0]
 }
 
-// suffixed is a label beside one that is taken.
-func (m *Mapper) suffixed(s *slot) *slot {
+// suffixed is a label beside one that is taken, or one that says the same.
+func (m *Mapper) suffixed(s *slot, item *said) *slot {
 	for {
 		s.suffix++
 		m.path = strconv.AppendInt(append(append(m.path[:0], s.name...), '_'), int64(s.suffix), 10)
@@ -118,7 +118,7 @@ func (m *Mapper) suffixed(s *slot) *slot {
 		if other == nil {
 			return m.labelSlotOf(string(m.path))
 		}
-		if other.record != m.record {
+		if other.record != m.record || m.same(&m.candidates[other.at].item, item) {
 			return other
 		}
 	}

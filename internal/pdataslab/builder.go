@@ -54,13 +54,9 @@ func (b *Builder) Release() {
 // NewRecord appends a record that is made of as many bytes. It and what is made until
 // the next NewRecord shares slabs with neighbours, where it is not large.
 func (b *Builder) NewRecord(records plog.LogRecordSlice, size int) (r plog.LogRecord) {
+	b.Begin(size)
 	if !b.withSlabs {
 		return records.AppendEmpty()
-	}
-	b.current = &b.shared
-	if size > maxSharedSize {
-		b.own = slabs{}
-		b.current = &b.own
 	}
 	w := wrapperOf(&records)
 	list := (*[]*logRecord)(w.orig)
@@ -68,6 +64,15 @@ func (b *Builder) NewRecord(records plog.LogRecordSlice, size int) (r plog.LogRe
 	*list = append(*list, orig)
 	*wrapperOf(&r) = wrapper{orig: unsafe.Pointer(orig), state: w.state}
 	return r
+}
+
+// Begin is NewRecord for something that is there already, and gets new content.
+func (b *Builder) Begin(size int) {
+	b.current = &b.shared
+	if size > maxSharedSize {
+		b.own = slabs{}
+		b.current = &b.own
+	}
 }
 
 // Expect begins the attributes of r, which has none, with room for n. More may come.
