@@ -32,6 +32,7 @@ import (
 	bearertokenauthextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/bearertokenauthextension"
 	headerssetterextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/headerssetterextension"
 	opampextension "github.com/open-telemetry/opentelemetry-collector-contrib/extension/opampextension"
+	ecsprocessor "github.com/heartwood-otel/heartwood/processors/ecsprocessor"
 	eventfoldprocessor "github.com/heartwood-otel/heartwood/processors/eventfoldprocessor"
 	redactprocessor "github.com/heartwood-otel/heartwood/processors/redactprocessor"
 	requestidprocessor "github.com/heartwood-otel/heartwood/processors/requestidprocessor"
@@ -162,6 +163,7 @@ func components() (otelcol.Factories, error) {
 	})
 
 	factories.Processors, err = otelcol.MakeFactoryMap[processor.Factory](
+		ecsprocessor.NewFactory(),
 		eventfoldprocessor.NewFactory(),
 		redactprocessor.NewFactory(),
 		requestidprocessor.NewFactory(),
@@ -183,6 +185,7 @@ func components() (otelcol.Factories, error) {
 		return otelcol.Factories{}, err
 	}
 	factories.ProcessorModules = makeModulesMap(factories.Processors, map[component.Type]string{
+		ecsprocessor.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",
 		eventfoldprocessor.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",
 		redactprocessor.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",
 		requestidprocessor.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",

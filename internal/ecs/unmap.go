@@ -19,8 +19,9 @@ type Unmapper struct {
 	entries []entry
 	index   map[string]int // of entries, by name, where there are many
 	rest    []remainder
-	name    []byte
-	size    int // bytes of names and texts
+	name    []byte            // that is put together
+	names   map[string]string // that were put together
+	size    int               // bytes of names and texts
 	changed bool
 	at      [words]int // the first entry of each name of ECS, -1: none
 }
@@ -44,11 +45,13 @@ const (
 	fewEntries = 24
 	// mostEntries are kept between records, so that one huge record does not hold memory.
 	mostEntries = 4096
+	// Names that ECS does not know are kept for records to come: so many, of so many bytes.
+	maxKeptNames, maxKeptName = 1024, 128
 )
 
 // NewUnmapper makes one.
 func NewUnmapper() *Unmapper {
-	return &Unmapper{slabs: pdataslab.New(), made: pcommon.NewMap(), index: make(map[string]int)}
+	return &Unmapper{slabs: pdataslab.New(), made: pcommon.NewMap(), index: make(map[string]int), names: make(map[string]string)}
 }
 
 // Forget ends a batch: records of the next share no memory with those of this one.
@@ -178,11 +181,11 @@ func (u *Unmapper) takeApart(top string, m pcommon.Map) {
 	length := len(u.name)
 	for key, v := range m.All() {
 		u.name = append(append(u.name[:length], '.'), key...)
-		name := u.known()
-		if v.Type() == pcommon.ValueTypeMap && takenApart(name) {
+		if v.Type() == pcommon.ValueTypeMap && takenApart(string(u.name)) { // no allocation
 			u.takeApart(top, v.Map())
 			continue
 		}
+		name := u.known()
 		switch i := u.find(name); {
 		case i < 0:
 			u.add(name, v)
@@ -194,12 +197,19 @@ func (u *Unmapper) takeApart(top string, m pcommon.Map) {
 	u.name = u.name[:length]
 }
 
-// known is u.name as a text, that of the schema where it has it.
+// known is u.name as a text, that of the schema or of an earlier record where they have it.
 func (u *Unmapper) known() string {
 	if f := byName[string(u.name)]; f != nil {
 		return f.Name
 	}
-	return string(u.name)
+	if name, ok := u.names[string(u.name)]; ok {
+		return name
+	}
+	name := string(u.name)
+	if len(name) <= maxKeptName && len(u.names) < maxKeptNames {
+		u.names[name] = name
+	}
+	return name
 }
 
 // find gives the first entry of a name, -1 where there is none.
