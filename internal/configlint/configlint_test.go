@@ -131,6 +131,14 @@ var shapes = map[string][]string{
 		"error undefined-component file_storage/places logs",
 		"error undefined-component health_check",
 	},
+	"ecs": {
+		"warning early-ecs request_id logs",
+		"warning early-ecs worm_s3 logs",
+		"warning early-ecs event_fold logs/fold",
+		"warning early-ecs measure logs/fold",
+		"warning early-ecs viewer logs/fold",
+		"warning early-ecs kinesis logs/out",
+	},
 	"cycle": {
 		"warning memory-limiter-missing memory_limiter logs/0",
 		"error unredacted-page file logs/b",
@@ -163,7 +171,7 @@ func TestShapes(t *testing.T) {
 
 // The words of every rule.
 func TestText(t *testing.T) {
-	for _, name := range []string{"minimal", "connector_chain", "queues", "load_balancing", "kafka", "receivers", "processors", "undefined", "journal_before_redact", "journal_behind_forward", "shared_storage", "metrics"} {
+	for _, name := range []string{"minimal", "connector_chain", "queues", "load_balancing", "kafka", "receivers", "processors", "undefined", "journal_before_redact", "journal_behind_forward", "shared_storage", "metrics", "ecs"} {
 		var got bytes.Buffer
 		require.NoError(t, check(t, []string{"testdata/shapes/" + name + ".yaml"}).WriteText(&got))
 		golden(t, "shapes/"+name+".want", got.Bytes())
@@ -282,7 +290,7 @@ func TestAllow(t *testing.T) {
 		}
 	}
 	_, err := ParseAllow("memory-queu")
-	require.ErrorContains(t, err, `there is no rule "memory-queu"; the rules are undefined-component, unredacted-journal,`)
+	require.ErrorContains(t, err, `there is no rule "memory-queu"; the rules are undefined-component, early-ecs, unredacted-journal,`)
 	_, err = ParseAllow("memory-queue=")
 	require.ErrorContains(t, err, "names no component")
 }

@@ -1,6 +1,6 @@
 // Package configlint reads a collector configuration and says where secrets would be
-// kept or sent before they are redacted, and where records that a sender was told are
-// safe can be lost.
+// kept or sent before they are redacted, where records that a sender was told are safe
+// can be lost, and where a component looks for names that another has changed.
 //
 // Load gives a Config, merged and expanded as the Collector does it, Check a Report.
 // Check reads no file, no environment and no clock. The rules are one table, Rules;

@@ -29,6 +29,7 @@ type Rule struct {
 // Of the rules that code refers to.
 const (
 	ruleUndefined         = "undefined-component"
+	ruleEarlyECS          = "early-ecs"
 	ruleExporter          = "unredacted-exporter"
 	rulePage              = "unredacted-page"
 	ruleConnector         = "unredacted-connector"
@@ -54,6 +55,11 @@ var Rules = []Rule{
 	{
 		ID: ruleUndefined, Level: Error,
 		Lost:   "{key} names the {kind} {component}, which {problem}: the collector does not start, and nothing is delivered.",
+		Remedy: "{remedy}.",
+	},
+	{
+		ID: ruleEarlyECS, Level: Warning,
+		Lost:   "{ecs} has given records ECS's names before {component} sees them: it {effect}.",
 		Remedy: "{remedy}.",
 	},
 	{
