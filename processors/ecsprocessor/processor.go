@@ -62,6 +62,12 @@ func (p *ecsProcessor) shutdown(context.Context) error {
 
 func (p *ecsProcessor) logs(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
 	t := p.pool.Get().(translator)
+	translateLogs(t, logs)
+	p.end(ctx, t, logs.LogRecordCount(), p.logsMapped)
+	return logs, nil
+}
+
+func translateLogs(t translator, logs plog.Logs) {
 	for _, rl := range logs.ResourceLogs().All() {
 		for i, sl := range rl.ScopeLogs().All() {
 			t.scope(rl.Resource(), i == 0, sl.Scope())
@@ -73,12 +79,16 @@ func (p *ecsProcessor) logs(ctx context.Context, logs plog.Logs) (plog.Logs, err
 			t.scope(rl.Resource(), true, pcommon.NewInstrumentationScope())
 		}
 	}
-	p.end(ctx, t, logs.LogRecordCount(), p.logsMapped)
-	return logs, nil
 }
 
 func (p *ecsProcessor) traces(ctx context.Context, traces ptrace.Traces) (ptrace.Traces, error) {
 	t := p.pool.Get().(translator)
+	translateTraces(t, traces)
+	p.end(ctx, t, traces.SpanCount(), p.tracesMapped)
+	return traces, nil
+}
+
+func translateTraces(t translator, traces ptrace.Traces) {
 	for _, rs := range traces.ResourceSpans().All() {
 		for i, ss := range rs.ScopeSpans().All() {
 			t.scope(rs.Resource(), i == 0, ss.Scope())
@@ -90,8 +100,6 @@ func (p *ecsProcessor) traces(ctx context.Context, traces ptrace.Traces) (ptrace
 			t.scope(rs.Resource(), true, pcommon.NewInstrumentationScope())
 		}
 	}
-	p.end(ctx, t, traces.SpanCount(), p.tracesMapped)
-	return traces, nil
 }
 
 var reasons = [...]metric.MeasurementOption{

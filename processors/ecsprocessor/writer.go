@@ -3,7 +3,6 @@ package ecsprocessor
 import (
 	"encoding/hex"
 	"math"
-	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -33,14 +32,17 @@ func (w *writer) scope(resource pcommon.Resource, first bool, scope pcommon.Inst
 	}
 	w.mapper.Begin(resource, scope)
 	if first {
-		w.write(w.mapper.Resource(), resource.Attributes())
+		w.write(w.mapper.Resource(), resource.Attributes(), false)
 	}
-	w.write(w.mapper.Scope(), scope.Attributes())
+	w.write(w.mapper.Scope(), scope.Attributes(), false)
 }
 
-func (w *writer) log(r plog.LogRecord) { w.write(w.mapper.Attributes(r), r.Attributes()) }
+func (w *writer) log(r plog.LogRecord) {
+	t := r.Body().Type()
+	w.write(w.mapper.Attributes(r), r.Attributes(), t == pcommon.ValueTypeMap || t == pcommon.ValueTypeSlice)
+}
 
-func (w *writer) span(s ptrace.Span) { w.write(w.mapper.Span(s), s.Attributes()) }
+func (w *writer) span(s ptrace.Span) { w.write(w.mapper.Span(s), s.Attributes(), false) }
 
 func (w *writer) end(c *ecs.Counts) {
 	w.slabs.Forget()
@@ -50,8 +52,9 @@ func (w *writer) end(c *ecs.Counts) {
 
 var noScope = pcommon.NewInstrumentationScope()
 
-// write makes the attributes what the items say.
-func (w *writer) write(items []ecs.Item, attributes pcommon.Map) {
+// write makes the attributes what the items say. Values of the items are in the attributes
+// as they are, or may be parts of the body as well, which keeps them.
+func (w *writer) write(items []ecs.Item, attributes pcommon.Map, ofBody bool) {
 	if len(items) == 0 && attributes.Len() == 0 {
 		return
 	}
@@ -89,8 +92,8 @@ func (w *writer) write(items []ecs.Item, attributes pcommon.Map) {
 		case ecs.KindBool:
 			out.AppendBool(item.Name, item.Bits != 0)
 		case ecs.KindValue:
-			if v := out.AppendEmpty(item.Name); strings.HasPrefix(item.Name, "heartwood.") {
-				item.Value.CopyTo(v) // the body keeps it as well
+			if v := out.AppendEmpty(item.Name); ofBody {
+				item.Value.CopyTo(v)
 			} else {
 				item.Value.MoveTo(v)
 			}
