@@ -3,7 +3,6 @@ package ecs
 import "strings"
 
 const (
-	formerEnvironment = "deployment.environment" // not the name to go back to
 	loggerName        = "log.logger"
 	scopeVersionLabel = prefixLabels + "otel_scope_version"
 )
@@ -83,7 +82,7 @@ func makeReverse() map[string]*backward {
 		}
 	}
 	for attribute, s := range ours {
-		if s.rule == ruleField && attribute != formerEnvironment && table[s.to] == nil {
+		if s.rule == ruleField && table[s.to] == nil {
 			table[s.to] = &backward{attribute: attribute, field: byName[s.to], word: next()}
 		}
 	}

@@ -76,6 +76,9 @@ func TestUnmapLog(t *testing.T) {
 		trace = "0af7651916cd43dd8448eb211c80319c"
 		span  = "b7ad6b7169203331"
 	)
+	// It has seen all that comes before, with many attributes beside, and nothing is left
+	// of that.
+	used := NewUnmapper()
 	for name, test := range map[string]struct {
 		was      func(plog.LogRecord) // beside the attributes
 		in, want string
@@ -119,6 +122,14 @@ func TestUnmapLog(t *testing.T) {
 		"times of which something would be lost": {
 			in:   `{"@timestamp":"2026-02-03T04:05:06.1234567891Z","event.created":"2026-02-03 04:05:06"}`,
 			want: `{"@timestamp":"2026-02-03T04:05:06.1234567891Z","event.created":"2026-02-03 04:05:06"}`,
+		},
+		"a time before 1970": {
+			in:   `{"@timestamp":"1969-12-31T23:59:59Z"}`,
+			want: `{"@timestamp":"1969-12-31T23:59:59Z"}`,
+		},
+		"a method with another original": {
+			in:   `{"http.request.method":"get","http.request.method_original":"Get"}`,
+			want: `{"http.request.method":"get","http.request.method_original":"Get"}`,
 		},
 		"times that are numbers": {
 			in:   `{"@timestamp":1770091506}`,
@@ -245,6 +256,10 @@ func TestUnmapLog(t *testing.T) {
 			in:   `{"event.outcome":"failure","http.response.status_code":404}`,
 			want: `{"event.outcome":"failure","http.response.status_code":404}`,
 		},
+		"an outcome of nothing": {
+			in:   `{"event.outcome":""}`,
+			want: `{"event.outcome":""}`,
+		},
 		"a kind that nothing else says": {
 			in:   `{"event.kind":"event"}`,
 			want: `{"event.kind":"event"}`,
@@ -290,8 +305,31 @@ func TestUnmapLog(t *testing.T) {
 				assert.JSONEq(t, test.want, recordJSON(t, r), "a second time changes nothing")
 				u.Forget()
 			}
+			r := plog.NewLogRecord()
+			if test.was != nil {
+				test.was(r)
+			}
+			setJSON(t, r.Attributes(), test.in)
+			const more = 2 * fewEntries
+			for i := range more {
+				r.Attributes().PutInt(fmt.Sprint("filler", i), 1)
+			}
+			used.Log(r)
+			assert.Equal(t, more, removeFillers(r.Attributes()))
+			assert.JSONEq(t, test.want, recordJSON(t, r), "among many")
 		})
 	}
+}
+
+func removeFillers(m pcommon.Map) (n int) {
+	m.RemoveIf(func(name string, _ pcommon.Value) bool {
+		if strings.HasPrefix(name, "filler") {
+			n++
+			return true
+		}
+		return false
+	})
+	return n
 }
 
 func TestUnmapSpan(t *testing.T) {
