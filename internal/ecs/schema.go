@@ -28,7 +28,12 @@ type Field struct {
 	Name string
 	Type Type
 	List bool // its value is a list in any case
+
+	index int
 }
+
+// Index is the field's place in Fields.
+func (f *Field) Index() int { return f.index }
 
 // Relation is what the alignment says of a field and of something in OpenTelemetry.
 type Relation uint8
@@ -73,6 +78,7 @@ var byName, objects = index()
 func index() (map[string]*Field, map[string]bool) {
 	names, above := make(map[string]*Field, len(fields)), make(map[string]bool)
 	for i := range fields {
+		fields[i].index = i
 		name := fields[i].Name
 		names[name] = &fields[i]
 		for at := len(name) - 1; at > 0; at-- {
