@@ -8,6 +8,8 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/heartwood-otel/heartwood/internal/ecs"
 )
 
@@ -50,6 +52,7 @@ const (
 	noTime  = "1970-01-01T00:00:00.000000000Z"
 	noLevel = "UNSPECIFIED"
 
+	ownObject   = "heartwood"
 	labels      = "labels"
 	labelPrefix = labels + "."
 )
@@ -114,12 +117,12 @@ func firstSegment(name string) string {
 	return first
 }
 
-// parts are a document's items: the four that come first, those of the schema, those
-// under other names, and the labels.
+// parts are a document's items: the four that come first, these among all others, and
+// the labels.
 type parts struct {
-	first       [4]*ecs.Item
-	known       []ecs.Item
-	own, labels []ecs.Item
+	first  [4]*ecs.Item
+	body   []ecs.Item
+	labels []ecs.Item
 }
 
 // AppendDocument appends the document that says items, in the order in which a Mapper
@@ -140,46 +143,52 @@ func AppendDocument(dst []byte, items []ecs.Item, nesting Nesting) []byte {
 	}
 	dst = w.appendFirst(dst, &p.first)
 	if nesting == Dotted {
-		dst = w.appendDotted(dst, &p)
+		dst = w.appendDotted(dst, p.body)
 	} else {
-		dst = w.appendNested(dst, &p)
+		dst = w.appendNested(dst, p.body)
 	}
 	return append(w.appendLabels(dst, p.labels), '}')
 }
 
 // tidy takes items apart, and reports whether they are in order and their names unique.
 func (w *writer) tidy(p *parts, items []ecs.Item) bool {
-	last, above, i := -1, "", 0
-	for ; i < len(items) && items[i].Field != nil; i++ {
+	last, at, group := "", -1, groupSchema
+	i := 0
+	for ; i < len(items); i++ {
 		item := &items[i]
-		at := item.Field.Index()
-		field := &w.t.paths[at]
-		if at <= last || item.Name != field.name || at == w.t.labels || above != "" && below(item.Name, above) {
+		name := item.Name
+		if field := item.Field; field != nil {
+			index := field.Index()
+			path := &w.t.paths[index]
+			switch {
+			case name != path.name || index == w.t.labels || group != groupSchema:
+				return false
+			case at >= 0:
+				if index <= at || w.t.paths[at].above && below(name, last) {
+					return false
+				}
+			case i > 0 && (compare(last, name) >= 0 || below(name, last)):
+				return false
+			}
+			if path.first != 0 {
+				p.first[path.first-1] = item
+			}
+			last, at = name, index
+			continue
+		}
+		if strings.HasPrefix(name, labelPrefix) {
+			break
+		}
+		next := w.t.groupOf(name)
+		if next < group || !utf8.ValidString(name) || next == groupSchema && belowFirst(name) {
 			return false
 		}
-		if last, above = at, ""; field.above {
-			above = item.Name
+		if i > 0 && next == group && (compare(last, name) >= 0 || below(name, last)) {
+			return false
 		}
-		if field.first != 0 {
-			p.first[field.first-1] = item
-		}
+		last, at, group = name, -1, next
 	}
-	p.known = items[:i]
-	from, name := i, ""
-	for ; i < len(items) && !strings.HasPrefix(items[i].Name, labelPrefix); i++ {
-		next := items[i].Name
-		if items[i].Field != nil || !utf8.ValidString(next) {
-			return false
-		}
-		if i > from && (compare(name, next) >= 0 || below(next, name)) {
-			return false
-		}
-		if first := firstSegment(next); (i == from || first != firstSegment(name)) && w.t.tops[first] {
-			return false
-		}
-		name = next
-	}
-	p.own, p.labels = items[from:i], items[i:]
+	p.body, p.labels = items[:i], items[i:]
 	ascending := true
 	for j := range p.labels {
 		item := &p.labels[j]
@@ -191,13 +200,31 @@ func (w *writer) tidy(p *parts, items []ecs.Item) bool {
 	if ascending {
 		return true
 	}
-	w.keys = w.keys[:0]
 	for j := range p.labels {
 		w.keys = append(w.keys, p.labels[j].Name)
 	}
 	unique := w.unique(w.keys)
-	w.keys = w.keys[:0]
+	w.forget(0)
 	return unique
+}
+
+// The order of names: what lies in the schema's objects, our own, and all others; within
+// each, what is in one object stands together.
+const (
+	groupSchema = iota
+	groupOwn
+	groupOther
+)
+
+func (t *table) groupOf(name string) int {
+	first := firstSegment(name)
+	switch {
+	case first == ownObject:
+		return groupOwn
+	case t.tops[first]:
+		return groupSchema
+	}
+	return groupOther
 }
 
 // below reports whether name is beneath object.
@@ -251,61 +278,70 @@ func (w *writer) appendFirst(dst []byte, first *[4]*ecs.Item) []byte {
 	return append(dst, `"`+ecs.Version+`"`...)
 }
 
-func (w *writer) appendDotted(dst []byte, p *parts) []byte {
-	for i := range p.known {
-		field := &w.t.paths[p.known[i].Field.Index()]
-		if field.first != 0 {
-			continue
+func (w *writer) appendDotted(dst []byte, items []ecs.Item) []byte {
+	for i := range items {
+		item := &items[i]
+		if item.Field == nil {
+			dst = append(appendText(append(dst, ','), item.Name), ':')
+		} else {
+			path := &w.t.paths[item.Field.Index()]
+			if path.first != 0 {
+				continue
+			}
+			dst = append(dst, ',')
+			dst = append(dst, path.dotted...)
 		}
-		dst = append(dst, ',')
-		dst = append(dst, field.dotted...)
-		dst = w.appendItem(dst, &p.known[i])
-	}
-	for i := range p.own {
-		dst = append(dst, ',')
-		dst = append(appendText(dst, p.own[i].Name), ':')
-		dst = w.appendItem(dst, &p.own[i])
+		dst = w.appendItem(dst, item)
 	}
 	return dst
 }
 
-func (w *writer) appendNested(dst []byte, p *parts) []byte {
-	var open []uint16 // the objects that are
-	for i := range p.known {
-		field := &w.t.paths[p.known[i].Field.Index()]
-		if field.first != 0 {
-			continue
-		}
-		common := 0
-		for common < len(open) && common < len(field.objects) && open[common] == field.objects[common] {
-			common++
-		}
-		dst = appendClosing(dst, len(open)-common)
-		dst = append(dst, ',')
-		dst = append(dst, field.nested[field.starts[common]:]...)
-		dst = w.appendItem(dst, &p.known[i])
-		open = field.objects
-	}
-	dst = appendClosing(dst, len(open))
+func (w *writer) appendNested(dst []byte, items []ecs.Item) []byte {
 	last, depth := "", 0
-	for i := range p.own {
-		name := p.own[i].Name
-		dst, depth = appendName(dst, last, depth, name)
-		dst = w.appendItem(dst, &p.own[i])
-		last = name
+	var open []uint16 // the objects that are, where last is of the schema
+	for i := range items {
+		item := &items[i]
+		if item.Field == nil {
+			dst, depth = appendName(dst, last, depth, item.Name)
+			open = nil
+		} else {
+			path := &w.t.paths[item.Field.Index()]
+			if path.first != 0 {
+				continue
+			}
+			common := 0
+			if len(open) == depth {
+				for common < len(open) && common < len(path.objects) && open[common] == path.objects[common] {
+					common++
+				}
+			} else {
+				common, _ = shared(last, depth, item.Name)
+			}
+			dst = append(appendClosing(dst, depth-common), ',')
+			dst = append(dst, path.nested[path.starts[common]:]...)
+			open, depth = path.objects, len(path.objects)
+		}
+		dst = w.appendItem(dst, item)
+		last = item.Name
 	}
 	return appendClosing(dst, depth)
 }
 
-// appendName closes and opens the objects between the value of last, in so many objects,
-// and that of name, and gives how many are open then.
-func appendName(dst []byte, last string, depth int, name string) ([]byte, int) {
-	common, from := 0, 0 // objects, and where in name the next segment begins
+// shared counts the objects that name has in common with last, of which so many are open,
+// and says where in name the segment behind them begins.
+func shared(last string, depth int, name string) (common, from int) {
 	for i := 0; common < depth && i < len(name) && i < len(last) && name[i] == last[i]; i++ {
 		if name[i] == '.' {
 			common, from = common+1, i+1
 		}
 	}
+	return common, from
+}
+
+// appendName closes and opens the objects between the value of last, in so many objects,
+// and that of name, and gives how many are open then.
+func appendName(dst []byte, last string, depth int, name string) ([]byte, int) {
+	common, from := shared(last, depth, name)
 	dst = append(appendClosing(dst, depth-common), ',')
 	depth = common
 	for depth < maxSegments-1 {
@@ -343,7 +379,7 @@ func (w *writer) appendLabels(dst []byte, all []ecs.Item) []byte {
 
 // appendItem appends the value of an item.
 func (w *writer) appendItem(dst []byte, item *ecs.Item) []byte {
-	if item.List && item.Kind != ecs.KindValue {
+	if item.List && (item.Kind != ecs.KindValue || item.Value.Type() == pcommon.ValueTypeMap) {
 		dst = append(dst, '[')
 		dst = w.appendScalar(dst, item)
 		return append(dst, ']')

@@ -105,6 +105,13 @@ func TestDocument(t *testing.T) {
 		head+`,"tags":"x","heartwood":{"body":{"a":[1,null]},"x":{"y":2}},"shop":{"cart":"c","cart-id":"d"},"labels":{"a.b":"c"}}`,
 		head+`,"tags":"x","heartwood.body":{"a":[1,null]},"heartwood.x.y":2,"shop.cart":"c","shop.cart-id":"d","labels":{"a.b":"c"}}`,
 	)
+	// Kept within the schema's objects, as a Mapper orders them.
+	f(
+		[]ecs.Item{text("error.foo", "1"), text("error.message", "2"), text("error.sub.x", "3"), text("error.type", "4"), text("event.action", "5"), text("http.request.x", "6"), text("http.version", "7"), text("trace.id", "8"), number("heartwood.n", 9), text("a.b", "10")},
+		head+`,"error":{"foo":"1","message":"2","sub":{"x":"3"},"type":"4"},"event":{"action":"5"},"http":{"request":{"x":"6"},"version":"7"},"trace":{"id":"8"},"heartwood":{"n":9},"a":{"b":"10"}}`,
+		head+`,"error.foo":"1","error.message":"2","error.sub.x":"3","error.type":"4","event.action":"5","http.request.x":"6","http.version":"7","trace.id":"8","heartwood.n":9,"a.b":"10"}`,
+	)
+	both([]ecs.Item{list(value(t, "tags", map[string]any{"a": "b"}))}, head+`,"tags":[{"a":"b"}]}`)
 	both([]ecs.Item{list(text("tags", "x")), labelItem("", "")}, head+`,"tags":["x"],"labels":{"":""}}`)
 	// Names with odd points are told apart.
 	f(
@@ -112,6 +119,38 @@ func TestDocument(t *testing.T) {
 		head+`,"":{"a":"1"},"x":{"":"2",".y":"3"}}`,
 		head+`,".a":"1","x.":"2","x..y":"3"}`,
 	)
+}
+
+// TestTidy holds that what a Mapper gives is written in one pass.
+func TestTidy(t *testing.T) {
+	f := func(want bool, items ...ecs.Item) {
+		t.Helper()
+		w := pool.Get().(*writer)
+		w.t = schema()
+		assert.Equal(t, want, w.tidy(&parts{}, items))
+	}
+	f(true)
+	f(true, example()...)
+	f(true, request(t)...)
+	f(true, text("error.foo", "1"), text("error.message", "2"), text("error.sub.x", "3"), text("error.type", "4"), number("heartwood.n", 9), text("a.b", "10"), labelItem("z", "1"), labelItem("a", "1"))
+	f(false, text("error.type", "1"), text("error.message", "2"))
+	f(false, text("error.type", "1"), text("error.type", "2"))
+	f(false, text("error.type", "1"), text("error.type.x", "2"))
+	f(false, text("error.type", "1"), text("error.foo", "2"))
+	f(false, text("error.x", "1"), text("error.foo", "2"))
+	f(false, text("error.x", "1"), text("error.x.y", "2"))
+	f(false, text("a", "1"), text("error.type", "2"))
+	f(false, text("a", "1"), text("error.x", "2"))
+	f(false, text("a", "1"), number("heartwood.n", 9))
+	f(false, text("message.x", "1"))
+	f(false, text("a\xff", "1"))
+	f(false, text("labels", "1"))
+	f(false, labelItem("a", "1"), text("b", "2"))
+	f(false, labelItem("b", "1"), labelItem("a", "1"), labelItem("b", "1"))
+	f(false, labelItem("\xff", "1"))
+	f(false, text("http", "1"), text("http.request.id", "1"))
+	f(false, text("http.request.id", "1"), text("http", "1"))
+	f(false, value(t, "threat.enrichments", nil), text("threat.enrichments.indicator.ip", "1.2.3.4"))
 }
 
 // TestDocumentOfUntidyItems gives items as no Mapper does.
@@ -150,8 +189,8 @@ func TestDocumentOfUntidyItems(t *testing.T) {
 	f([]ecs.Item{text("labels", "x")}, `,"labels":{"labels":"x"}}`, `,"labels":{"labels":"x"}}`)
 	// The first four, by name alone.
 	items := []ecs.Item{{Name: "message", Kind: ecs.KindText, Text: "m"}, {Name: "a", Kind: ecs.KindText, Text: "1"}, {Name: "log.level", Kind: ecs.KindText, Text: "warn"}}
-	document := string(AppendDocument(nil, items, Nested))
-	assert.Equal(t, `{"@timestamp":"1970-01-01T00:00:00.000000000Z","log.level":"warn","message":"m","ecs.version":"9.4.0","a":"1"}`, document)
+	document := AppendDocument(nil, items, Nested)
+	assert.Equal(t, []byte(`{"@timestamp":"1970-01-01T00:00:00.000000000Z","log.level":"warn","message":"m","ecs.version":"9.4.0","a":"1"}`), document)
 }
 
 // TestDocumentOfLongNames: a name opens only so many objects.

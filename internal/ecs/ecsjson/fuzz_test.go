@@ -205,13 +205,10 @@ func FuzzDocument(f *testing.F) {
 			return gone
 		})
 		group := func(x ecs.Item) int {
-			switch {
-			case x.Field != nil:
-				return 0
-			case strings.HasPrefix(x.Name, labelPrefix):
-				return 2
+			if strings.HasPrefix(x.Name, labelPrefix) {
+				return groupOther + 1
 			}
-			return 1
+			return schema().groupOf(x.Name)
 		}
 		slices.SortFunc(items, func(a, b ecs.Item) int {
 			if x, y := group(a), group(b); x != y {

@@ -35,24 +35,21 @@ func (w *writer) appendUntidy(dst []byte, items []ecs.Item, nesting Nesting) []b
 		case belowFirst(item.Name):
 			belowFirsts = append(belowFirsts, item)
 		default:
-			p.own = append(p.own, item)
+			p.body = append(p.body, item)
 		}
 	}
-	slices.SortStableFunc(p.own, func(a, b ecs.Item) int {
-		if x, y := w.t.tops[firstSegment(a.Name)], w.t.tops[firstSegment(b.Name)]; x != y {
-			if x {
-				return -1
-			}
-			return 1
+	slices.SortStableFunc(p.body, func(a, b ecs.Item) int {
+		if x, y := w.t.groupOf(a.Name), w.t.groupOf(b.Name); x != y {
+			return x - y
 		}
 		return compare(a.Name, b.Name)
 	})
 	dst = w.appendFirst(dst, &p.first)
-	dst = w.appendDotted(dst, &parts{own: belowFirsts})
+	dst = w.appendDotted(dst, belowFirsts)
 	if nesting == Dotted {
-		dst = w.appendDotted(dst, &p)
+		dst = w.appendDotted(dst, p.body)
 	} else {
-		dst = w.appendClashing(dst, p.own)
+		dst = w.appendClashing(dst, p.body)
 	}
 	return append(w.appendLabels(dst, p.labels), '}')
 }

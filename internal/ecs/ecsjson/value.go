@@ -122,11 +122,16 @@ func (w *writer) appendMap(dst []byte, m pcommon.Map, depth int) []byte {
 		dst = w.appendValue(dst, v, depth+1)
 		i, first = i+1, false
 	}
+	w.forget(base)
+	return append(dst, '}')
+}
+
+// forget lets go of the keys from base on.
+func (w *writer) forget(base int) {
 	clear(w.keys[base:])
 	if w.keys = w.keys[:base]; base == 0 && cap(w.keys) > maxKept {
 		w.keys = nil
 	}
-	return append(dst, '}')
 }
 
 // maxCompared is the number of keys up to which each is compared with each.
