@@ -81,7 +81,7 @@ func (d *dice) item(t *testing.T) ecs.Item {
 	var item ecs.Item
 	switch d.roll(4) {
 	case 0:
-		item.Field = &fields[d.roll(256)*256%len(fields)+d.roll(len(fields)%256)]
+		item.Field = &fields[(d.roll(256)*256+d.roll(256))%len(fields)]
 		item.Name = item.Field.Name
 	case 1:
 		item.Name = labelPrefix + d.text()
