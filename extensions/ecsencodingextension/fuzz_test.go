@@ -164,6 +164,9 @@ func FuzzMarshal(f *testing.F) {
 			back, err := e.UnmarshalLogs(written)
 			require.NoError(t, err)
 			require.Equal(t, logs.LogRecordCount(), back.LogRecordCount())
+			if e.options.Unknown != ecs.Label {
+				continue // labels come back as what ECS does not know
+			}
 			again, err := e.MarshalLogs(back)
 			require.NoError(t, err)
 			for i, line := range bytes.Split(again, []byte("\n")) {
