@@ -37,7 +37,7 @@ func (m *Mapper) fitList(item *said, a *attribute, s *slot, v pcommon.Value) boo
 		}
 		return m.fit(item, a, s, list.At(0))
 	}
-	as := true
+	asIs := true
 	for _, element := range list.All() {
 		if element.Type() == pcommon.ValueTypeEmpty {
 			continue
@@ -46,29 +46,13 @@ func (m *Mapper) fitList(item *said, a *attribute, s *slot, v pcommon.Value) boo
 		if element.Type() == pcommon.ValueTypeSlice || !m.fitOne(&one, a, s, element) {
 			return false
 		}
-		as = as && isAs(&one, element)
+		asIs = asIs && (one.kind == KindValue || element.Type() == pcommon.ValueTypeStr) // ECS has lists of texts, addresses and objects
 	}
 	item.kind, item.value = KindValue, v
-	if !as {
+	if !asIs {
 		item.value = m.convert(a, s, list)
 	}
 	return true
-}
-
-// isAs reports whether the item says what the value says, as it says it.
-func isAs(item *said, v pcommon.Value) bool {
-	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		return item.kind == KindText
-	case pcommon.ValueTypeInt:
-		return item.kind == KindInt
-	case pcommon.ValueTypeDouble:
-		return item.kind == KindDouble
-	case pcommon.ValueTypeBool:
-		return item.kind == KindBool
-	default:
-		return item.kind == KindValue
-	}
 }
 
 // convert makes a list whose elements are of the field's type.

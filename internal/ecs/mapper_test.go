@@ -80,6 +80,8 @@ func TestNames(t *testing.T) {
 		{in: []any{"network.protocol.version", "3", "network.protocol.name", "quic", "http.request.method", "GET"}, want: raw{"network.protocol": "quic", "labels.network_protocol_version": "3", "http.request.method": "GET"}, counted: ecs.Counts{Unknown: 1}},
 		{in: []any{"network.protocol.version", "2", "http.version", "2.0", "network.protocol.name", "http"}, want: raw{"network.protocol": "http", "labels.network_protocol_version": "2", "http.version": "2.0"}, counted: ecs.Counts{Taken: 1}},
 
+		{in: []any{"network.protocol.version", raw{"major": 2}, "network.protocol.name", "http"}, want: raw{"network.protocol": "http", "labels.network_protocol_version_major": int64(2)}, counted: ecs.Counts{Type: 1}},
+
 		// labels of containers and pods
 		{in: []any{"container.label.a", "1", "container.label.a.b", "2", "container.labels.c", "3"}, want: raw{"container.labels.a": "1", "container.labels.a_b": "2", "container.labels.c": "3"}},
 		{in: []any{"container.label.a", "1", "container.labels.a", "2"}, want: raw{"container.labels.a": "2", "labels.container_label_a": "1"}, counted: ecs.Counts{Taken: 1}},
@@ -227,6 +229,44 @@ func TestLevels(t *testing.T) {
 	// The next resource has nothing of the last.
 	m.Begin(pcommon.NewResource(), pcommon.NewInstrumentationScope())
 	assert.Equal(t, values(t, m.Attributes(r)), values(t, m.Log(r)))
+}
+
+// Values that are the same, and values that only look it.
+func TestSame(t *testing.T) {
+	large, nested := raw{}, raw{"b": raw{"c": []any{raw{"x": 1}}}}
+	for i := range 200 {
+		large[strconv.Itoa(i)] = i
+	}
+	for _, c := range []struct {
+		name         string
+		ours, theirs any
+		same         bool
+	}{
+		{"log.syslog.structured_data", raw{"a": raw{"b": []any{1}}}, raw{"a": raw{"b": []any{1}}}, true},
+		{"log.syslog.structured_data", raw{"a": raw{"b": 1}}, raw{"a": raw{"b": 2}}, false},
+		{"log.syslog.structured_data", raw{"a": 1}, nil, false},
+		{"log.syslog.structured_data", raw{"a": 1}, []any{raw{"a": 1}}, false},
+		{"log.syslog.structured_data", large, large, false}, // too large to be compared, and so said twice
+		{"log.syslog.structured_data", nested, nested, false},
+		{"log.syslog.structured_data", []any{raw{"x": 1}, raw{}}, []any{raw{"x": 1}, raw{}}, false},
+		{"log.syslog.structured_data.x", true, true, true},
+		{"log.syslog.structured_data.x", true, 1, false},
+		{"log.syslog.structured_data.x", 1, 1.0, false},
+		{"log.syslog.structured_data.x", "1", 1, false},
+		{"tags", []any{"a", "b"}, []any{"a", "b"}, true},
+		{"tags", []any{"a", "b"}, []any{"b", "a"}, false},
+		{"tags", "a", []any{"a"}, true},
+		{"error.type", nil, nil, true},
+		{"error.type", nil, "x", false},
+	} {
+		resource := pcommon.NewResource()
+		fill(t, resource.Attributes(), c.name, c.theirs)
+		m := ecs.NewMapper(ecs.Options{})
+		m.Begin(resource, pcommon.NewInstrumentationScope())
+		got := values(t, m.Log(newRecord(t, c.name, c.ours)))
+		assert.Equal(t, c.same, len(got) == 2, "%v", got)
+		assert.Equal(t, c.same, m.TakeCounts().Taken == 0, "%v", got)
+	}
 }
 
 func TestMapsTakenApart(t *testing.T) {

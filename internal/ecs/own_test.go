@@ -146,6 +146,16 @@ func TestOutcome(t *testing.T) {
 		got, _ := mapped(t, ecs.Options{}, c.in...)
 		assert.Equal(t, c.want, got["event.outcome"], c.in)
 	}
+	// A status of the resource stands in the document as if it were the record's.
+	for name, value := range (raw{"rpc.grpc.status_code": 2, "http.response.status_code": 500, "exception.type": "E", "fold.outcome": "failure"}) {
+		resource := pcommon.NewResource()
+		fill(t, resource.Attributes(), name, value)
+		m := ecs.NewMapper(ecs.Options{})
+		m.Begin(resource, pcommon.NewInstrumentationScope())
+		r := newRecord(t)
+		assert.Equal(t, "failure", values(t, m.Log(r))["event.outcome"], name)
+		assert.NotContains(t, values(t, m.Attributes(r)), "event.outcome", name)
+	}
 	for number, want := range map[plog.SeverityNumber]any{16: nil, 17: "failure"} {
 		r := newRecord(t)
 		r.SetSeverityNumber(number)
