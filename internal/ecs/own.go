@@ -153,8 +153,8 @@ func (m *Mapper) has(o own) bool { return m.own[o].slot.record == m.record }
 // isTime reports whether the attributes say this time already: then it stands for the
 // record's, as it did when they were made.
 func (m *Mapper) isTime(at pcommon.Timestamp) bool {
-	item := &m.candidates[m.own[ownTime].slot.at].item
-	return item.kind == KindTime && item.bits == uint64(at)
+	said := &m.candidates[m.own[ownTime].slot.at].item
+	return said.kind == KindTime && said.bits == uint64(at)
 }
 
 // ownOfLog adds the record's own fields.

@@ -41,6 +41,12 @@ func TestOwnFields(t *testing.T) {
 			[]any{"@timestamp", "2026-02-03T04:05:06Z"},
 			raw{"@timestamp": "2026-02-03T04:05:06.000000000Z", "event.created": "1970-01-01T00:00:00.000000002Z"},
 		},
+		{"observed, said already", func(r plog.LogRecord) { r.SetObservedTimestamp(2) }, []any{"@timestamp", "1970-01-01T00:00:00.000000002Z"}, raw{"@timestamp": "1970-01-01T00:00:00.000000002Z"}},
+		{
+			"folded, said already", func(r plog.LogRecord) { _ = r.Body().FromRaw(raw{"parts": []any{raw{"message": "m"}}}) },
+			[]any{"labels.fold_id", "f", "heartwood.parts", []any{raw{"message": "m"}}},
+			raw{"message": "m", "heartwood.parts": []any{raw{"message": "m"}}, "labels.fold_id": "f"},
+		},
 		{"the same time", func(r plog.LogRecord) { r.SetTimestamp(1) }, []any{"@timestamp", "1970-01-01T00:00:00.000000001Z"}, raw{"@timestamp": "1970-01-01T00:00:00.000000001Z"}},
 		{"a time that is none", func(r plog.LogRecord) { r.SetTimestamp(1) }, []any{"@timestamp", "now"}, raw{"@timestamp": "1970-01-01T00:00:00.000000001Z", "labels.@timestamp": "now"}},
 		{"a time too far", func(r plog.LogRecord) { r.SetTimestamp(math.MaxUint64) }, nil, raw{"labels.time_unix_nano": "18446744073709551615"}},

@@ -112,6 +112,7 @@ func isComparable(v pcommon.Value, left *int) bool {
 				return false
 			}
 		}
+	default:
 	}
 	return true
 }
