@@ -296,6 +296,20 @@ func TestMapsTakenApart(t *testing.T) {
 	}
 }
 
+// What was remembered of a map's members is not taken for those of the next one.
+func TestOtherMembers(t *testing.T) {
+	m := begun(ecs.Options{})
+	for _, c := range []struct{ in, want raw }{
+		{raw{"version": "1.1"}, raw{"http.version": "1.1"}},
+		{raw{"request": raw{"id": "x"}}, raw{"http.request.id": "x"}},
+		{raw{"version": "2"}, raw{"http.version": "2"}},
+		{raw{"versioo": "2"}, raw{"labels.http_versioo": "2"}},
+	} {
+		c.want["ecs.version"] = ecs.Version
+		assert.Equal(t, c.want, values(t, m.Attributes(newRecord(t, "http", c.in))))
+	}
+}
+
 func TestLabels(t *testing.T) {
 	deep := any(1)
 	for range 15 {
@@ -424,18 +438,19 @@ func TestEndlessNames(t *testing.T) {
 	var want raw
 	for i := range 30000 {
 		r := plog.NewLogRecord()
-		fill(t, r.Attributes(), "x", "a", "y", "b", "service.name", "b", "error.type", "c", fmt.Sprint("n", i), i)
+		fill(t, r.Attributes(), "x", "a", "y", "b", "service.name", "b", "error.type", "c", "log.level", "d", fmt.Sprint("n", i), i)
+		r.SetSeverityText("e")
 		if i%1000 == 0 {
 			got := values(t, m.Log(r))
 			require.Equal(t, int64(i), got[fmt.Sprint("labels.n", i)])
 			delete(got, fmt.Sprint("labels.n", i))
 			if want == nil {
 				want = got
-				require.Len(t, got, 12)
+				require.Len(t, got, 14)
 			}
 			require.Equal(t, want, got)
 		} else {
-			require.Len(t, m.Log(r), 13)
+			require.Len(t, m.Log(r), 15)
 		}
 		require.Less(t, m.Names(), 5000)
 	}
