@@ -22,6 +22,7 @@ func newRecord(tb testing.TB, pairs ...any) plog.LogRecord {
 }
 
 func TestOwnFields(t *testing.T) {
+	m := begun(ecs.Options{}) // one for all: nothing of a record is left in the next
 	for _, c := range []struct {
 		name string
 		set  func(r plog.LogRecord)
@@ -79,7 +80,7 @@ func TestOwnFields(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRecord(t, c.in...)
 			c.set(r)
-			got := values(t, begun(ecs.Options{}).Attributes(r))
+			got := values(t, m.Attributes(r))
 			if c.want["ecs.version"] == nil {
 				require.Equal(t, ecs.Version, got["ecs.version"])
 				delete(got, "ecs.version")

@@ -39,6 +39,12 @@ func checkItems(tb testing.TB, items []ecs.Item) {
 		field := ecs.Lookup(items[i].Name)
 		require.Same(tb, field, items[i].Field, items[i].Name)
 		require.NotZero(tb, items[i].Kind, items[i].Name)
+		if kind := items[i].Kind; kind != ecs.KindTraceID && kind != ecs.KindSpanID {
+			require.Zero(tb, items[i].Bytes, items[i].Name)
+		}
+		if items[i].Kind != ecs.KindValue {
+			require.Zero(tb, items[i].Value, items[i].Name)
+		}
 	}
 	for _, nested := range []bool{false, true} {
 		document := documentOf(items, nested)

@@ -111,6 +111,7 @@ func TestValues(t *testing.T) {
 
 		{"client.nat.ip", "192.0.2.1", "192.0.2.1"},
 		{"client.nat.ip", "2001:DB8::1", "2001:DB8::1"},
+		{"client.nat.ip", "2001:db8::a", "2001:db8::a"},
 		{"client.nat.ip", "::ffff:192.0.2.1", "::ffff:192.0.2.1"},
 		{"client.nat.ip", "fe80::1%eth0", misfit{}},
 		{"client.nat.ip", "192.0.2.1:80", misfit{}},
