@@ -15,6 +15,7 @@ import (
 type choice struct {
 	pair int32 // index in Batch.pairs, plus 1
 	rank int32 // of the pair's key among the target's keys, plus 1
+	kept bool  // the pair is an attribute as well
 }
 
 // blocked is the choice of a target that no pair may fill.

@@ -121,7 +121,7 @@ var tooManyMembers = "json: more than " + strconv.Itoa(maxAttributes) + " member
 func (b *Batch) attributesJSON() int {
 	n := b.json.members + len(b.extras)
 	for _, h := range b.hits {
-		if b.best[h.use].pair != h.pair+1 {
+		if c := b.best[h.use]; c.pair != h.pair+1 || c.kept {
 			continue
 		}
 		switch k := b.f.targets[h.use].kind; {

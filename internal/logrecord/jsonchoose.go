@@ -109,7 +109,7 @@ func (b *Batch) consider(i int, use *keyUse, ranks int) {
 		return
 	}
 	if b.fitsJSON(t.kind, i, use.json.scheme) {
-		*c = choice{pair: int32(i) + 1, rank: rank}
+		*c = choice{pair: int32(i) + 1, rank: rank, kept: use.json.kept}
 	} else if use.own && ranks == 0 {
 		*c = blocked
 	}

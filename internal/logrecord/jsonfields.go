@@ -171,6 +171,10 @@ var jsonNeeds = map[string][]style{
 	"version":     {styleGELF | styleNot, 0},
 }
 
+// jsonKept are the keys that say more than the target that they fill: they stay
+// attributes beside it. A span's id does not say that the span is a transaction.
+var jsonKept = map[string]bool{"transaction.id": true}
+
 // jsonSchemes are the keys whose numbers are those of one logger.
 var jsonSchemes = map[string]severity.Scheme{
 	"levelno": severity.Python, "level_number": severity.Python,

@@ -27,7 +27,7 @@ func (b *Batch) setJSON(r plog.LogRecord, o *Origin, line string) {
 			continue
 		}
 		p, t := &b.pairs[h.pair], &b.f.targets[h.use]
-		if p.Flags&flagTaken != 0 || t.kind == kindTimestamp && b.rec.time.Inexact {
+		if p.Flags&flagTaken != 0 || b.best[h.use].kept || t.kind == kindTimestamp && b.rec.time.Inexact {
 			continue
 		}
 		p.Flags |= flagTaken

@@ -16,6 +16,8 @@ type jsonUse struct {
 	needs []style
 	// scheme is whose numbers the key's value is, where Settings don't say.
 	scheme severity.Scheme
+	// kept is set for a key that stays an attribute where it fills its target.
+	kept bool
 }
 
 // jsonNode is a keyIndex that is being made.
@@ -48,7 +50,7 @@ const maxWays = 6
 func (n *jsonNode) add(path string, use keyUse, top bool) {
 	own := n.use(path)
 	own.target, own.rank = use.target, use.rank
-	own.json.needs, own.json.scheme = use.json.needs, use.json.scheme
+	own.json.needs, own.json.scheme, own.json.kept = use.json.needs, use.json.scheme, use.json.kept
 	own.own = use.own && top
 	if strings.Count(path, ".") > maxWays {
 		return
@@ -87,7 +89,7 @@ func newJSONIndex(uses []keyUse, user map[string][]string) keyIndex {
 	}
 	root := newJSONNode()
 	for _, use := range uses {
-		use.json = &jsonUse{scheme: jsonSchemes[use.key]}
+		use.json = &jsonUse{scheme: jsonSchemes[use.key], kept: jsonKept[use.key]}
 		if !listed[use.key] {
 			use.json.needs = jsonNeeds[use.key]
 		}
