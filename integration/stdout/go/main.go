@@ -2,18 +2,28 @@
 //
 //	stdout list                  the libraries and formats
 //	stdout <library> <format>    run one
+//	stdout ecs list              those that log fields of ECS
 package main
 
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
-var programs = []struct {
+type program struct {
 	name string
 	run  func()
-}{
+}
+
+var ecsPrograms = []program{
+	{"ecs zap", ecsZap},
+	{"ecs logrus", ecsLogrus},
+	{"ecs zerolog", ecsZerolog},
+}
+
+var programs = []program{
 	{"slog json", slogJSON},
 	{"slog source", slogSource},
 	{"slog text", slogText},
@@ -34,17 +44,25 @@ var programs = []struct {
 
 func main() {
 	name := strings.Join(os.Args[1:], " ")
-	for _, each := range programs {
-		switch name {
-		case each.name:
-			each.run()
-			return
-		case "list":
-			fmt.Println(each.name) //nolint:forbidigo // this is what it is for
+	switch name {
+	case "list":
+		list(programs)
+	case "ecs list":
+		list(ecsPrograms)
+	default:
+		for _, each := range slices.Concat(programs, ecsPrograms) {
+			if each.name == name {
+				each.run()
+				return
+			}
 		}
-	}
-	if name != "list" {
 		fmt.Fprintln(os.Stderr, "usage: stdout list | stdout <library> <format>")
 		os.Exit(2) //nolint:forbidigo // the main function of a program
+	}
+}
+
+func list(all []program) {
+	for _, each := range all {
+		fmt.Println(each.name) //nolint:forbidigo // this is what it is for
 	}
 }

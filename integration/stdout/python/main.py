@@ -1,11 +1,13 @@
 """python main.py <library> <format>: logs the scenario of ../README.md to stdout.
 
-python main.py list names the libraries and formats.
+python main.py list names the libraries and formats, python main.py ecs list those
+that log fields of ECS.
 """
 
 import sys
 
 import with_aiologger
+import with_ecs
 import with_logging
 import with_loguru
 import with_nothing
@@ -30,10 +32,14 @@ PROGRAMS = {
     ("none", "crash"): with_nothing.crash,
 }
 
+ECS = {("ecs", "stdlib"): with_ecs.stdlib, ("ecs", "structlog"): with_ecs.with_structlog}
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["list"]:
         print("\n".join(" ".join(name) for name in PROGRAMS))
-    elif tuple(sys.argv[1:]) in PROGRAMS:
-        PROGRAMS[tuple(sys.argv[1:])]()
+    elif sys.argv[1:] == ["ecs", "list"]:
+        print("\n".join(" ".join(name) for name in ECS))
+    elif program := (PROGRAMS | ECS).get(tuple(sys.argv[1:])):
+        program()
     else:
         sys.exit("usage: main.py list | main.py <library> <format>")
