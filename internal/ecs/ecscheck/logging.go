@@ -1,3 +1,5 @@
+// Package ecscheck checks documents against the table of ECS, and by the rules of the ECS
+// logging specification, for tests.
 package ecscheck
 
 import (
@@ -64,7 +66,7 @@ func Logging(document []byte) []Breach {
 	}
 	var breaches []Breach
 	for _, field := range loggingFields {
-		place := slices.IndexFunc(top, func(m member) bool { return m.name == field.name })
+		place := slices.IndexFunc(top, func(m rawMember) bool { return m.name == field.name })
 		value, nested := find(top, field.name)
 		switch {
 		case value == nil:
@@ -89,8 +91,8 @@ func Logging(document []byte) []Breach {
 	return breaches
 }
 
-// member is one of a JSON object.
-type member struct {
+// rawMember is one of a JSON object, in its order.
+type rawMember struct {
 	name  string
 	value json.RawMessage
 }
@@ -98,18 +100,18 @@ type member struct {
 var errNoObject = errors.New("no JSON object")
 
 // membersOf gives the members of a JSON object in their order.
-func membersOf(text []byte) ([]member, error) {
+func membersOf(text []byte) ([]rawMember, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
 		return nil, errNoObject
 	}
-	var members []member
+	var members []rawMember
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
 			return nil, err
 		}
-		m := member{name: name.(string)} // of an object, a Token before a value is a name
+		m := rawMember{name: name.(string)} // of an object, a Token before a value is a name
 		if err := decoder.Decode(&m.value); err != nil {
 			return nil, err
 		}
@@ -125,7 +127,7 @@ func membersOf(text []byte) ([]member, error) {
 }
 
 // find gives the value of a field, however its name is nested, and whether it is.
-func find(members []member, name string) (value json.RawMessage, nested bool) {
+func find(members []rawMember, name string) (value json.RawMessage, nested bool) {
 	for _, m := range members {
 		if m.name == name {
 			return m.value, false
@@ -144,7 +146,7 @@ func find(members []member, name string) (value json.RawMessage, nested bool) {
 }
 
 // labels are the names of a document's labels, in the object and with points.
-func labels(top []member) (names []string) {
+func labels(top []rawMember) (names []string) {
 	for _, m := range top {
 		if name, ok := strings.CutPrefix(m.name, "labels."); ok {
 			names = append(names, name)
