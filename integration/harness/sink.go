@@ -33,6 +33,9 @@ const maxSinkMessage = 64 << 20
 
 // Sink is an OTLP server, over gRPC and over HTTP, that keeps what it accepts
 // and behaves as badly as it's told to. It may be used from several goroutines.
+//
+// Each log record and span that it accepts is said in ECS when the test ends, and
+// checked against the schema.
 type Sink struct {
 	grpcAddr, httpAddr string
 
@@ -46,6 +49,7 @@ type Sink struct {
 	requests  int
 	refused   int
 	records   int // log records in logs
+	ecs       *ecsChecker
 	changed   chan struct{}
 }
 
@@ -59,11 +63,13 @@ func NewSink(tb testing.TB) *Sink {
 		logs:      kept[plog.Logs, LogRecord]{flatten: appendLogRecords},
 		metrics:   kept[pmetric.Metrics, DataPoint]{flatten: appendDataPoints},
 		traces:    kept[ptrace.Traces, Span]{flatten: appendSpans},
+		ecs:       newECSChecker(),
 		changed:   make(chan struct{}),
 	}
 	s.Up(tb)
 	tb.Cleanup(func() {
 		s.Down()
+		s.checkECS(tb)
 		if tb.Failed() {
 			tb.Log(s.Summary())
 		}
@@ -255,10 +261,35 @@ func (s *Sink) Refused() int {
 func (s *Sink) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.checkECSLocked()
 	s.logs.forget()
 	s.metrics.forget()
 	s.traces.forget()
 	s.requests, s.refused, s.records = 0, 0, 0
+}
+
+// checkECSLocked checks what is kept.
+func (s *Sink) checkECSLocked() {
+	for _, logs := range s.logs.batches {
+		s.ecs.logs(logs)
+	}
+	for _, traces := range s.traces.batches {
+		s.ecs.spans(traces)
+	}
+}
+
+// checkECS fails the test for each record and span that is no good ECS.
+func (s *Sink) checkECS(tb testing.TB) {
+	tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.checkECSLocked()
+	for _, problem := range s.ecs.problems {
+		tb.Errorf("ECS: %s", problem)
+	}
+	if more := s.ecs.wrong - len(s.ecs.problems); more > 0 {
+		tb.Errorf("ECS: and %d more documents", more)
+	}
 }
 
 // Logs are the log records kept, in the order of their arrival, that satisfy
