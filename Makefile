@@ -149,7 +149,7 @@ vulncheck: ## look for known vulnerabilities (needs the open internet, so it is 
 # --- measuring ----------------------------------------------------------------
 
 .PHONY: bench
-bench: bench-logfmt bench-receivers bench-folding ## the side-by-side measurements of docs/performance.md
+bench: bench-logfmt bench-receivers bench-folding bench-ecs ## the side-by-side measurements of docs/performance.md
 
 .PHONY: bench-logfmt
 bench-logfmt:
@@ -165,6 +165,10 @@ bench-receivers:
 bench-folding:
 	go -C benchmarks test -run '^$$' -bench . -benchtime 5000x -count $(COUNT) ./spool
 	go test -run '^$$' -bench Fold -benchtime 500x -count $(COUNT) ./processors/eventfoldprocessor
+
+.PHONY: bench-ecs
+bench-ecs:
+	go -C benchmarks test -run '^$$' -bench . -benchtime 300x -count $(COUNT) ./ecs
 
 # --- releases -----------------------------------------------------------------
 
