@@ -408,8 +408,8 @@ func fill(line ecsLine, value any) any {
 	return value
 }
 
-// documents reads what the file exporter wrote.
-func documents(t *testing.T, path string) (texts []string) {
+// ecsDocuments reads what the file exporter wrote.
+func ecsDocuments(t *testing.T, path string) (texts []string) {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -420,7 +420,7 @@ func documents(t *testing.T, path string) (texts []string) {
 func checkRoundTrip(t *testing.T, c *comparison, lines []ecsLine, path string) {
 	t.Helper()
 	byLine := map[string]fields{}
-	written := documents(t, path)
+	written := ecsDocuments(t, path)
 	for _, text := range written {
 		assert.Empty(t, ecscheck.Logging([]byte(text)), text)
 		document, err := fieldsOf(text)
