@@ -17,7 +17,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/heartwood-otel/heartwood/integration/harness"
+	"github.com/heartwood-otel/heartwood/internal/ecs"
 	"github.com/heartwood-otel/heartwood/internal/ecs/ecscheck"
+	"github.com/heartwood-otel/heartwood/internal/ecs/ecsjson"
 )
 
 // The ids that the programs of integration/stdout log.
@@ -334,6 +336,7 @@ func TestECSLibraries(t *testing.T) {
 	label, keep := newComparison(slices.Concat(roundTripRules, labelRules)), newComparison(slices.Concat(roundTripRules, keepRules))
 	t.Run("in ECS again, as labels", func(t *testing.T) { checkRoundTrip(t, label, lines, col.Path("label.jsonl")) })
 	t.Run("in ECS again, as they are", func(t *testing.T) { checkRoundTrip(t, keep, lines, col.Path("keep.jsonl")) })
+	t.Run("read by the encoding", func(t *testing.T) { checkReading(t, lines) })
 	t.Run("by the specification", func(t *testing.T) { checkSpecification(t, lines) })
 }
 
@@ -438,6 +441,25 @@ func checkRoundTrip(t *testing.T, c *comparison, lines []ecsLine, path string) {
 		}
 	}
 	assert.Empty(t, c.unused(), "rules that nothing needed: they are to go, and from docs/format/ecs.md as well")
+}
+
+// checkReading has the encoding itself read the lines, without a receiver before it.
+func checkReading(t *testing.T, lines []ecsLine) {
+	t.Helper()
+	c, reader, mapper := newComparison(slices.Concat(roundTripRules, labelRules)), ecsjson.NewReader(), ecs.NewMapper(ecs.Options{})
+	for _, line := range lines {
+		logs, err := reader.Read([]byte(line.text))
+		require.NoError(t, err, line.text)
+		require.Equal(t, 1, logs.LogRecordCount(), line.text)
+		rl := logs.ResourceLogs().At(0)
+		mapper.Begin(rl.Resource(), rl.ScopeLogs().At(0).Scope())
+		document := ecsjson.AppendDocument(nil, mapper.Log(rl.ScopeLogs().At(0).LogRecords().At(0)), ecsjson.Nested)
+		again, err := fieldsOf(string(document))
+		require.NoError(t, err)
+		for _, d := range c.compare(line.fields, again) {
+			t.Errorf("%s: %s: %v", line.program.name, line.fields.text("message"), d)
+		}
+	}
 }
 
 // checkSpecification holds the libraries to the specification that they are written
