@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"syscall"
@@ -122,10 +123,16 @@ func contenders() []contender {
 type checker struct {
 	consumertest.LogsSink
 	records, renamed int
+	note             bool
+	names            []string // where note is set, of the last record's attributes
 }
 
 func (c *checker) ConsumeLogs(_ context.Context, logs plog.Logs) error {
-	for _, r := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+	records := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	if c.note {
+		c.names = slices.Collect(maps.Keys(records.At(records.Len() - 1).Attributes().AsRaw()))
+	}
+	for _, r := range records.All() {
 		c.records++
 		for _, names := range renamed {
 			_, was := r.Attributes().Get(names[0])
@@ -232,13 +239,13 @@ func encoding(b *testing.B, nesting string) plog.Marshaler {
 	return m
 }
 
-// TestContendersAgree has all of them rename, so that the measurement cannot go wrong
-// unseen.
+// TestContendersAgree has all of them rename, and those that add to a record add the same.
 func TestContendersAgree(t *testing.T) {
+	names := map[string][]string{}
 	for _, c := range contenders() {
 		cfg := c.factory.CreateDefaultConfig()
 		require.NoError(t, confmap.NewFromStringMap(c.config).Unmarshal(cfg))
-		next := &checker{}
+		next := &checker{note: true}
 		p, err := c.factory.CreateLogs(t.Context(), processortest.NewNopSettings(c.factory.Type()), cfg, next)
 		require.NoError(t, err)
 		require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
@@ -246,5 +253,9 @@ func TestContendersAgree(t *testing.T) {
 		require.Equal(t, recordsPerBatch, next.records, c.name)
 		require.Equal(t, recordsPerBatch*len(renamed), next.renamed, c.name)
 		require.NoError(t, p.Shutdown(context.Background()))
+		names[c.name] = next.names
 	}
+	require.Len(t, names["transform"], 20)
+	require.Len(t, names["transform-all"], 27)
+	require.ElementsMatch(t, names["transform-all"], names["ecs"])
 }
