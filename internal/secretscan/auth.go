@@ -200,8 +200,11 @@ func (t *task) userInfo(start, i int) {
 	if start == 0 || !isAlnum(text[start-1]) {
 		return
 	}
-	colon, sign, stopped := -1, -1, false
 	limit := min(len(text), i+maxAuthority)
+	if t.nextAtSign(i) >= limit {
+		return
+	}
+	colon, sign, stopped := -1, -1, false
 scan:
 	for j := i; j < limit; j++ {
 		switch c := text[j]; {
@@ -239,6 +242,17 @@ scan:
 	if value := text[colon+1 : sign]; !placeholder(value) {
 		t.add(dURLPassword, colon+1, sign)
 	}
+}
+
+// nextAtSign gives the first '@' from i on, or the end of the text.
+func (t *task) nextAtSign(i int) int {
+	if i > t.atSign || t.atSign == 0 {
+		t.atSign = len(t.text)
+		if n := strings.IndexByte(t.text[i:], '@'); n >= 0 {
+			t.atSign = i + n
+		}
+	}
+	return t.atSign
 }
 
 func allDigits(s string) bool {

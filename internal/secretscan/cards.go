@@ -88,14 +88,14 @@ func (t *task) addCard(b brand, start, end int) bool {
 	return true
 }
 
-// card looks for a card number at i, whose first run of digits ends at n.
-func (t *task) card(i, n int) {
+// card looks for a card number at i.
+func (t *task) card(i int) {
 	text := t.text
-	first := text[i]
-	if i < t.digitEnd || n-i < 4 || first < '2' || first == '7' || first == '9' {
+	if i < t.digitEnd || !leftEdge(text, i) {
 		return
 	}
-	if n-i > 19 || n-i < 12 && n == len(text) || !leftEdge(text, i) {
+	n := span(text, i, 20, digitSet)
+	if n-i > 19 {
 		return
 	}
 	if i > 0 {

@@ -109,31 +109,34 @@ var detectors = [builtins]Detector{
 }
 
 const (
-	kindDigit   kind = iota // a digit that follows none
-	kindQuiet               // see trie.addDigits
-	kindAt                  // email
-	kindColon               // ipv6, mac_address
-	kindDash                // mac_address
-	kindDot                 // mac_address, Cisco's form
-	kindPlus                // phone
-	kindPercent             // an escape, or track 1
-	kindEscape              // \u, \x or an entity of HTML
-	kindUnicode             // a byte that may begin a look-alike
-	kindTrack               // ;digits
-	kindScheme              // ://
-	kindJWT                 // eyJ
-	kindPEM                 // -----BEGIN
-	kindPrefix              // a token of prefixes, by row
-	kindAzure               // Q~
-	kindHook                // hooks.slack.com/services/
-	kindAuth                // Basic, Bearer, Token
-	kindName                // a name of secrets
-	kindContext             // a word that says what the number after it is
-	kindCustom              // a literal or keyword of a custom detector
+	kindAt       kind = iota // email
+	kindColon                // ipv6, mac_address
+	kindDash                 // mac_address
+	kindDot                  // mac_address, Cisco's form
+	kindPlus                 // phone
+	kindQuad                 // ipv4
+	kindIBAN                 // a country and check digits
+	kindNational             // a national number, by row of nationalIDs
+	kindCard                 // the first digits of a card's number
+	kindRun                  // a digit that follows none
+	kindPercent              // an escape, or track 1
+	kindEscape               // \u, \x or an entity of HTML
+	kindUnicode              // a byte that may begin a look-alike
+	kindTrack                // ;digits
+	kindScheme               // ://
+	kindJWT                  // eyJ
+	kindPEM                  // -----BEGIN
+	kindPrefix               // a token of prefixes, by row
+	kindAzure                // Q~
+	kindHook                 // hooks.slack.com/services/
+	kindAuth                 // Basic, Bearer, Token
+	kindName                 // a name of secrets
+	kindContext              // a word that says what the number after it is
+	kindCustom               // a literal or keyword of a custom detector
 )
 
-// keywords lists what the automaton has to stop at for what is enabled.
-func (s *Scanner) keywords() (words []keyword, digits bool) {
+// keywords lists the words to stop at for what is enabled.
+func (s *Scanner) keywords() (words []keyword) {
 	add := func(k kind, arg int, texts ...string) {
 		for _, t := range texts {
 			words = append(words, keyword{text: t, hit: hit{kind: k, arg: uint16(arg)}})
@@ -143,26 +146,9 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 	if on[dEmail] {
 		add(kindAt, 0, "@")
 	}
-	if on[dIPv6] || on[dMAC] {
-		add(kindColon, 0, ":")
-	}
-	if on[dMAC] {
-		add(kindDash, 0, "-")
-		add(kindDot, 0, ".")
-	}
-	if on[dPhone] {
-		add(kindPlus, 0, "+")
-	}
-	add(kindPercent, 0, "%")
 	add(kindEscape, 0, `\u00`, `\x`, "&#")
 	for _, e := range entities {
 		add(kindEscape, 0, e.name)
-	}
-	for _, lead := range foldLeads {
-		add(kindUnicode, 0, string([]byte{lead}))
-	}
-	if on[dCardTrack] {
-		add(kindTrack, 0, ";")
 	}
 	if on[dURLPassword] {
 		add(kindScheme, 0, "://")
@@ -174,7 +160,7 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 		add(kindPEM, 0, "-----begin ")
 	}
 	for i, p := range prefixes {
-		if on[p.detector] {
+		if on[p.detector] && i != twilioRow {
 			add(kindPrefix, i, p.literal)
 		}
 	}
@@ -212,12 +198,8 @@ func (s *Scanner) keywords() (words []keyword, digits bool) {
 	}
 	for i, c := range s.custom {
 		add(kindCustom, i, c.literals...)
-		digits = digits || c.digits > 0
 	}
-	for _, d := range []int{dCard, dVisa, dMastercard, dAmex, dSSN, dCPF, dIBAN, dIPv4} {
-		digits = digits || on[d]
-	}
-	return words, digits
+	return words
 }
 
 // nameWords are what every name of an assignment has one of in it. A name is read as a whole

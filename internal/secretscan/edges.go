@@ -66,6 +66,7 @@ var (
 	base64Set    = setOf("+/", isAlnum)
 	token68Set   = setOf("-._~+/", isAlnum)
 	hexSet       = setOf("", isHex)
+	colonSet     = setOf(":", isHex)
 	digitSet     = setOf("", isDigit)
 	upperSet     = setOf("", isUpper, isDigit)
 	keySet       = setOf("_-.", isAlnum) // what a name is made of

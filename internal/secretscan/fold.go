@@ -7,10 +7,16 @@ import (
 	"unsafe"
 )
 
-// foldLeads are the first bytes of UTF-8 sequences that fold may change: NBSP and soft
-// hyphen; Greek, Cyrillic; Arabic and Indic digits; general punctuation; full width;
-// mathematical letters.
-var foldLeads = []byte{0xc2, 0xce, 0xcf, 0xd0, 0xd1, 0xd9, 0xdb, 0xe0, 0xe2, 0xef, 0xf0}
+// lookAlikeLead is the first byte of Greek and Cyrillic letters in UTF-8.
+const lookAlikeLead = `[\xce-\xd1]`
+
+// foldable is how UTF-8 sequences that fold may change begin: NBSP and soft hyphen; Arabic
+// and Indic digits; general punctuation and minus; variation selectors and full width;
+// mathematical letters; letters that look alike, where one of ASCII is behind them.
+var foldable = [...]string{
+	`\xc2[\xa0\xad]`, `\xd9[\xa0-\xa9]`, `\xdb[\xb0-\xb9]`, `\xe0\xa5`, `\xe2[\x80\x81\x88]`, `\xef[\xb8\xbb-\xbd]`, `\xf0\x9d`,
+	lookAlikeLead + `[\x80-\xbf][0-9A-Za-z]`,
+}
 
 // unicode looks at a lead byte at i: the text has to be read again if fold changes it.
 // Letters of another script count only beside those of ASCII.
@@ -205,7 +211,7 @@ func (t *task) runFolded(class nameClass) {
 	if len(f.text) > 0 {
 		// The folded text is read only before f goes back.
 		again := task{s: t.s, text: unsafe.String(&f.text[0], len(f.text)), found: t.found, base: n, key: t.key, named: t.named, folds: t.folds + 1}
-		again.run(0, 0)
+		again.run(position{})
 		if class != nameNone {
 			again.value(class)
 		}

@@ -65,13 +65,13 @@ func (s *Scanner) ScanUnder(dst []Finding, key Key, value string) []Finding {
 	if key.class == nameNone && len(s.custom) == 0 && plainNumber(value) {
 		return dst
 	}
-	i, state := s.skip(value)
-	if i == len(value) && key.class == nameNone && !s.always && !key.custom {
+	from := s.skip(value)
+	if from.i == len(value) && key.class == nameNone && !s.always && !key.custom {
 		return dst
 	}
 	t := task{s: s, text: value, key: key.name, found: dst, base: len(dst)}
 	t.named = key.custom
-	t.run(i, state)
+	t.run(from)
 	if key.class != nameNone {
 		t.value(key.class)
 	}

@@ -55,31 +55,23 @@ func validNHS(d digits) bool {
 }
 
 // nationalForm looks at i for a number written as its state writes it.
-func (t *task) nationalForm(i, n int) {
+func (t *task) nationalForm(id *nationalID, i int) {
 	text := t.text
-	for k := range nationalIDs {
-		id := &nationalIDs[k]
-		form := id.form
-		if form == "" || !t.s.on[id.detector] || len(text)-i < len(form) || form[n-i] != text[n] || !leftEdge(text, i) {
-			continue
+	end := i + len(id.form)
+	if !leftEdge(text, i) || !cardEnd(text, end) || at(text, end) == '-' {
+		return
+	}
+	if p := at(text, i-1); (p == '-' || p == '.' || p == '+') && isAlnum(at(text, i-2)) || p == '+' {
+		return
+	}
+	var d digits
+	for j := i; j < end; j++ {
+		if isDigit(text[j]) {
+			d.push(text[j])
 		}
-		if p := at(text, i-1); (p == '-' || p == '.' || p == '+') && isAlnum(at(text, i-2)) || p == '+' {
-			continue
-		}
-		var d digits
-		ok := true
-		for j := 0; j < len(form) && ok; j++ {
-			c := text[i+j]
-			if form[j] == 'd' {
-				ok = isDigit(c) && d.push(c)
-			} else {
-				ok = c == form[j]
-			}
-		}
-		if end := i + len(form); ok && cardEnd(text, end) && at(text, end) != '-' && id.valid(d) {
-			t.add(id.detector, i, end)
-			return
-		}
+	}
+	if id.valid(d) {
+		t.add(id.detector, i, end)
 	}
 }
 
@@ -116,38 +108,11 @@ func (t *task) nationalNamed(class nameClass, i int) bool {
 	return false
 }
 
-// number looks at the run of digits that begins at i.
-func (t *task) number(i int) {
-	text := t.text
+// countDigits looks at the run of digits that begins at i.
+func (t *task) countDigits(i int) {
 	n := i + 1
-	for n < len(text) && isDigit(text[n]) {
+	for n < len(t.text) && isDigit(t.text[n]) {
 		n++
 	}
-	run := n - i
-	t.digits = max(t.digits, run)
-	on := &t.s.on
-	if run <= 3 {
-		if n == len(text) {
-			return
-		}
-		switch text[n] {
-		case '.':
-			if on[dIPv4] {
-				t.ipv4(i, n)
-			}
-			if run == 3 && on[dCPF] {
-				t.nationalForm(i, n)
-			}
-		case '-':
-			if run == 3 && on[dSSN] {
-				t.nationalForm(i, n)
-			}
-		}
-	}
-	if i >= 2 && on[dIBAN] && isAlpha(text[i-1]) {
-		t.iban(i - 2)
-	}
-	if run >= 4 && t.s.cards {
-		t.card(i, n)
-	}
+	t.digits = max(t.digits, n-i)
 }

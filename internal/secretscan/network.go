@@ -1,8 +1,15 @@
 package secretscan
 
-// ipv4 looks at i, whose digits end at n, where a dot follows (RFC 791's usual text form).
-func (t *task) ipv4(i, n int) {
+// ipv4 looks at the dot at dot: the first of an address (RFC 791's usual text form).
+func (t *task) ipv4(dot int) {
 	text := t.text
+	i := dot
+	for i > 0 && dot-i < 4 && isDigit(text[i-1]) {
+		i--
+	}
+	if at(text, i-1) == ':' {
+		t.colons(i - 1)
+	}
 	if i < t.addrEnd {
 		return
 	}
@@ -30,7 +37,6 @@ func (t *task) ipv4(i, n int) {
 	if versionBefore(text, i) {
 		return
 	}
-	_ = n
 	t.add(dIPv4, i, end)
 }
 
@@ -103,6 +109,29 @@ func foldEqual(s, lower string) bool {
 		}
 	}
 	return true
+}
+
+// colons looks at all colons of the run of hex digits and colons around i. Runs that are too
+// short for an address stop nobody, such as a time, but an IPv4 address does not begin
+// within another's.
+func (t *task) colons(i int) {
+	text := t.text
+	if i < t.colonEnd {
+		return
+	}
+	start, end := i, i
+	for start > 0 && colonSet[text[start-1]] {
+		start--
+	}
+	for end < len(text) && colonSet[text[end]] {
+		end++
+	}
+	t.colonEnd = end
+	for j := start; j < end; j++ {
+		if text[j] == ':' {
+			t.colon(j)
+		}
+	}
 }
 
 // colon looks at the colon at i: the first of an IPv6 address or of a MAC address.

@@ -33,7 +33,8 @@ type Scanner struct {
 	detectors []Detector // custom ones first, so that an index is a rank
 	offset    int        // where the built-in ones begin
 	on        [builtins]bool
-	auto      *automaton
+	words     *automaton
+	forms     *automaton
 	names     *names
 	own       *names // SecretKeys and AllowedKeys only
 	deny      []string
@@ -91,14 +92,16 @@ func (s *Scanner) Only(group string) (*Scanner, error) {
 func (s *Scanner) prepare() error {
 	s.brand = s.on[dVisa] || s.on[dMastercard] || s.on[dAmex]
 	s.cards = s.brand || s.on[dCard]
-	words, digits := s.keywords()
+	words := s.keywords()
 	for _, w := range words {
 		if len(w.text) > 64 {
 			return fmt.Errorf("keyword %q is longer than 64 bytes: give a shorter part of it", w.text)
 		}
 	}
-	s.auto = newAutomaton(words, digits)
-	return nil
+	s.words = newWords(words)
+	var err error
+	s.forms, err = newForms(s.enabledForms())
+	return err
 }
 
 // choose switches the built-in detectors on and off, and drops disabled custom ones.
@@ -168,12 +171,12 @@ func (s *Scanner) Scan(dst []Finding, text string) []Finding {
 	if len(text) < minText || len(s.custom) == 0 && plainNumber(text) {
 		return dst
 	}
-	i, state := s.skip(text)
-	if i == len(text) && !s.always {
+	from := s.skip(text)
+	if from.i == len(text) && !s.always {
 		return dst
 	}
 	t := task{s: s, text: text, found: dst, base: len(dst)}
-	t.run(i, state)
+	t.run(from)
 	if t.fold {
 		t.runFolded(nameNone)
 	}
@@ -207,19 +210,28 @@ func plainNumber(text string) bool {
 	return true
 }
 
-// skip gives the first place in text where the automaton has something to report, and its
-// state before that. Most values have none, and need no task.
-func (s *Scanner) skip(text string) (i int, state uint32) {
-	a := s.auto
-	next, class, hot := a.next, &a.class, a.hot
-	for i = 0; i < len(text); i++ {
-		to := next[state+uint32(class[text[i]])]
-		if to >= hot {
-			return i, state
+// A position is a place in a text, and the states of the automatons there.
+type position struct {
+	i          int
+	word, form uint32
+}
+
+// skip gives the first place in text where an automaton has something to report after the next
+// byte. Most values have none, and need no task.
+func (s *Scanner) skip(text string) (p position) {
+	words, forms := s.words, s.forms
+	wordNext, wordClass, wordHot := words.next, &words.class, words.hot
+	formNext, formClass, formHot := forms.next, &forms.class, forms.hot
+	for p.i = 0; p.i < len(text); p.i++ {
+		c := text[p.i]
+		word := wordNext[p.word+uint32(wordClass[c])]
+		form := formNext[p.form+uint32(formClass[c])]
+		if word >= wordHot || form >= formHot {
+			break
 		}
-		state = to
+		p.word, p.form = word, form
 	}
-	return i, state
+	return p
 }
 
 // A task is one run over one text.
@@ -235,6 +247,8 @@ type task struct {
 	nameEnd  int // names and values of assignments up to here are done
 	digitEnd int // a number that was taken or refused as a whole ends here
 	addrEnd  int // the same for addresses with colons
+	colonEnd int // runs of hex digits and colons up to here are done
+	atSign   int // the next '@' known of; no other is before it
 	jwtEnd   int
 	pemEnd   int
 	pemOpen  bool // no END is behind the last BEGIN
@@ -249,18 +263,20 @@ func (t *task) add(detector, start, end int) {
 	t.found = append(t.found, Finding{Detector: t.s.offset + detector, Start: start, End: end})
 }
 
-// run reads the text once, from i on, which the automaton reaches in state.
-func (t *task) run(i int, state uint32) {
-	a := t.s.auto
-	next, class, hot := a.next, &a.class, a.hot
+// run reads the text once.
+func (t *task) run(from position) {
+	words, forms := t.s.words, t.s.forms
+	wordNext, wordClass, wordHot := words.next, &words.class, words.hot
+	formNext, formClass, formHot := forms.next, &forms.class, forms.hot
+	word, form := from.word, from.form
 	text := t.text
-	for ; i < len(text); i++ {
-		state = next[state+uint32(class[text[i]])]
-		if state >= hot {
-			n := (state - hot) >> a.shift
-			for _, h := range a.hits[a.first[n]:a.first[n+1]] {
-				t.stop(h, i+1-int(h.length), i+1)
-			}
+	for i := from.i; i < len(text); i++ {
+		c := text[i]
+		word = wordNext[word+uint32(wordClass[c])]
+		form = formNext[form+uint32(formClass[c])]
+		if word >= wordHot || form >= formHot {
+			t.stops(words.reports(word), i+1)
+			t.stops(forms.reports(form), i+1)
 		}
 	}
 	if t.custom != 0 || t.named || t.s.always || t.digits > 0 && len(t.s.custom) > 0 {
@@ -268,21 +284,35 @@ func (t *task) run(i int, state uint32) {
 	}
 }
 
-// stop looks at text[start:end], where the automaton stopped.
+func (t *task) stops(hits []hit, end int) {
+	for _, h := range hits {
+		t.stop(h, end-int(h.length), end)
+	}
+}
+
+// stop looks at text[start:end], where an automaton stopped.
 func (t *task) stop(h hit, start, end int) {
 	switch h.kind {
-	case kindDigit:
-		t.number(start)
 	case kindAt:
 		t.email(start)
 	case kindColon:
-		t.colon(start)
+		t.colons(start)
 	case kindDash:
 		t.macPairs(start, '-')
 	case kindDot:
 		t.macDotted(start)
 	case kindPlus:
 		t.plus(start)
+	case kindQuad:
+		t.ipv4(start)
+	case kindIBAN:
+		t.iban(start)
+	case kindNational:
+		t.nationalForm(&nationalIDs[h.arg], start)
+	case kindCard:
+		t.card(start)
+	case kindRun:
+		t.countDigits(start)
 	case kindPercent:
 		t.percent(start)
 	case kindEscape:
@@ -299,7 +329,7 @@ func (t *task) stop(h hit, start, end int) {
 	case kindPEM:
 		t.pem(start, end)
 	case kindPrefix:
-		t.prefix(int(h.arg), start, end)
+		t.prefix(int(h.arg), start)
 	case kindAzure:
 		t.azureClient(start)
 	case kindHook:

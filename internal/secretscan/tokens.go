@@ -1,6 +1,9 @@
 package secretscan
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A prefixed token is one an issuer made to be recognised.
 type prefixed struct {
@@ -15,6 +18,9 @@ type prefixed struct {
 const maxToken = 1024 // no issuer's token is longer
 
 var prefixes = makePrefixes()
+
+// twilioRow is that of a prefix too short for a word: "SK".
+var twilioRow = slices.IndexFunc(prefixes, func(p prefixed) bool { return p.detector == dTwilio })
 
 func makePrefixes() []prefixed {
 	dotted := setOf("_-.", isAlnum)
@@ -55,10 +61,11 @@ func makePrefixes() []prefixed {
 	return list
 }
 
-// prefix looks at a prefix that stands at text[start:end].
-func (t *task) prefix(row, start, end int) {
+// prefix looks at start for a token.
+func (t *task) prefix(row, start int) {
 	p := &prefixes[row]
 	text := t.text
+	end := start + len(p.exact)
 	if text[start:end] != p.exact || !leftEdge(text, start) || start < t.longEnd && row == t.longRow {
 		return
 	}
