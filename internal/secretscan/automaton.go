@@ -1,5 +1,7 @@
 package secretscan
 
+import "fmt"
+
 // kind says which verifier looks at a place an automaton stopped at.
 type kind uint8
 
@@ -10,27 +12,26 @@ type hit struct {
 	arg    uint16 // which row of the verifier's table
 }
 
-// An automaton reads a text byte by byte, and reports what ends where it is. Bytes are folded
-// to classes of those that nothing tells apart. States are numbered so that those with
-// something to report come last, and a state is its row's offset in next, so that a step is one
-// addition and one load. It begins in state 0.
+// An automaton reads a text byte by byte, and reports what ends where it is. It begins in state 0,
+// and the states with something to report come last. Its tables are small, and a step is no more
+// than a load from one, because each step waits for the one before.
 type automaton struct {
-	class [256]uint8
-	next  []uint32
-	hot   uint32 // states from here on report
-	shift uint8  // log2 of the row's length
-	first []uint32
-	hits  []hit // those of hot state s: hits[first[n]:first[n+1]], n = (s-hot)>>shift
+	next  [256][]uint16 // by byte, the state after each state
+	hot   uint          // states from here on report
+	first []int
+	hits  []hit // those of state hot+n: hits[first[n]:first[n+1]]
 }
 
 // reports gives what a state has to report.
-func (a *automaton) reports(state uint32) []hit {
+func (a *automaton) reports(state uint) []hit {
 	if state < a.hot {
 		return nil
 	}
-	n := (state - a.hot) >> a.shift
+	n := state - a.hot
 	return a.hits[a.first[n]:a.first[n+1]]
 }
+
+const maxStates = 1 << 16
 
 // node is a state of an automaton that is being made.
 type node struct {
@@ -39,34 +40,38 @@ type node struct {
 }
 
 // newAutomaton makes one of its states, of which the first is the one it begins in and reports
-// nothing.
-func newAutomaton(class *[256]uint8, nodes []node) *automaton {
-	a := &automaton{class: *class, first: []uint32{0}}
-	for 1<<a.shift < len(nodes[0].next) {
-		a.shift++
+// nothing. Bytes of one class, which nothing tells apart, share their table.
+func newAutomaton(class *[256]uint8, nodes []node) (*automaton, error) {
+	if len(nodes) > maxStates {
+		return nil, fmt.Errorf("the keywords and secret keys need %d states, which is more than %d: give fewer, or shorter ones", len(nodes), maxStates)
 	}
-	order := make([]uint32, len(nodes))
-	states := uint32(0)
+	a := &automaton{first: []int{0}}
+	order := make([]uint16, len(nodes))
+	states := uint16(0)
 	for i := range nodes {
 		if len(nodes[i].hits) == 0 {
-			order[i] = states << a.shift
+			order[i] = states
 			states++
 		}
 	}
-	a.hot = states << a.shift
+	a.hot = uint(states)
 	for i := range nodes {
 		if len(nodes[i].hits) > 0 {
-			order[i] = states << a.shift
+			order[i] = states
 			states++
 			a.hits = append(a.hits, nodes[i].hits...)
-			a.first = append(a.first, uint32(len(a.hits)))
+			a.first = append(a.first, len(a.hits))
 		}
 	}
-	a.next = make([]uint32, states<<a.shift)
-	for i := range nodes {
-		for c, m := range nodes[i].next {
-			a.next[order[i]+uint32(c)] = order[m]
+	tables := make([][]uint16, len(nodes[0].next))
+	for c := range tables {
+		tables[c] = make([]uint16, len(nodes))
+		for i := range nodes {
+			tables[c][order[i]] = order[nodes[i].next[c]]
 		}
 	}
-	return a
+	for b, c := range class {
+		a.next[b] = tables[c]
+	}
+	return a, nil
 }

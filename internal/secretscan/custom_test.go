@@ -1,9 +1,11 @@
 package secretscan
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // A name is what stands before its value.
@@ -34,4 +36,20 @@ func TestCustomEdges(t *testing.T) {
 	}
 	f("«start|ab»abab")
 	f("«word|xy»xyxy «word|zz»")
+}
+
+// The automaton's tables have a size, and say so.
+func TestTooManyKeywords(t *testing.T) {
+	words := func(n int) Settings {
+		keywords := make([]string, n)
+		for i := range keywords {
+			keywords[i] = fmt.Sprintf("%04d", i) + letters(60, hexDigits)
+		}
+		return Settings{Custom: []CustomDetector{{Name: "customer", Pattern: `[0-9]{6}`, Keywords: keywords, Within: 80}}}
+	}
+	s := newScanner(t, words(900))
+	text := "0899" + letters(60, hexDigits) + " 123456"
+	assert.Equal(t, text[:65]+"«customer|123456»", marked(s, text, s.Scan(nil, text)))
+	_, err := New(words(2000))
+	require.ErrorContains(t, err, "more than 65536: give fewer")
 }

@@ -155,7 +155,7 @@ func newForms(list []form) (*automaton, error) {
 		}
 		nodes = append(nodes, this)
 	}
-	return newAutomaton(&class, nodes), nil
+	return newAutomaton(&class, nodes)
 }
 
 // bytesOf gives the set of bytes for each place of an expression.

@@ -36,9 +36,9 @@ func TestForms(t *testing.T) {
 	for n := range 20 * len(list) {
 		text := randomText(r) + randomForm(t, r, list[n%len(list)]) + randomText(r)
 		runes := []rune{0}
-		state := uint32(0)
+		state := uint(0)
 		for i := range len(text) {
-			state = s.forms.next[state+uint32(s.forms.class[text[i]])]
+			state = uint(s.forms.next[text[i]][state])
 			got := s.forms.reports(state)
 			runes = append(runes, rune(text[i])) // a rune for each byte
 			tail := string(runes[max(0, len(runes)-20):])
@@ -104,10 +104,10 @@ func TestShortestAddress(t *testing.T) {
 
 // everywhere is run without forms.
 func (t *task) everywhere() {
-	state := uint32(0)
+	state := uint(0)
 	for i := range len(t.text) {
 		c := t.text[i]
-		state = t.s.words.next[state+uint32(t.s.words.class[c])]
+		state = uint(t.s.words.next[c][state])
 		t.stops(t.s.words.reports(state), i+1)
 		switch {
 		case c == ':':

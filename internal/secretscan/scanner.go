@@ -98,8 +98,10 @@ func (s *Scanner) prepare() error {
 			return fmt.Errorf("keyword %q is longer than 64 bytes: give a shorter part of it", w.text)
 		}
 	}
-	s.words = newWords(words)
 	var err error
+	if s.words, err = newWords(words); err != nil {
+		return err
+	}
 	s.forms, err = newForms(s.enabledForms())
 	return err
 }
@@ -213,19 +215,17 @@ func plainNumber(text string) bool {
 // A position is a place in a text, and the states of the automatons there.
 type position struct {
 	i          int
-	word, form uint32
+	word, form uint
 }
 
 // skip gives the first place in text where an automaton has something to report after the next
 // byte. Most values have none, and need no task.
 func (s *Scanner) skip(text string) (p position) {
 	words, forms := s.words, s.forms
-	wordNext, wordClass, wordHot := words.next, &words.class, words.hot
-	formNext, formClass, formHot := forms.next, &forms.class, forms.hot
+	wordHot, formHot := words.hot, forms.hot
 	for p.i = 0; p.i < len(text); p.i++ {
 		c := text[p.i]
-		word := wordNext[p.word+uint32(wordClass[c])]
-		form := formNext[p.form+uint32(formClass[c])]
+		word, form := uint(words.next[c][p.word]), uint(forms.next[c][p.form])
 		if word >= wordHot || form >= formHot {
 			break
 		}
@@ -266,14 +266,12 @@ func (t *task) add(detector, start, end int) {
 // run reads the text once.
 func (t *task) run(from position) {
 	words, forms := t.s.words, t.s.forms
-	wordNext, wordClass, wordHot := words.next, &words.class, words.hot
-	formNext, formClass, formHot := forms.next, &forms.class, forms.hot
+	wordHot, formHot := words.hot, forms.hot
 	word, form := from.word, from.form
 	text := t.text
 	for i := from.i; i < len(text); i++ {
 		c := text[i]
-		word = wordNext[word+uint32(wordClass[c])]
-		form = formNext[form+uint32(formClass[c])]
+		word, form = uint(words.next[c][word]), uint(forms.next[c][form])
 		if word >= wordHot || form >= formHot {
 			t.stops(words.reports(word), i+1)
 			t.stops(forms.reports(form), i+1)

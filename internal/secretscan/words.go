@@ -6,7 +6,7 @@ type keyword struct {
 }
 
 // newWords makes Aho and Corasick's automaton of the keywords, in any case.
-func newWords(words []keyword) *automaton {
+func newWords(words []keyword) (*automaton, error) {
 	var class [256]uint8
 	classes := uint8(1) // bytes in no keyword share class 0
 	for _, w := range words {
