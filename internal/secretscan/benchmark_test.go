@@ -92,6 +92,9 @@ func BenchmarkText(b *testing.B) {
 	f("text=prose/detectors=all", prose, Settings{}, 0)
 	json := strings.Repeat(`{"level":"info","ts":1700000000123,"msg":"request done","path":"/a/b","status":200,"trace_id":"0af7651916cd43dd8448eb211c80319c"}`, 50)
 	f("text=json/detectors=all", json, Settings{}, 0)
+	access := strings.Repeat(`client-17.example.net - frank [26/Nov/2026:13:55:17 +0100] "GET /catalog/oak/136623?sort=price&page=7 HTTP/1.1" 200 1531 `+
+		`"https://shop.example.com/start" "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0" rt=0.017`+"\n", 20)
+	f("text=access/detectors=all", access, Settings{}, 0)
 	dirty := strings.Repeat("user bob@example.com paid with 4111 1111 1111 1111 from 10.0.0.1 password=hunter2x ", 10)
 	f("text=dirty/detectors=all", dirty, Settings{}, 40)
 	cyrillic := strings.Repeat("Заказ принят, и посылка вышла со склада до полудня. ", 50)
