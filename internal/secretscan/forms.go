@@ -18,7 +18,8 @@ type form struct {
 }
 
 const (
-	edge     = `[\Wnrtm]` // what leftEdge lets stand before a token
+	edge     = `[\Wnrtm]`             // what leftEdge lets stand before a token
+	noColon  = `[^:\dA-Z_a-lo-qsu-z]` // the same without the colon
 	hexDigit = `[0-9A-Fa-f]`
 )
 
@@ -37,7 +38,9 @@ func (s *Scanner) enabledForms() (list []form) {
 	add(true, kindUnicode, 0, `[0-9A-Za-z]`, lookAlikeLead)
 	add(on[dCardTrack], kindPercent, 0, ``, `%[Bb]\d`)
 	add(on[dCardTrack], kindTrack, 0, ``, `;\d`)
-	add(on[dIPv6] || on[dMAC], kindColon, 0, hexDigit, `:[0-9A-Fa-f:]{11}`)
+	for n := range 4 {
+		add(on[dIPv6] || on[dMAC], kindColon, 0, fmt.Sprintf(`%s%s{%d}`, noColon, hexDigit, n+1), `:[0-9A-Fa-f:]{9}`)
+	}
 	add(on[dIPv6], kindColon, 0, ``, `::`)
 	add(on[dMAC], kindDash, 0, edge+hexDigit+`{2}`, `-`+hexDigit+`{2}-`)
 	add(on[dMAC], kindDot, 0, hexDigit, `\.`+hexDigit+`{4}\.`)
@@ -50,8 +53,8 @@ func (s *Scanner) enabledForms() (list []form) {
 		add(on[id.detector] && id.form != "", kindNational, i, edge, strings.ReplaceAll(regexp.QuoteMeta(id.form), `d`, `\d`))
 	}
 	// Of two numbers that overlap, the first one is looked at first: it has to be the first to end.
-	add(s.cards, kindCard, 0, edge, `[2-68]\d{11}`, `[2-68]\d{5}[ -]\d{11}`)
-	add(s.cards, kindCard, 0, edge, `[2-68]\d{3}-[\d\r\n-]{7}`, `[2-68]\d{3}\+[\d\r\n+]{7}`, `[2-68]\d{3}[ \r\n][\d\r\n ]{7}`)
+	add(s.cards, kindCard, 0, edge, `[2-68]\d{11}`, `[2-68]\d{5}[ -]\d{6}`)
+	add(s.cards, kindCard, 0, edge, `[2-68]\d{3}-[\d\r\n-]{6}`, `[2-68]\d{3}\+[\d\r\n+]{6}`, `[2-68]\d{3}[ \r\n][\d\r\n ]{6}`)
 	add(on[dTwilio], kindPrefix, twilioRow, edge, `SK[0-9a-f]`)
 	for _, c := range s.custom {
 		if c.digits > 0 {
