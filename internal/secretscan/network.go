@@ -111,9 +111,8 @@ func foldEqual(s, lower string) bool {
 	return true
 }
 
-// colons looks at all colons of the run of hex digits and colons around i. Runs that are too
-// short for an address stop nobody, such as a time, but an IPv4 address does not begin
-// within another's.
+// colons looks at all colons of the run of hex digits and colons around i. A run too short for
+// an address, such as a time, stops nobody; but no IPv4 address begins within such a run.
 func (t *task) colons(i int) {
 	text := t.text
 	if i < t.colonEnd {
