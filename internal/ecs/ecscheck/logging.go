@@ -1,5 +1,3 @@
-// Package ecscheck checks documents against the table of ECS, and by the rules of the ECS
-// logging specification, for tests.
 package ecscheck
 
 import (
