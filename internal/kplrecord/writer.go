@@ -77,21 +77,6 @@ func (w *Writer) AppendTo(dst []byte) []byte {
 	return append(dst, digest[:]...)
 }
 
-// MaxSize is the most that a user record can add to an aggregate, whatever is in it:
-// for callers that choose records before they write them. newKey: its key may not be in
-// the table yet.
-func MaxSize(key, data int, newKey bool) int {
-	size := tagSize + protowire.SizeBytes(bodySize(maxIndex, -1, data))
-	if newKey {
-		size += tagSize + protowire.SizeBytes(key)
-	}
-	return size
-}
-
-// maxIndex is more than the keys that a record of a stream can have, which has 10 MiB at
-// the most.
-const maxIndex = 1 << 24
-
 func bodySize(keyIndex, hashIndex, data int) int {
 	size := tagSize + protowire.SizeVarint(uint64(keyIndex)) + tagSize + protowire.SizeBytes(data)
 	if hashIndex >= 0 {

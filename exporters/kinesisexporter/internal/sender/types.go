@@ -165,9 +165,9 @@ type Settings struct {
 	Timeout time.Duration
 	// Refresh is how often shards are listed. Default 60s.
 	Refresh time.Duration
-	// MaxBuffered is what is in memory of all shards together, in bytes: records,
-	// and what there is besides them. Aggregates on their way may take as much again.
-	// Default 64 MiB.
+	// MaxBuffered is what the records of all shards may take in memory, in bytes, with
+	// what is kept about each; one more record may be there. Besides, there are buffers for
+	// the aggregates on their way, of twice their size. Default 64 MiB.
 	MaxBuffered int
 }
 

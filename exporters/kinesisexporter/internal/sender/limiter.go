@@ -1,0 +1,164 @@
+package sender
+
+import (
+	"math"
+	"time"
+)
+
+// limiter spreads what is sent to a shard over time: no more than the rate within any
+// second, and that in pieces of a quarter of it, evenly. So it suits a shard that counts
+// by the second of its clock as well as one that has a bucket of tokens.
+//
+// The rate is what is configured, or less: other producers write to the shard, too. What
+// it takes is looked for as CUBIC does (RFC 9438): after a refusal it is cut, comes back
+// slowly to where that happened, and goes on faster the longer nothing happens.
+type limiter struct {
+	bytes, records float64 // a second, as configured; 0: no limit
+	share          float64 // of these
+	peak           float64 // the share at the last cut
+	cut            time.Duration
+	wasCut         bool
+
+	sends    []sent // within the window, the oldest first
+	sum      amount
+	last     time.Duration
+	next     time.Duration // not before, for the spreading
+	anything bool          // was sent
+}
+
+type amount struct{ bytes, records int }
+
+type sent struct {
+	at time.Duration
+	amount
+}
+
+const (
+	// rateWindow is a second, and what two calls may come nearer to each other on their
+	// way.
+	rateWindow = time.Second + 40*time.Millisecond
+	// pieces is how many there are in a second. More would be more calls, and each must
+	// have its answer before the next where order is kept.
+	pieces = 4
+	// spread is which part of the time that a piece is worth passes before the next:
+	// less than all of it, so that the window is what limits.
+	spread = 0.9
+
+	// cutTo, cutAgainTo are what a refusal leaves of the share, and a refusal soon after.
+	cutTo, cutAgainTo = 0.9, 0.7
+	minShare          = 0.1
+	// cutPause is for one refusal: those of calls that were on their way at the same
+	// time are no others.
+	cutPause = time.Second
+	// cutAgain is what soon is.
+	cutAgain = 5 * time.Second
+	// growth is CUBIC's C, a second³: 20 s from a cut back to where it was.
+	growth = 0.1 / (20 * 20 * 20)
+)
+
+func newLimiter(bytes, records int) limiter {
+	return limiter{bytes: float64(bytes), records: float64(records), share: 1}
+}
+
+// piece is what goes at one time, where there is enough.
+func (l *limiter) piece() amount {
+	return amount{bytes: l.per(l.bytes, pieces), records: l.per(l.records, pieces)}
+}
+
+// per is the part of the rate; without one it is no limit.
+func (l *limiter) per(rate float64, parts float64) int {
+	if rate == 0 {
+		return math.MaxInt / 4
+	}
+	return max(1, int(rate*l.share/parts))
+}
+
+// ask says how much may be sent now, where so much waits, and the first record of that
+// is so large. Nothing: at is when to ask again.
+func (l *limiter) ask(now time.Duration, waiting, first amount) (most amount, at time.Duration) {
+	if l.bytes == 0 && l.records == 0 {
+		return amount{math.MaxInt / 4, math.MaxInt / 4}, 0
+	}
+	l.grow(now)
+	for len(l.sends) > 0 && l.sends[0].at <= now-rateWindow {
+		l.sum.bytes -= l.sends[0].bytes
+		l.sum.records -= l.sends[0].records
+		l.sends = l.sends[1:]
+	}
+	if now < l.next {
+		return amount{}, l.next
+	}
+	limit := amount{l.per(l.bytes, 1), l.per(l.records, 1)}
+	piece := l.piece()
+	// Half a piece, or all that waits: no splinters. What is larger than the limit goes
+	// when nothing else went.
+	need := amount{
+		min(limit.bytes, max(first.bytes, min(piece.bytes/2, waiting.bytes))),
+		min(limit.records, max(first.records, min(piece.records/2, waiting.records))),
+	}
+	left := amount{limit.bytes - l.sum.bytes, limit.records - l.sum.records}
+	for i := 0; i < len(l.sends) && (left.bytes < need.bytes || left.records < need.records); i++ {
+		left.bytes += l.sends[i].bytes
+		left.records += l.sends[i].records
+		at = l.sends[i].at + rateWindow
+	}
+	if at > now {
+		return amount{}, at
+	}
+	// Somewhat more than a piece, so that what the one before left over is not lost. A
+	// call that took longer than a piece's time is followed by a larger one.
+	most = amount{piece.bytes + piece.bytes/4, piece.records + piece.records/4}
+	if l.anything {
+		since := min(now-l.last, time.Second/2).Seconds()
+		most.bytes = max(most.bytes, int(since*float64(limit.bytes)))
+		most.records = max(most.records, int(since*float64(limit.records)))
+	}
+	return amount{max(first.bytes, min(most.bytes, left.bytes)), max(first.records, min(most.records, left.records))}, 0
+}
+
+// took notes what was sent.
+func (l *limiter) took(now time.Duration, a amount) {
+	if l.bytes == 0 && l.records == 0 {
+		return
+	}
+	l.sends = append(l.sends, sent{at: now, amount: a})
+	l.sum.bytes += a.bytes
+	l.sum.records += a.records
+	l.last, l.anything = now, true
+	worth := max(float64(a.bytes)/float64(l.per(l.bytes, 1)), float64(a.records)/float64(l.per(l.records, 1)))
+	if worth <= 1 {
+		worth *= spread
+	}
+	l.next = now + time.Duration(worth*float64(time.Second))
+}
+
+// refused notes that the shard had no room.
+func (l *limiter) refused(now time.Duration) {
+	l.grow(now)
+	to := cutTo
+	if l.wasCut {
+		if now-l.cut < cutPause {
+			return
+		}
+		if now-l.cut < cutAgain {
+			to = cutAgainTo
+		}
+	}
+	l.peak, l.cut, l.wasCut = l.share, now, true
+	l.share = max(minShare, l.share*to)
+}
+
+func (l *limiter) grow(now time.Duration) {
+	if !l.wasCut || l.share >= 1 {
+		return
+	}
+	since := (now - l.cut).Seconds() - math.Cbrt(l.peak*(1-cutTo)/growth)
+	l.share = min(1, max(l.share, l.peak+growth*since*since*since))
+}
+
+// backoff is the pause before the attempt after so many that failed, where r is random
+// in [0, 1): "full jitter" of AWS's "Exponential Backoff And Jitter".
+func backoff(initial, most time.Duration, failed int, r float64) time.Duration {
+	limit := float64(initial) * math.Pow(2, float64(min(failed-1, 60)))
+	return time.Duration(r * min(limit, float64(most)))
+}

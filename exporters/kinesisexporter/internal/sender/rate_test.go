@@ -1,0 +1,167 @@
+package sender
+
+import (
+	"crypto/md5"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	shardBytes   = 1_000_000 // a second
+	shardRecords = 1000
+)
+
+// bySecond is a shard that counts anew each second.
+func bySecond(share func(time.Duration) float64) func(*modelShard, time.Duration, int) bool {
+	return func(sh *modelShard, now time.Duration, size int) bool {
+		if second := now.Truncate(time.Second); second != sh.second {
+			sh.second, sh.used, sh.usedRec = second, 0, 0
+		}
+		if float64(sh.used+size) > shardBytes*share(now) || float64(sh.usedRec+1) > shardRecords*share(now) {
+			return true
+		}
+		sh.used += size
+		sh.usedRec++
+		return false
+	}
+}
+
+// byBucket is a shard with a bucket that is filled all the time and holds a second's.
+func byBucket(share func(time.Duration) float64) func(*modelShard, time.Duration, int) bool {
+	return func(sh *modelShard, now time.Duration, size int) bool {
+		if sh.at == 0 {
+			sh.level, sh.levelR = shardBytes, shardRecords
+		}
+		passed := (now - sh.at).Seconds()
+		sh.at = now
+		sh.level = min(shardBytes*share(now), sh.level+passed*shardBytes*share(now))
+		sh.levelR = min(shardRecords*share(now), sh.levelR+passed*shardRecords*share(now))
+		if sh.level < float64(size) || sh.levelR < 1 {
+			return true
+		}
+		sh.level -= float64(size)
+		sh.levelR--
+		return false
+	}
+}
+
+func all(time.Duration) float64 { return 1 }
+
+// TestRates gives 8 shards of 1 MB/s more than they can take.
+func TestRates(t *testing.T) {
+	servers := map[string]func(func(time.Duration) float64) func(*modelShard, time.Duration, int) bool{
+		"second": bySecond, "bucket": byBucket,
+	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	zipf := rand.NewZipf(rng, 1.1, 20, 100_000)
+	allKeys := map[string]func(i int) string{
+		"even": func(int) string { return fmt.Sprintf("request-%032d", rng.IntN(100_000)) },
+		"zipf": func(int) string { return fmt.Sprintf("request-%032d", zipf.Uint64()) },
+	}
+	for _, f := range forms {
+		for server, throttle := range servers {
+			for name, key := range allKeys {
+				t.Run(fmt.Sprintf("%s/%s/%s", f.name, server, name), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { testRate(t, f, throttle(all), key, name) })
+				})
+			}
+		}
+	}
+}
+
+const warmUp, measured = 3 * time.Second, 20 * time.Second
+
+func testRate(t *testing.T, f form, throttle func(*modelShard, time.Duration, int) bool, key func(int) string, name string) {
+	t.Helper()
+	k := newStream(8)
+	k.throttle = throttle
+	k.oneKey = f.order == PerKey && !f.aggregate
+	k.inFlight = 4
+	if f.aggregate && f.order == PerKey {
+		k.inFlight = 1
+	}
+	k.latency = func(rng *rand.Rand) time.Duration { return time.Duration(10+rng.IntN(30)) * time.Millisecond }
+	k.countOnly = true
+	// Plain ones are limited by their count, aggregates by their bytes.
+	data := make([]byte, 300)
+	if f.aggregate {
+		data = make([]byte, 960)
+	}
+	l := newLog(t, -1)
+	s := mustNew(t, Settings{
+		Stream: k, Log: l, Done: l.Done, Order: f.order, Aggregate: f.aggregate,
+		RateBytes: shardBytes, RateRecords: shardRecords,
+	})
+	s.Start()
+	end := k.begun.Add(warmUp + measured)
+	backlog := map[string]time.Duration{} // since when
+	until := map[string]time.Duration{}
+	for i := 0; time.Now().Before(end); {
+		// More than all of them take, by a half.
+		if l.Len() < 100_000 {
+			for range 3000 {
+				k := []byte(key(i))
+				l.Put(Record{Key: k, Hash: md5.Sum(k), Data: data, Count: 1})
+				i++
+			}
+		}
+		time.Sleep(250 * time.Millisecond)
+		s.mu.Lock()
+		for _, sh := range s.shards {
+			// A backlog: two pieces at least that may be sent. (Records of a key that is on
+			// its way are none.)
+			if sh.queue.ready() > shardRecords/2 {
+				if _, ok := backlog[sh.id]; !ok {
+					backlog[sh.id] = time.Since(k.begun)
+				}
+				until[sh.id] = time.Since(k.begun)
+			} else {
+				delete(backlog, sh.id)
+			}
+		}
+		s.mu.Unlock()
+	}
+	k.mu.Lock()
+	calls, failed := k.calls, k.failed
+	full := 0
+	for _, sh := range k.shards {
+		from, ok := backlog[sh.ID]
+		if !ok || from > warmUp+measured/2 {
+			continue
+		}
+		full++
+		from = max(from, warmUp)
+		bytes, records := 0, 0
+		for _, one := range sh.taken {
+			if one.at >= from && one.at < until[sh.ID] {
+				bytes += one.bytes
+				records += one.records
+			}
+		}
+		seconds := (until[sh.ID] - from).Seconds()
+		rate := max(float64(bytes)/shardBytes, float64(records)/shardRecords) / seconds
+		t.Logf("%s: %.1f%% of its rate in %.0f s", sh.ID, 100*rate, seconds)
+		assert.GreaterOrEqual(t, rate, 0.95, sh.ID)
+	}
+	k.mu.Unlock()
+	t.Logf("%d calls, %d throttled (%.2f%%)", calls, failed, 100*float64(failed)/float64(calls))
+	assert.LessOrEqual(t, float64(failed), 0.01*float64(calls))
+	switch {
+	case name == "even":
+		assert.Equal(t, 8, full)
+	case f.order != PerKey || f.aggregate:
+		assert.Positive(t, full, "no shard had a backlog")
+	default:
+		// One record of a key is on its way at a time, so that the queue comes to hold
+		// those of few keys: no such backlog.
+	}
+	require.NoError(t, s.Shutdown(t.Context()))
+	lookAt(t, s)
+	assert.Empty(t, k.problems)
+}
