@@ -142,6 +142,12 @@ func (k *stream) Shards(context.Context) ([]Shard, error) {
 	return list, nil
 }
 
+func (k *stream) callCount() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.calls
+}
+
 var errCut = errors.New("the connection was cut")
 
 func (k *stream) problem(format string, args ...any) {

@@ -52,8 +52,10 @@ const (
 	cutPause = time.Second
 	// cutAgain is what soon is.
 	cutAgain = 5 * time.Second
-	// growth is CUBIC's C, a second³: 20 s from a cut back to where it was.
-	growth = 0.1 / (20 * 20 * 20)
+	// growth is CUBIC's C, a second³: 30 s from a cut of the whole rate back to where it
+	// was. Less would be more refusals where there are other producers, more a longer way
+	// back when they are gone.
+	growth = 0.1 / (30 * 30 * 30)
 )
 
 func newLimiter(bytes, records int) limiter {

@@ -75,7 +75,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-const warmUp, measured = 3 * time.Second, 20 * time.Second
+const warmUp, measured = 3 * time.Second, 15 * time.Second
 
 func testRate(t *testing.T, f form, throttle func(*modelShard, time.Duration, int) bool, key func(int) string, name string) {
 	t.Helper()
@@ -91,7 +91,7 @@ func testRate(t *testing.T, f form, throttle func(*modelShard, time.Duration, in
 	// Plain ones are limited by their count, aggregates by their bytes.
 	data := make([]byte, 300)
 	if f.aggregate {
-		data = make([]byte, 960)
+		data = make([]byte, 2400)
 	}
 	l := newLog(t, -1)
 	s := mustNew(t, Settings{
@@ -104,19 +104,25 @@ func testRate(t *testing.T, f form, throttle func(*modelShard, time.Duration, in
 	until := map[string]time.Duration{}
 	for i := 0; time.Now().Before(end); {
 		// More than all of them take, by a half.
-		if l.Len() < 100_000 {
-			for range 3000 {
+		if l.Len() < 50_000 {
+			n := 3000
+			if f.aggregate {
+				n = 1500
+			}
+			records := make([]Record, n)
+			for j := range records {
 				k := []byte(key(i))
-				l.Put(Record{Key: k, Hash: md5.Sum(k), Data: data, Count: 1})
+				records[j] = Record{Key: k, Hash: md5.Sum(k), Data: data, Count: 1}
 				i++
 			}
+			l.Put(records...)
 		}
 		time.Sleep(250 * time.Millisecond)
 		s.mu.Lock()
 		for _, sh := range s.shards {
 			// A backlog: two pieces at least that may be sent. (Records of a key that is on
 			// its way are none.)
-			if sh.queue.ready() > shardRecords/2 {
+			if f.aggregate && sh.waiting.bytes > shardBytes/2 || !f.aggregate && sh.queue.ready() > shardRecords/2 {
 				if _, ok := backlog[sh.id]; !ok {
 					backlog[sh.id] = time.Since(k.begun)
 				}
