@@ -3,6 +3,8 @@ package spool
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -243,4 +245,60 @@ func TestDirectoriesAreMade(t *testing.T) {
 	file := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte("x"), 3), 0o600))
 	require.Error(t, osFS{}.MkdirAll(filepath.Join(file, "below")))
+}
+
+// openedFS notes which files are opened.
+type openedFS struct {
+	FS
+	opened []string
+}
+
+func (f *openedFS) Open(path string) (File, error) {
+	f.opened = append(f.opened, filepath.Base(path))
+	return f.FS.Open(path)
+}
+
+// TestAReaderThatBeginsLater reads no segment that is before its record.
+func TestAReaderThatBeginsLater(t *testing.T) {
+	fs := &openedFS{FS: newCrashFS()}
+	set := Settings{SegmentSize: 300, SegmentAge: time.Hour}
+	s := open(t, fs, set)
+	for n := range 20 {
+		put(t, s, fmt.Sprint(n, strings.Repeat("x", 60)), fmt.Sprint(n, "+", strings.Repeat("x", 60)))
+	}
+	require.NoError(t, s.Ack(25).Wait(t.Context()))
+	require.NoError(t, s.Close())
+	s = open(t, fs, set)
+	for from := range ID(45) {
+		fs.opened = nil
+		r := s.NewReaderFrom(from)
+		var got []ID
+		for {
+			record, err := r.TryNext()
+			if errors.Is(err, ErrDrained) {
+				break
+			}
+			require.NoError(t, err)
+			got = append(got, record.ID)
+		}
+		var want []ID
+		for id := max(from, 1); id <= 40; id++ {
+			if id != 25 {
+				want = append(want, id)
+			}
+		}
+		require.Equal(t, want, got)
+		require.NoError(t, r.Close())
+		require.LessOrEqual(t, len(fs.opened), len(want)/4+1, "from %d: %v", from, fs.opened)
+	}
+	// One that waits at the end begins with what is written later.
+	r := s.NewReaderFrom(43)
+	_, err := r.TryNext()
+	require.ErrorIs(t, err, ErrDrained)
+	assert.Equal(t, ID(41), put(t, s, "41", "42", "43"))
+	record, err := r.Next(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "43", string(record.Payload))
+	require.NoError(t, r.Close())
+	require.NoError(t, s.Close())
 }

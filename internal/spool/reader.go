@@ -27,17 +27,22 @@ type Reader struct {
 	slots   [][]byte // of records, to be used again
 	closed  bool
 	id      ID // of records[0]
+	from    ID // none before it is given
 	// fresh says that none of the frame's records was acknowledged when it was read:
 	// then none is asked about one by one.
 	fresh bool
 }
 
 // NewReader begins before the oldest record. Each Reader reads for itself.
-func (s *Spool) NewReader() *Reader {
+func (s *Spool) NewReader() *Reader { return s.NewReaderFrom(0) }
+
+// NewReaderFrom begins at a record, or behind where that would be. Segments with none
+// such are not read.
+func (s *Spool) NewReaderFrom(id ID) *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.readers++
-	return &Reader{s: s}
+	return &Reader{s: s, from: id}
 }
 
 // Next waits for the next record.
@@ -71,6 +76,9 @@ func (r *Reader) TryNext() (Record, error) {
 		for len(r.records) > 0 {
 			record := Record{ID: r.id, Segment: r.segment.number, Payload: r.records[0]}
 			r.records, r.id = r.records[1:], r.id+1
+			if record.ID < r.from {
+				continue
+			}
 			if r.fresh || !r.acked(record.ID) {
 				return record, nil
 			}
@@ -140,7 +148,7 @@ func (r *Reader) position() (limit int64, more bool) {
 	defer r.s.mu.Unlock()
 	if r.segment == nil {
 		for _, seg := range r.s.segments {
-			if seg.number > r.after {
+			if seg.number > r.after && (!seg.closed || seg.first+ID(seg.count) > r.from) {
 				r.segment, r.at = seg, seg.head
 				break
 			}
