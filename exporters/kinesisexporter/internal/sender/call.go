@@ -234,6 +234,7 @@ func (s *Sender) settleAggregate(c *call) bool {
 			if !s.closing {
 				s.held = append(s.held, c)
 				s.mu.Unlock()
+				s.observer.Failed(c.shard.id, "ShardNotListed", fmt.Errorf("records are in the shard %s, which is not in the list of shards", result.ShardID))
 				return false
 			}
 		}

@@ -152,6 +152,7 @@ func TestAggregateInTheWrongShard(t *testing.T) {
 			require.NoError(t, s.Shutdown(t.Context()))
 			k.verify(t, records, nil, order == PerKey)
 			assert.Positive(t, seen.refused[CodeWrongShard])
+			assert.Positive(t, seen.failed["ShardNotListed"])
 			assert.Positive(t, seen.retried)
 			assert.Equal(t, []int{1, 2}, seen.reshards)
 		})
