@@ -89,7 +89,7 @@ func TestRefusedForGood(t *testing.T) {
 				},
 			})
 			s.Start()
-			<-l.all
+			l.wait()
 			for s.Stats().Queued > 0 {
 				time.Sleep(time.Second)
 			}
@@ -146,7 +146,7 @@ func TestAggregateInTheWrongShard(t *testing.T) {
 			time.Sleep(4 * time.Second)
 			assert.Less(t, l.count(), n, "nobody knows yet where they are")
 			lookAt(t, s)
-			<-l.all
+			l.wait()
 			assert.GreaterOrEqual(t, time.Since(k.begun), 6*time.Second)
 			assert.Less(t, time.Since(k.begun), 20*time.Second, "it asks for the list itself")
 			require.NoError(t, s.Shutdown(t.Context()))
@@ -223,7 +223,7 @@ func TestSlowCallThroughTwoReshardings(t *testing.T) {
 		lookAt(t, s)
 		assert.Less(t, l.count(), n)
 		assert.Greater(t, l.count(), n/3, "the other shard's, at least")
-		<-l.all
+		l.wait()
 		require.NoError(t, s.Shutdown(t.Context()))
 		k.verify(t, records, nil, f.order == PerKey)
 		lookAt(t, s)
@@ -258,7 +258,7 @@ func TestListsThatCantBe(t *testing.T) {
 		s := mustNew(t, Settings{Stream: st, Log: l, Done: l.Done, Observer: seen, RetryMax: 300 * time.Millisecond})
 		s.Start()
 		l.Put(makeRecords(1, 10, func(int) string { return "k" })...)
-		<-l.all
+		l.wait()
 		require.NoError(t, s.Shutdown(t.Context()))
 		assert.Equal(t, len(lists), seen.failed["ShardsIncomplete"])
 		assert.Equal(t, len(lists)+1, seen.failed["ResourceNotFoundException"])
@@ -318,7 +318,7 @@ func TestShutdown(t *testing.T) {
 			k.latency = nil
 			next := mustNew(t, set)
 			next.Start()
-			<-l.all
+			l.wait()
 			require.NoError(t, next.Shutdown(t.Context()))
 			k.verify(t, records, nil, f.order == PerKey)
 		})
@@ -370,7 +370,7 @@ func TestWhenACallIsMade(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
 		assert.Equal(t, []int{1, 400, 400}, sizes)
-		<-l.all
+		l.wait()
 		assert.Equal(t, []int{1, 400, 400, 299}, sizes)
 		require.NoError(t, s.Shutdown(t.Context()))
 	})
@@ -441,7 +441,7 @@ func TestAnswerOfAnotherLength(t *testing.T) {
 		s.Start()
 		records := makeRecords(10, 10, strconv.Itoa)
 		l.Put(records...)
-		<-l.all
+		l.wait()
 		require.NoError(t, s.Shutdown(t.Context()))
 		assert.Len(t, k.stored, 10)
 	})

@@ -379,6 +379,16 @@ func (l *log) Done(ids []uint64) {
 	}
 }
 
+// wait waits until all is done, in the bubble's time.
+func (l *log) wait() {
+	l.t.Helper()
+	select {
+	case <-l.all:
+	case <-time.After(6 * time.Hour):
+		require.Failf(l.t, "not all is done", "%d of %d", l.count(), l.want)
+	}
+}
+
 func (l *log) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

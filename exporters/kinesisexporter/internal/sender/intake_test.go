@@ -181,7 +181,7 @@ func TestOneShardDoesNotHoldUpOthers(t *testing.T) {
 				calls := k.callCount()
 				time.Sleep(25 * time.Second)
 				assert.Less(t, k.callCount()-calls, 100, "calls in 25 s to a shard that refuses everything")
-				<-l.all
+				l.wait()
 				assert.Less(t, time.Since(k.begun), 5*time.Minute)
 				require.NoError(t, s.Shutdown(t.Context()))
 				assert.Positive(t, seen.throttled)
@@ -215,7 +215,7 @@ func TestOutage(t *testing.T) {
 					require.LessOrEqual(t, s.Stats().Buffered, 512<<10+maxRecordMemory)
 				}
 				assert.Less(t, k.callCount(), 15_000, "three shards, ten seconds at the most between calls")
-				<-l.all
+				l.wait()
 				assert.Less(t, time.Since(k.begun), 2*time.Hour+time.Minute)
 				require.NoError(t, s.Shutdown(t.Context()))
 				k.verify(t, records, nil, f.order == PerKey)
@@ -240,7 +240,7 @@ func TestALogThatFails(t *testing.T) {
 			RetryMax: 200 * time.Millisecond,
 		})
 		s.Start()
-		<-l.all
+		l.wait()
 		require.NoError(t, s.Shutdown(t.Context()))
 		k.verify(t, records, nil, true)
 		assert.Positive(t, seen.failedCode("Log"))

@@ -106,7 +106,7 @@ func testFaults(t *testing.T, k *stream, f form, n int) {
 		}
 		change()
 	}
-	<-l.all
+	l.wait()
 	assert.Zero(t, s.Stats().Queued)
 	require.NoError(t, s.Shutdown(t.Context()))
 	lookAt(t, s)
