@@ -180,6 +180,9 @@ func (s *Sender) beginPassLocked() (from uint64, ok bool) {
 	return from, true
 }
 
+// hungryEvery is after how many records a pass looks whether it keeps a shard waiting.
+const hungryEvery = 16
+
 // makePass reads until all that took part is level, or has missed it; more says that
 // something has changed by it.
 func (s *Sender) makePass(from uint64) (more bool, err error) {
@@ -216,7 +219,7 @@ func (s *Sender) makePass(from uint64) (more bool, err error) {
 		default:
 			at = record.ID
 			queued := s.queued
-			over = s.takeBehindLocked(&record) || n%64 == 63 && s.hungryLocked()
+			over = s.takeBehindLocked(&record) || n%hungryEvery == 0 && s.hungryLocked()
 			more = more || s.queued > queued
 			if over {
 				s.endPassLocked(at)
