@@ -288,3 +288,59 @@ func (r *failingReader) TryNext() (Record, error) {
 	}
 	return r.Reader.TryNext()
 }
+
+// slowLog takes a millisecond to read a record again.
+type slowLog struct{ *log }
+
+func (l slowLog) Reader(from uint64) (Reader, error) {
+	r, err := l.log.Reader(from)
+	return slowReader{r}, err
+}
+
+type slowReader struct{ Reader }
+
+func (r slowReader) TryNext() (Record, error) {
+	time.Sleep(time.Millisecond)
+	return r.Reader.TryNext()
+}
+
+// TestAPassForOthersDoesNotStarve: a busy shard has room for less than a second, and the
+// few records of another are far apart in the log.
+func TestAPassForOthersDoesNotStarve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 20_000
+		k := newStream(3) // the third gets nothing, so that the main reading goes on
+		k.latency = func(*rand.Rand) time.Duration { return 10 * time.Millisecond }
+		k.throttle = func(sh *modelShard, now time.Duration, _ int) bool {
+			return sh.ID == k.shards[1].ID && now < 10*time.Second
+		}
+		records := makeRecords(n, 100, func(i int) string { return fmt.Sprintf("key-%d", i%1000) })
+		var mine []Record
+		for _, r := range records {
+			switch sh := k.open(hashKeyOf(r.Hash)); {
+			case sh == k.shards[0]:
+				mine = append(mine, r)
+			case sh == k.shards[1] && len(mine)%500 == 0:
+				r.Data = append(r.Data, make([]byte, 20_000)...)
+				mine = append(mine, r)
+			}
+		}
+		l := newLog(t, len(mine))
+		l.Put(mine...)
+		s := mustNew(t, Settings{Stream: k, Log: slowLog{l}, Done: l.Done, RateRecords: 100, MaxBuffered: 96 << 10})
+		s.Start()
+		l.wait()
+		require.NoError(t, s.Shutdown(t.Context()))
+		least := n
+		for from := 5 * time.Second; from < 60*time.Second; from += time.Second {
+			took := 0
+			for _, one := range k.shards[0].taken {
+				if one.at >= from && one.at < from+2*time.Second {
+					took++
+				}
+			}
+			least = min(least, took)
+		}
+		assert.GreaterOrEqual(t, least, 150, "records in 2 s, where 200 could be")
+	})
+}
