@@ -18,6 +18,7 @@ type call struct {
 	recs    []*rec
 	tried   int // of recs
 	cost    amount
+	at      time.Duration // of its start
 	writer  kplrecord.Writer
 	buf     []byte // the aggregate
 	entries []Entry
@@ -90,6 +91,7 @@ func (s *Sender) sendLocked(sh *shard) time.Duration {
 		}
 		c := s.newCallLocked(sh)
 		s.fillLocked(c, most)
+		c.at = now
 		sh.limiter.took(now, c.cost)
 		sh.calls = append(sh.calls, c)
 		s.calls++
@@ -230,13 +232,12 @@ func (s *Sender) settleAggregate(c *call) bool {
 		wake(s.wakeList)
 		s.mu.Lock()
 		at, known := s.known[result.ShardID]
-		if !known {
-			if !s.closing {
-				s.held = append(s.held, c)
-				s.mu.Unlock()
-				s.observer.Failed(c.shard.id, "ShardNotListed", fmt.Errorf("records are in the shard %s, which is not in the list of shards", result.ShardID))
-				return false
-			}
+		if !known && !s.closing {
+			id, err := c.shard.id, fmt.Errorf("records are in the shard %s, which is not in the list of shards", result.ShardID)
+			s.held = append(s.held, c) // from here on it is who reads the list that has it
+			s.mu.Unlock()
+			s.observer.Failed(id, "ShardNotListed", err)
+			return false
 		}
 		s.mu.Unlock()
 		if !known || slices.ContainsFunc(c.recs, func(r *rec) bool { return !at.has(r.hash) }) {
@@ -349,6 +350,7 @@ func (s *Sender) finish(c *call) {
 	}
 	now := s.now()
 	for _, o := range owners {
+		o.limiter.trip = now - c.at
 		if !c.failed || len(c.gone) > 0 {
 			o.failed = 0
 		}

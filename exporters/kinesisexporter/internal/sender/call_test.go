@@ -349,9 +349,18 @@ func TestShutdownWhileNobodyKnows(t *testing.T) {
 func TestWhenACallIsMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newStream(1)
-		sizes := []int{}
+		var mu sync.Mutex
+		var made []int
+		sizes := func() []int {
+			mu.Lock()
+			defer mu.Unlock()
+			slices.SortFunc(made[1:], func(a, b int) int { return b - a }) // they are on their way together
+			return slices.Clone(made)
+		}
 		put := func(ctx context.Context, entries []Entry) ([]Result, error) {
-			sizes = append(sizes, len(entries))
+			mu.Lock()
+			made = append(made, len(entries))
+			mu.Unlock()
 			return k.PutRecords(ctx, entries)
 		}
 		l := newLog(t, 1100)
@@ -369,9 +378,9 @@ func TestWhenACallIsMade(t *testing.T) {
 		l.Put(records[1:]...)
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		assert.Equal(t, []int{1, 400, 400}, sizes)
+		assert.Equal(t, []int{1, 400, 400}, sizes())
 		l.wait()
-		assert.Equal(t, []int{1, 400, 400, 299}, sizes)
+		assert.Equal(t, []int{1, 400, 400, 299}, sizes())
 		require.NoError(t, s.Shutdown(t.Context()))
 	})
 }

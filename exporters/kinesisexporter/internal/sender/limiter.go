@@ -18,12 +18,12 @@ type limiter struct {
 	peak           float64 // the share at the last cut
 	cut            time.Duration
 	wasCut         bool
+	way            float64 // from the cut back to the peak, in seconds
 
-	sends    []sent // within the window, the oldest first
-	sum      amount
-	last     time.Duration
-	next     time.Duration // not before, for the spreading
-	anything bool          // was sent
+	sends []sent // within the window, the oldest first
+	sum   amount
+	next  time.Duration // not before, for the spreading
+	trip  time.Duration // of the last call
 }
 
 type amount struct{ bytes, records int }
@@ -40,18 +40,15 @@ const (
 	// pieces is how many there are in a second. More would be more calls, and each must
 	// have its answer before the next where order is kept.
 	pieces = 4
-	// spread is which part of the time that a piece is worth passes before the next:
-	// less than all of it, so that the window is what limits.
-	spread = 0.9
-
-	// cutTo, cutAgainTo are what a refusal leaves of the share, and a refusal soon after.
-	cutTo, cutAgainTo = 0.9, 0.7
-	minShare          = 0.1
+	// What a refusal leaves of the share: one after a long time, which may be an accident
+	// of the way there; one, where there was another not so long ago; one soon after.
+	cutFirstTo, cutTo, cutAgainTo = 0.97, 0.9, 0.7
+	minShare                      = 0.1
 	// cutPause is for one refusal: those of calls that were on their way at the same
 	// time are no others.
 	cutPause = time.Second
-	// cutAgain is what soon is.
-	cutAgain = 5 * time.Second
+	// cutAgain is what soon is, cutFirst a long time.
+	cutAgain, cutFirst = 5 * time.Second, time.Minute
 	// growth is CUBIC's C, a second³: 30 s from a cut of the whole rate back to where it
 	// was. Less would be more refusals where there are other producers, more a longer way
 	// back when they are gone.
@@ -107,15 +104,22 @@ func (l *limiter) ask(now time.Duration, waiting, first amount) (most amount, at
 	if at > now {
 		return amount{}, at
 	}
-	// Somewhat more than a piece, so that what the one before left over is not lost. A
-	// call that took longer than a piece's time is followed by a larger one.
-	most = amount{piece.bytes + piece.bytes/4, piece.records + piece.records/4}
-	if l.anything {
-		since := min(now-l.last, time.Second/2).Seconds()
-		most.bytes = max(most.bytes, int(since*float64(limit.bytes)))
-		most.records = max(most.records, int(since*float64(limit.records)))
+	// So much that a call is on its way for less than half of the time that it is worth;
+	// and what would be left over otherwise, too little to be sent.
+	trip := 2.5 * min(l.trip, time.Second).Seconds()
+	return amount{
+		max(first.bytes, share(max(piece.bytes, int(trip*float64(limit.bytes))), left.bytes, piece.bytes/2)),
+		max(first.records, share(max(piece.records, int(trip*float64(limit.records))), left.records, piece.records/2)),
+	}, 0
+}
+
+// share is how much of what is left is taken, so that nothing or more than a splinter
+// stays.
+func share(most, left, splinter int) int {
+	if left-most < splinter {
+		return left
 	}
-	return amount{max(first.bytes, min(most.bytes, left.bytes)), max(first.records, min(most.records, left.records))}, 0
+	return most
 }
 
 // took notes what was sent.
@@ -126,11 +130,7 @@ func (l *limiter) took(now time.Duration, a amount) {
 	l.sends = append(l.sends, sent{at: now, amount: a})
 	l.sum.bytes += a.bytes
 	l.sum.records += a.records
-	l.last, l.anything = now, true
 	worth := max(float64(a.bytes)/float64(l.per(l.bytes, 1)), float64(a.records)/float64(l.per(l.records, 1)))
-	if worth <= 1 {
-		worth *= spread
-	}
 	l.next = now + time.Duration(worth*float64(time.Second))
 }
 
@@ -138,23 +138,24 @@ func (l *limiter) took(now time.Duration, a amount) {
 func (l *limiter) refused(now time.Duration) {
 	l.grow(now)
 	to := cutTo
-	if l.wasCut {
-		if now-l.cut < cutPause {
-			return
-		}
-		if now-l.cut < cutAgain {
-			to = cutAgainTo
-		}
+	switch since := now - l.cut; {
+	case !l.wasCut || since >= cutFirst:
+		to = cutFirstTo
+	case since < cutPause:
+		return
+	case since < cutAgain:
+		to = cutAgainTo
 	}
 	l.peak, l.cut, l.wasCut = l.share, now, true
 	l.share = max(minShare, l.share*to)
+	l.way = math.Cbrt((l.peak - l.share) / growth)
 }
 
 func (l *limiter) grow(now time.Duration) {
 	if !l.wasCut || l.share >= 1 {
 		return
 	}
-	since := (now - l.cut).Seconds() - math.Cbrt(l.peak*(1-cutTo)/growth)
+	since := (now - l.cut).Seconds() - l.way
 	l.share = min(1, max(l.share, l.peak+growth*since*since*since))
 }
 

@@ -115,7 +115,9 @@ func testFaults(t *testing.T, k *stream, f form, n int) {
 	assert.Len(t, k.shards, 15)
 	assert.Equal(t, 5, s.Stats().Shards)
 	k.verify(t, records, nil, f.order == PerKey)
-	assert.NotEmpty(t, k.repeats)
+	if !testing.Short() { // of fewer calls none may be cut
+		assert.NotEmpty(t, k.repeats)
+	}
 	assert.Positive(t, behind)
 	t.Logf("%d calls, %d user records stored, in %v", k.calls, len(k.stored), time.Since(k.begun))
 }
