@@ -483,3 +483,23 @@ func TestSettings(t *testing.T) {
 	_, err = New(set)
 	require.ErrorContains(t, err, "RateBytes is -1")
 }
+
+// TestAggregatesFillTheRecord up to its limit, their own key included.
+func TestAggregatesFillTheRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newStream(1)
+		largest := 0
+		put := func(ctx context.Context, entries []Entry) ([]Result, error) {
+			largest = max(largest, len(entries[0].Key)+len(entries[0].Data))
+			return k.PutRecords(ctx, entries)
+		}
+		l := newLog(t, 2000)
+		s := mustNew(t, Settings{Stream: only{k, put}, Log: l, Done: l.Done, Aggregate: true, MaxRecordSize: 5000})
+		s.Start()
+		l.Put(makeRecords(2000, 8, strconv.Itoa)...)
+		l.wait()
+		require.NoError(t, s.Shutdown(t.Context()))
+		assert.LessOrEqual(t, largest, 5000)
+		assert.Greater(t, largest, 4970)
+	})
+}
