@@ -1,0 +1,434 @@
+package document
+
+import (
+	"slices"
+	"strconv"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// The names at the front of a document, by signal. An attribute of such a name stands
+// under attributes.<name>, a resource's under resource.<name>.
+var (
+	logNames   = setOf("time", "observed_time", "severity", "severity_number", "body", "event_name", "trace_id", "span_id", "flags", "scope")
+	spanNames  = setOf("start_time", "end_time", "name", "kind", "status", "status_message", "trace_id", "span_id", "parent_span_id", "trace_state", "flags", "scope", "events", "links")
+	pointNames = setOf("name", "unit", "type", "temporality", "monotonic", "time", "start_time", "value", "count", "sum", "min", "max",
+		"buckets", "bounds", "scale", "zero_count", "zero_threshold", "positive", "negative", "quantiles", "flags", "scope", "exemplars")
+)
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+// Flat writes flat documents. Begin comes before the first of them. It is for one
+// goroutine at a time; its zero value is ready.
+type Flat struct {
+	resource pcommon.Map
+	scope    string
+
+	// names are those of the attributes of the document being written, for as long as
+	// they are few; many has them when they are not.
+	names []string
+	many  map[string]struct{}
+}
+
+// fewNames is how many names are compared with each other.
+const fewNames = 24
+
+// Begin says what the items that follow belong to. They must stay unchanged until the
+// next Begin or End.
+func (f *Flat) Begin(resource pcommon.Resource, scope pcommon.InstrumentationScope) {
+	f.resource, f.scope = resource.Attributes(), scope.Name()
+}
+
+// End lets go of what Begin was given.
+func (f *Flat) End() {
+	*f = Flat{names: f.names[:0], many: f.many}
+}
+
+// object writes the members of one document.
+type object struct {
+	dst   []byte
+	start int
+}
+
+func (o *object) name(name string) {
+	if len(o.dst) > o.start+1 {
+		o.dst = append(o.dst, ',')
+	}
+	o.dst = append(o.dst, '"')
+	o.dst = append(o.dst, name...)
+	o.dst = append(o.dst, '"', ':')
+}
+
+func (o *object) text(name, value string) {
+	if value != "" {
+		o.name(name)
+		o.dst = appendString(o.dst, value)
+	}
+}
+
+func (o *object) time(name string, at pcommon.Timestamp) {
+	if at != 0 {
+		o.name(name)
+		o.dst = appendTime(o.dst, at)
+	}
+}
+
+func (o *object) trace(name string, id pcommon.TraceID) {
+	if !id.IsEmpty() {
+		o.name(name)
+		o.dst = appendHex(o.dst, id[:])
+	}
+}
+
+func (o *object) span(name string, id pcommon.SpanID) {
+	if !id.IsEmpty() {
+		o.name(name)
+		o.dst = appendHex(o.dst, id[:])
+	}
+}
+
+func (o *object) integer(name string, n int64) {
+	o.name(name)
+	o.dst = strconv.AppendInt(o.dst, n, 10)
+}
+
+func (o *object) unsigned(name string, n uint64) {
+	o.name(name)
+	o.dst = strconv.AppendUint(o.dst, n, 10)
+}
+
+func (o *object) float(name string, n float64) {
+	o.name(name)
+	o.dst = appendFloat(o.dst, n)
+}
+
+func begin(dst []byte) object { return object{append(dst, '{'), len(dst)} }
+
+func (o *object) end() []byte { return append(o.dst, '}') }
+
+// attributes writes the resource's attributes and the item's, each name once: of one
+// resource and item, the item's counts, and of two in one map the first.
+func (f *Flat) attributes(o *object, item pcommon.Map, front map[string]bool) {
+	f.names = f.names[:0]
+	few := item.Len()+f.resource.Len() <= fewNames
+	if !few {
+		if f.many == nil {
+			f.many = make(map[string]struct{}, item.Len()+f.resource.Len())
+		}
+		clear(f.many)
+	}
+	is := func(name string) bool {
+		if !few {
+			_, ok := f.many[name]
+			return ok
+		}
+		return slices.Contains(f.names, name)
+	}
+	add := func(name string) {
+		if few {
+			f.names = append(f.names, name)
+		} else {
+			f.many[name] = struct{}{}
+		}
+	}
+	// The item's names count before the resource's, and its attributes stand behind.
+	for name := range item.All() {
+		name = named(name, "attributes.", front)
+		add(name)
+	}
+	for name, v := range f.resource.All() {
+		name = named(name, "resource.", front)
+		if is(name) {
+			continue
+		}
+		add(name)
+		f.attribute(o, name, v)
+	}
+	if few {
+		f.names = f.names[:0]
+	} else {
+		clear(f.many)
+	}
+	for name, v := range item.All() {
+		name = named(name, "attributes.", front)
+		if is(name) {
+			continue
+		}
+		add(name)
+		f.attribute(o, name, v)
+	}
+	clear(f.names[:cap(f.names)])
+	clear(f.many)
+}
+
+// named is what an attribute is called in a document.
+func named(name, prefix string, front map[string]bool) string {
+	if front[name] {
+		return prefix + name
+	}
+	return valid(name)
+}
+
+func (f *Flat) attribute(o *object, name string, v pcommon.Value) {
+	if len(o.dst) > o.start+1 {
+		o.dst = append(o.dst, ',')
+	}
+	o.dst = appendString(o.dst, name)
+	o.dst = append(o.dst, ':')
+	o.dst = appendValue(o.dst, v)
+}
+
+// AppendLog appends the document of a log record.
+func (f *Flat) AppendLog(dst []byte, r plog.LogRecord) []byte {
+	o := begin(dst)
+	at := r.Timestamp()
+	if at == 0 {
+		at = r.ObservedTimestamp()
+	}
+	o.time("time", at)
+	o.time("observed_time", r.ObservedTimestamp())
+	o.text("severity", r.SeverityText())
+	if n := r.SeverityNumber(); n != 0 {
+		o.integer("severity_number", int64(n))
+	}
+	if body := r.Body(); body.Type() != pcommon.ValueTypeEmpty {
+		o.name("body")
+		o.dst = appendValue(o.dst, body)
+	}
+	o.text("event_name", r.EventName())
+	o.trace("trace_id", r.TraceID())
+	o.span("span_id", r.SpanID())
+	if flags := r.Flags(); flags != 0 {
+		o.integer("flags", int64(flags))
+	}
+	o.text("scope", f.scope)
+	f.attributes(&o, r.Attributes(), logNames)
+	return o.end()
+}
+
+var kinds = [...]string{
+	ptrace.SpanKindUnspecified: "",
+	ptrace.SpanKindInternal:    "internal",
+	ptrace.SpanKindServer:      "server",
+	ptrace.SpanKindClient:      "client",
+	ptrace.SpanKindProducer:    "producer",
+	ptrace.SpanKindConsumer:    "consumer",
+}
+
+// AppendSpan appends the document of a span.
+func (f *Flat) AppendSpan(dst []byte, s ptrace.Span) []byte {
+	o := begin(dst)
+	o.time("start_time", s.StartTimestamp())
+	o.time("end_time", s.EndTimestamp())
+	o.text("name", s.Name())
+	if k := s.Kind(); k >= 0 && int(k) < len(kinds) {
+		o.text("kind", kinds[k])
+	}
+	switch s.Status().Code() {
+	case ptrace.StatusCodeOk:
+		o.text("status", "ok")
+	case ptrace.StatusCodeError:
+		o.text("status", "error")
+	case ptrace.StatusCodeUnset:
+		o.text("status", "unset")
+	}
+	o.text("status_message", s.Status().Message())
+	o.trace("trace_id", s.TraceID())
+	o.span("span_id", s.SpanID())
+	o.span("parent_span_id", s.ParentSpanID())
+	o.text("trace_state", s.TraceState().AsRaw())
+	if flags := s.Flags(); flags != 0 {
+		o.integer("flags", int64(flags))
+	}
+	o.text("scope", f.scope)
+	if events := s.Events(); events.Len() > 0 {
+		o.name("events")
+		o.list(events.Len(), func(i int) {
+			e := begin(o.dst)
+			e.time("time", events.At(i).Timestamp())
+			e.text("name", events.At(i).Name())
+			e.members("attributes", events.At(i).Attributes())
+			o.dst = e.end()
+		})
+	}
+	if links := s.Links(); links.Len() > 0 {
+		o.name("links")
+		o.list(links.Len(), func(i int) {
+			l := begin(o.dst)
+			l.trace("trace_id", links.At(i).TraceID())
+			l.span("span_id", links.At(i).SpanID())
+			l.text("trace_state", links.At(i).TraceState().AsRaw())
+			l.members("attributes", links.At(i).Attributes())
+			o.dst = l.end()
+		})
+	}
+	f.attributes(&o, s.Attributes(), spanNames)
+	return append(o.dst, '}')
+}
+
+// list writes a list; each appends one element to o.dst.
+func (o *object) list(n int, each func(i int)) {
+	o.dst = append(o.dst, '[')
+	for i := range n {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		each(i)
+	}
+	o.dst = append(o.dst, ']')
+}
+
+func (o *object) members(name string, m pcommon.Map) {
+	if m.Len() > 0 {
+		o.name(name)
+		o.dst = appendMap(o.dst, m)
+	}
+}
+
+// AppendPoint appends the document of a metric's data point, by its place.
+func (f *Flat) AppendPoint(dst []byte, m pmetric.Metric, point int) []byte {
+	o := begin(dst)
+	o.text("name", m.Name())
+	o.text("unit", m.Unit())
+	var attributes pcommon.Map
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		o.text("type", "gauge")
+		attributes = f.number(&o, m.Gauge().DataPoints().At(point))
+	case pmetric.MetricTypeSum:
+		o.text("type", "sum")
+		o.temporality(m.Sum().AggregationTemporality())
+		o.name("monotonic")
+		o.dst = strconv.AppendBool(o.dst, m.Sum().IsMonotonic())
+		attributes = f.number(&o, m.Sum().DataPoints().At(point))
+	case pmetric.MetricTypeHistogram:
+		o.text("type", "histogram")
+		o.temporality(m.Histogram().AggregationTemporality())
+		attributes = f.histogram(&o, m.Histogram().DataPoints().At(point))
+	case pmetric.MetricTypeExponentialHistogram:
+		o.text("type", "exponential_histogram")
+		o.temporality(m.ExponentialHistogram().AggregationTemporality())
+		attributes = f.exponential(&o, m.ExponentialHistogram().DataPoints().At(point))
+	case pmetric.MetricTypeSummary:
+		o.text("type", "summary")
+		attributes = f.summary(&o, m.Summary().DataPoints().At(point))
+	default:
+		attributes = pcommon.NewMap()
+	}
+	o.text("scope", f.scope)
+	f.attributes(&o, attributes, pointNames)
+	return append(o.dst, '}')
+}
+
+func (o *object) temporality(t pmetric.AggregationTemporality) {
+	switch t {
+	case pmetric.AggregationTemporalityDelta:
+		o.text("temporality", "delta")
+	case pmetric.AggregationTemporalityCumulative:
+		o.text("temporality", "cumulative")
+	}
+}
+
+func (o *object) point(at, start pcommon.Timestamp, flags pmetric.DataPointFlags) {
+	o.time("time", at)
+	o.time("start_time", start)
+	if flags != 0 {
+		o.integer("flags", int64(flags))
+	}
+}
+
+func (f *Flat) number(o *object, p pmetric.NumberDataPoint) pcommon.Map {
+	o.point(p.Timestamp(), p.StartTimestamp(), p.Flags())
+	switch p.ValueType() {
+	case pmetric.NumberDataPointValueTypeInt:
+		o.integer("value", p.IntValue())
+	case pmetric.NumberDataPointValueTypeDouble:
+		o.float("value", p.DoubleValue())
+	}
+	return p.Attributes()
+}
+
+func (f *Flat) histogram(o *object, p pmetric.HistogramDataPoint) pcommon.Map {
+	o.point(p.Timestamp(), p.StartTimestamp(), p.Flags())
+	o.unsigned("count", p.Count())
+	if p.HasSum() {
+		o.float("sum", p.Sum())
+	}
+	if p.HasMin() {
+		o.float("min", p.Min())
+	}
+	if p.HasMax() {
+		o.float("max", p.Max())
+	}
+	o.counts("buckets", p.BucketCounts())
+	if bounds := p.ExplicitBounds(); bounds.Len() > 0 {
+		o.name("bounds")
+		o.list(bounds.Len(), func(i int) { o.dst = appendFloat(o.dst, bounds.At(i)) })
+	}
+	return p.Attributes()
+}
+
+func (o *object) counts(name string, counts pcommon.UInt64Slice) {
+	if counts.Len() > 0 {
+		o.name(name)
+		o.list(counts.Len(), func(i int) { o.dst = strconv.AppendUint(o.dst, counts.At(i), 10) })
+	}
+}
+
+func (f *Flat) exponential(o *object, p pmetric.ExponentialHistogramDataPoint) pcommon.Map {
+	o.point(p.Timestamp(), p.StartTimestamp(), p.Flags())
+	o.unsigned("count", p.Count())
+	if p.HasSum() {
+		o.float("sum", p.Sum())
+	}
+	if p.HasMin() {
+		o.float("min", p.Min())
+	}
+	if p.HasMax() {
+		o.float("max", p.Max())
+	}
+	o.integer("scale", int64(p.Scale()))
+	o.unsigned("zero_count", p.ZeroCount())
+	if p.ZeroThreshold() != 0 {
+		o.float("zero_threshold", p.ZeroThreshold())
+	}
+	for _, side := range []struct {
+		name    string
+		buckets pmetric.ExponentialHistogramDataPointBuckets
+	}{{"positive", p.Positive()}, {"negative", p.Negative()}} {
+		if side.buckets.BucketCounts().Len() == 0 {
+			continue
+		}
+		o.name(side.name)
+		b := begin(o.dst)
+		b.integer("offset", int64(side.buckets.Offset()))
+		b.counts("buckets", side.buckets.BucketCounts())
+		o.dst = b.end()
+	}
+	return p.Attributes()
+}
+
+func (f *Flat) summary(o *object, p pmetric.SummaryDataPoint) pcommon.Map {
+	o.point(p.Timestamp(), p.StartTimestamp(), p.Flags())
+	o.unsigned("count", p.Count())
+	o.float("sum", p.Sum())
+	if q := p.QuantileValues(); q.Len() > 0 {
+		o.name("quantiles")
+		o.list(q.Len(), func(i int) {
+			e := begin(o.dst)
+			e.float("quantile", q.At(i).Quantile())
+			e.float("value", q.At(i).Value())
+			o.dst = e.end()
+		})
+	}
+	return p.Attributes()
+}

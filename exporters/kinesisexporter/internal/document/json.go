@@ -1,0 +1,145 @@
+package document
+
+import (
+	"encoding/base64"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// plain are the bytes that stand in a JSON string as they are; those of UTF-8 sequences
+// too.
+var plain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= ' ' && c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// appendString appends s as a JSON string.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	return append(appendEscaped(dst, valid(s)), '"')
+}
+
+func valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\ufffd")
+}
+
+func appendEscaped(dst []byte, s string) []byte {
+	from := 0
+	for i := 0; i < len(s); i++ {
+		if plain[s[i]] {
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		from = i + 1
+		switch c := s[i]; c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+	}
+	return append(dst, s[from:]...)
+}
+
+// appendFloat appends a number; those that JSON has no number for are strings, as in
+// OTLP's JSON.
+func appendFloat(dst []byte, f float64) []byte {
+	switch {
+	case math.IsNaN(f):
+		return append(dst, `"NaN"`...)
+	case math.IsInf(f, 1):
+		return append(dst, `"Infinity"`...)
+	case math.IsInf(f, -1):
+		return append(dst, `"-Infinity"`...)
+	}
+	form := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		form = 'e'
+	}
+	return strconv.AppendFloat(dst, f, form, -1, 64)
+}
+
+func appendBase64(dst, b []byte) []byte {
+	dst = append(dst, '"')
+	dst = base64.StdEncoding.AppendEncode(dst, b)
+	return append(dst, '"')
+}
+
+// appendTime appends a time in RFC 3339 with nine digits, in UTC.
+func appendTime(dst []byte, at pcommon.Timestamp) []byte {
+	dst = append(dst, '"')
+	// Not AsTime, which makes an int64 of it: beyond the year 2262 that is negative.
+	t := time.Unix(int64(at/1e9), int64(at%1e9)).UTC()
+	dst = t.AppendFormat(dst, "2006-01-02T15:04:05.000000000Z")
+	return append(dst, '"')
+}
+
+// appendHex appends the bytes of an id.
+func appendHex(dst, id []byte) []byte {
+	dst = append(dst, '"')
+	for _, b := range id {
+		dst = append(dst, hexDigits[b>>4], hexDigits[b&15])
+	}
+	return append(dst, '"')
+}
+
+// appendValue appends a value as JSON's own type for it; bytes are base64.
+func appendValue(dst []byte, v pcommon.Value) []byte {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		return appendString(dst, v.Str())
+	case pcommon.ValueTypeBool:
+		return strconv.AppendBool(dst, v.Bool())
+	case pcommon.ValueTypeInt:
+		return strconv.AppendInt(dst, v.Int(), 10)
+	case pcommon.ValueTypeDouble:
+		return appendFloat(dst, v.Double())
+	case pcommon.ValueTypeBytes:
+		return appendBase64(dst, v.Bytes().AsRaw())
+	case pcommon.ValueTypeSlice:
+		dst = append(dst, '[')
+		for i, e := range v.Slice().All() {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendValue(dst, e)
+		}
+		return append(dst, ']')
+	case pcommon.ValueTypeMap:
+		return appendMap(dst, v.Map())
+	}
+	return append(dst, "null"...)
+}
+
+func appendMap(dst []byte, m pcommon.Map) []byte {
+	dst = append(dst, '{')
+	first := true
+	for name, v := range m.All() {
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = appendString(dst, name)
+		dst = append(dst, ':')
+		dst = appendValue(dst, v)
+	}
+	return append(dst, '}')
+}
