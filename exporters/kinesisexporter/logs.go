@@ -1,0 +1,282 @@
+package kinesisexporter
+
+import (
+	"unicode/utf8"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/document"
+	"github.com/heartwood-otel/heartwood/internal/logencoding"
+)
+
+// truncatedAttribute marks a record whose body was cut; it has the body's length before,
+// in bytes.
+const truncatedAttribute = "heartwood.truncated"
+
+// logEncoder encodes records one by one.
+type logEncoder interface {
+	begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error
+	append(dst []byte, r plog.LogRecord) ([]byte, error)
+	end()
+}
+
+// logCodec is what is to be known of log records.
+type logCodec struct {
+	// single makes an encoder of single records; nil: there is none.
+	single func() logEncoder
+	// lines says that a batch is what single makes of each record, a line for each.
+	lines   bool
+	marshal plog.Marshaler
+}
+
+func (l *logCodec) appendBatch(dst []byte, logs plog.Logs) ([]byte, error) {
+	if l.marshal != nil {
+		encoded, err := l.marshal.MarshalLogs(logs)
+		return append(dst, encoded...), err
+	}
+	encoder := l.single()
+	defer encoder.end()
+	for _, rl := range logs.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			if err := encoder.begin(rl, sl); err != nil {
+				return dst, err
+			}
+			for _, r := range sl.LogRecords().All() {
+				var err error
+				if dst, err = encoder.append(dst, r); err != nil {
+					return dst, err
+				}
+				if l.lines {
+					dst = append(dst, '\n')
+				}
+			}
+		}
+	}
+	return dst, nil
+}
+
+// consume makes user records of log records.
+func (l *logCodec) consume(in *intake, logs plog.Logs, e *expression[*ottllog.TransformContext]) {
+	if in.x.cfg.Unit == unitBatch {
+		l.batches(in, logs, e)
+		return
+	}
+	if l.single == nil {
+		l.each(in, logs, e, func(b *logBuilder, key partitionKey) { put(in, l, group[plog.Logs]{key, b.logs, 1}) })
+		return
+	}
+	encoder := l.single()
+	defer encoder.end()
+	for i, rl := range logs.ResourceLogs().All() {
+		for j, sl := range rl.ScopeLogs().All() {
+			if sl.LogRecords().Len() == 0 {
+				continue
+			}
+			begun := encoder.begin(rl, sl)
+			for _, r := range sl.LogRecords().All() {
+				key := in.logKey(rl, sl, r, e)
+				if begun == nil && in.putLog(key, encoder, r) {
+					continue
+				}
+				// The long way, which can do more than the short one.
+				b := newLogBuilder()
+				b.add(i, j, rl, sl, r)
+				put(in, l, group[plog.Logs]{key, b.logs, 1})
+			}
+		}
+	}
+}
+
+// putLog encodes a record, and says whether it could, and it fits.
+func (in *intake) putLog(key partitionKey, encoder logEncoder, r plog.LogRecord) bool {
+	in.open(key, 1)
+	var excess int
+	var err error
+	if in.buf, err = encoder.append(in.buf, r); err == nil {
+		excess, err = in.close()
+	}
+	if err != nil || excess > 0 {
+		in.drop()
+		return false
+	}
+	return true
+}
+
+// each visits the records, each in a builder of its own.
+func (l *logCodec) each(in *intake, logs plog.Logs, e *expression[*ottllog.TransformContext], visit func(*logBuilder, partitionKey)) {
+	for i, rl := range logs.ResourceLogs().All() {
+		for j, sl := range rl.ScopeLogs().All() {
+			for _, r := range sl.LogRecords().All() {
+				key := in.logKey(rl, sl, r, e)
+				b := newLogBuilder()
+				b.add(i, j, rl, sl, r)
+				visit(b, key)
+			}
+		}
+	}
+}
+
+// batches makes a user record of all records of a key.
+func (l *logCodec) batches(in *intake, logs plog.Logs, e *expression[*ottllog.TransformContext]) {
+	builders := map[string]*logBuilder{}
+	var groups []group[plog.Logs]
+	for i, rl := range logs.ResourceLogs().All() {
+		for j, sl := range rl.ScopeLogs().All() {
+			for _, r := range sl.LogRecords().All() {
+				key := in.logKey(rl, sl, r, e)
+				b := builders[key.text]
+				if b == nil {
+					b = newLogBuilder()
+					b.number = len(groups)
+					builders[key.text] = b
+					groups = append(groups, group[plog.Logs]{key: key, data: b.logs})
+				}
+				b.add(i, j, rl, sl, r)
+				groups[b.number].count++
+			}
+		}
+	}
+	for _, g := range groups {
+		put(in, l, g)
+	}
+}
+
+// logKey finds a record's key, and gives it a uid where it has none.
+func (in *intake) logKey(rl plog.ResourceLogs, sl plog.ScopeLogs, r plog.LogRecord, e *expression[*ottllog.TransformContext]) partitionKey {
+	var uid string
+	if v, ok := r.Attributes().Get(uidAttribute); ok {
+		uid = textOf(v)
+	}
+	if uid == "" {
+		uid = in.keys.newUID(in.now)
+		r.Attributes().PutStr(uidAttribute, uid)
+	}
+	var text string
+	if e != nil {
+		c := ottllog.NewTransformContextPtr(rl, sl, r)
+		text = e.text(in.ctx, c)
+		c.Close()
+	} else {
+		text = in.keys.attribute(rl.Resource().Attributes(), r.Attributes())
+	}
+	if id := r.TraceID(); text == "" && !id.IsEmpty() {
+		text = id.String()
+	}
+	if text == "" {
+		text = uid
+	}
+	return in.keys.key(text)
+}
+
+// logBuilder puts records together to logs again. Records are moved.
+type logBuilder struct {
+	logs            plog.Logs
+	resource, scope int // of the record added last
+	records         plog.LogRecordSlice
+	scopes          plog.ScopeLogsSlice
+	number          int // of its group
+}
+
+func newLogBuilder() *logBuilder {
+	return &logBuilder{logs: plog.NewLogs(), resource: -1, scope: -1}
+}
+
+// add takes a record with what it belongs to, which are the numbers resource and scope of
+// the call's.
+func (b *logBuilder) add(resource, scope int, rl plog.ResourceLogs, sl plog.ScopeLogs, r plog.LogRecord) {
+	if resource != b.resource {
+		to := b.logs.ResourceLogs().AppendEmpty()
+		rl.Resource().CopyTo(to.Resource())
+		to.SetSchemaUrl(rl.SchemaUrl())
+		b.resource, b.scope, b.scopes = resource, -1, to.ScopeLogs()
+	}
+	if scope != b.scope {
+		to := b.scopes.AppendEmpty()
+		sl.Scope().CopyTo(to.Scope())
+		to.SetSchemaUrl(sl.SchemaUrl())
+		b.scope, b.records = scope, to.LogRecords()
+	}
+	r.MoveTo(b.records.AppendEmpty())
+}
+
+func (*logCodec) split(logs plog.Logs, n int) (first, rest plog.Logs) {
+	a, b := newLogBuilder(), newLogBuilder()
+	for i, rl := range logs.ResourceLogs().All() {
+		for j, sl := range rl.ScopeLogs().All() {
+			for _, r := range sl.LogRecords().All() {
+				to := a
+				if n <= 0 {
+					to = b
+				}
+				n--
+				to.add(i, j, rl, sl, r)
+			}
+		}
+	}
+	return a.logs, b.logs
+}
+
+// truncate cuts the body of the one record in logs.
+func (*logCodec) truncate(logs plog.Logs, excess int) bool {
+	r := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+	body := textOf(r.Body())
+	if body == "" {
+		return false
+	}
+	// The mark takes room too. What is compressed, or written with escapes, shrinks by
+	// another amount than the body: then it takes several cuts, each of an eighth at least.
+	keep := min(len(body)-excess-2*len(truncatedAttribute), len(body)-len(body)/8-1)
+	keep = max(keep, 0)
+	for keep > 0 && !utf8.RuneStart(body[keep]) {
+		keep--
+	}
+	mark, marked := r.Attributes().Get(truncatedAttribute)
+	if !marked {
+		r.Attributes().PutInt(truncatedAttribute, int64(len(body)))
+	} else if mark.Type() != pcommon.ValueTypeInt {
+		mark.SetInt(int64(len(body)))
+	}
+	r.Body().SetStr(body[:keep])
+	return true
+}
+
+// flatLogs writes flat documents.
+type flatLogs struct{ f document.Flat }
+
+func (e *flatLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+	e.f.Begin(rl.Resource(), sl.Scope())
+	return nil
+}
+
+func (e *flatLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
+	return e.f.AppendLog(dst, r), nil
+}
+
+func (e *flatLogs) end() { e.f.End() }
+
+// otlpLogs writes OTLP's JSON.
+type otlpLogs struct{ o document.OTLPLog }
+
+func (e *otlpLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error { return e.o.Begin(rl, sl) }
+
+func (e *otlpLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
+	return e.o.AppendLog(dst, r), nil
+}
+
+func (*otlpLogs) end() {}
+
+// extensionLogs is an extension that appends.
+type extensionLogs struct{ e logencoding.LogEncoder }
+
+func (e extensionLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+	e.e.Begin(rl.Resource(), sl.Scope())
+	return nil
+}
+
+func (e extensionLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
+	return e.e.AppendLog(dst, r)
+}
+
+func (e extensionLogs) end() { e.e.End() }
