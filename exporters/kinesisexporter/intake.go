@@ -141,9 +141,9 @@ type codec[T any] interface {
 	appendBatch(dst []byte, data T) ([]byte, error)
 	// split takes data apart behind its first n items; data is lost.
 	split(data T, n int) (first, rest T)
-	// truncate makes the single item of data at least that many bytes shorter than it is,
-	// if it can.
-	truncate(data T, excess int) bool
+	// truncate makes the single item of data shorter, if it can: encoded, it has that many
+	// bytes too many, of so many.
+	truncate(data T, excess, size int) bool
 }
 
 // put encodes a group: as one user record, or where that does not fit, one half of it
@@ -166,7 +166,7 @@ func put[T any](in *intake, c codec[T], g group[T]) {
 		put(in, c, group[T]{g.key, rest, g.count - n})
 	case err != nil:
 		in.letter(reasonNotEncodable, err.Error())
-	case in.x.cfg.OnTooLarge == truncate && c.truncate(g.data, excess):
+	case in.x.cfg.OnTooLarge == truncate && c.truncate(g.data, excess, excess+in.x.limit.now()):
 		in.drop()
 		before := in.truncated
 		put(in, c, g)

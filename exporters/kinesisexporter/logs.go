@@ -219,16 +219,17 @@ func (*logCodec) split(logs plog.Logs, n int) (first, rest plog.Logs) {
 }
 
 // truncate cuts the body of the one record in logs.
-func (*logCodec) truncate(logs plog.Logs, excess int) bool {
+func (*logCodec) truncate(logs plog.Logs, excess, size int) bool {
 	r := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 	body := textOf(r.Body())
 	if body == "" {
 		return false
 	}
-	// The mark takes room too. What is compressed, or written with escapes, shrinks by
-	// another amount than the body: then it takes several cuts, each of an eighth at least.
-	keep := min(len(body)-excess-2*len(truncatedAttribute), len(body)-len(body)/8-1)
-	keep = max(keep, 0)
+	// As if all of the record were body, written with so many bytes for each of the body's:
+	// with escapes, or compressed. That is a little less than has to go, so it takes
+	// several cuts, each of a sixteenth at least.
+	cut := int(int64(excess) * int64(len(body)) / int64(size))
+	keep := max(0, len(body)-max(cut, len(body)/16, 1))
 	for keep > 0 && !utf8.RuneStart(body[keep]) {
 		keep--
 	}

@@ -215,4 +215,4 @@ func (*metricCodec) split(metrics pmetric.Metrics, n int) (first, rest pmetric.M
 }
 
 // truncate can't: a data point has no body.
-func (*metricCodec) truncate(pmetric.Metrics, int) bool { return false }
+func (*metricCodec) truncate(pmetric.Metrics, int, int) bool { return false }

@@ -129,4 +129,4 @@ func (*traceCodec) split(traces ptrace.Traces, n int) (first, rest ptrace.Traces
 }
 
 // truncate can't: a span has no body.
-func (*traceCodec) truncate(ptrace.Traces, int) bool { return false }
+func (*traceCodec) truncate(ptrace.Traces, int, int) bool { return false }
