@@ -116,6 +116,11 @@ var shapes = map[string][]string{
 		"warning unstored-position stdout_tail/journald logs",
 		"warning receiver-drops syslog logs",
 	},
+	"spools": {
+		"warning memory-spool kinesis/memory logs,traces",
+		"error unredacted-exporter kinesis traces",
+		"error unredacted-exporter kinesis/memory traces",
+	},
 	"processors": {
 		"warning memory-fold event_fold logs",
 		"warning memory-limiter-late memory_limiter logs",
@@ -171,7 +176,7 @@ func TestShapes(t *testing.T) {
 
 // The words of every rule.
 func TestText(t *testing.T) {
-	for _, name := range []string{"minimal", "connector_chain", "queues", "load_balancing", "kafka", "receivers", "processors", "undefined", "journal_before_redact", "journal_behind_forward", "shared_storage", "metrics", "ecs"} {
+	for _, name := range []string{"minimal", "connector_chain", "queues", "load_balancing", "kafka", "receivers", "processors", "spools", "undefined", "journal_before_redact", "journal_behind_forward", "shared_storage", "metrics", "ecs"} {
 		var got bytes.Buffer
 		require.NoError(t, check(t, []string{"testdata/shapes/" + name + ".yaml"}).WriteText(&got))
 		golden(t, "shapes/"+name+".want", got.Bytes())

@@ -52,6 +52,9 @@ const (
 // stanzaTypes are the receivers that drop what is refused unless they are told to retry.
 var stanzaTypes = []string{"file_log", "filelog", "syslog", "journald"}
 
+// spooling are the exporters of ours, which keep a queue of their own on disk.
+var spooling = []string{"kinesis"}
+
 // holding are the processors that answer and decide later, with what they hold.
 var holding = map[string]string{
 	"tail_sampling": "the spans of a trace",
@@ -180,6 +183,12 @@ func (k *checker) exporters() {
 			k.remoteWrite(exporter, at)
 			continue
 		}
+		if slices.Contains(spooling, typeOf(id)) {
+			if spool, _ := exporter.section("spool"); spool.text("directory") == "" {
+				k.find(ruleMemorySpool, at)
+			}
+			continue
+		}
 		for _, q := range queuesOf(id) {
 			k.queue(exporter, at, q)
 		}
@@ -201,6 +210,9 @@ func (k *checker) acks(exporter settings, at place) {
 }
 
 func queuesOf(id string) []queue {
+	if slices.Contains(spooling, typeOf(id)) {
+		return nil
+	}
 	if known, ok := queues[typeOf(id)]; ok {
 		return known
 	}

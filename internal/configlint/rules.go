@@ -34,6 +34,7 @@ const (
 	rulePage              = "unredacted-page"
 	ruleConnector         = "unredacted-connector"
 	ruleJournal           = "unredacted-journal"
+	ruleMemorySpool       = "memory-spool"
 	ruleMemoryQueue       = "memory-queue"
 	ruleQueueOverflow     = "queue-overflow"
 	ruleFiniteRetry       = "finite-retry"
@@ -126,6 +127,11 @@ var Rules = []Rule{
 		ID: ruleMemoryHold, Level: Warning,
 		Lost:   "It answers the sender and keeps {records} in memory until it has decided: a crash loses them.",
 		Remedy: "Leave it out where all of them count.",
+	},
+	{
+		ID: ruleMemorySpool, Level: Warning,
+		Lost:   "Without a spool nothing is kept on disk: while its destination can't be reached, senders wait and are told to come again, and a receiver that has nobody to tell drops the records.",
+		Remedy: "Set {key}::spool::directory.",
 	},
 	{
 		ID: ruleMemoryQueue, Level: Warning,
