@@ -288,7 +288,7 @@ func (x *kinesisExporter) accept(ctx, ready context.Context, in *intake) error {
 			return err
 		}
 	}
-	if err := x.put(ctx, ready, in, payloads); err != nil {
+	if err := x.put(ctx, in, payloads); err != nil {
 		return err
 	}
 	if len(in.letters) > 0 && x.letters == nil {
@@ -310,16 +310,15 @@ func (x *kinesisExporter) reserve(ready context.Context, in *intake, payloads []
 	return x.queue.reserve(ready, in.users, payloads)
 }
 
-func (x *kinesisExporter) put(ctx, ready context.Context, in *intake, payloads [][]byte) error {
+func (x *kinesisExporter) put(ctx context.Context, in *intake, payloads [][]byte) error {
 	if len(in.users) == 0 {
 		return nil
 	}
-	if x.cfg.Spool.Directory == "" {
-		var cancel context.CancelFunc
-		ready, cancel = context.WithTimeout(ctx, x.cfg.Timeout)
-		defer cancel()
-	}
-	if err := x.queue.put(ready, in.users, payloads); err != nil {
+	// Its time is its own: what is given up here may be delivered all the same, and comes
+	// again.
+	patient, cancel := context.WithTimeout(ctx, x.cfg.Timeout)
+	defer cancel()
+	if err := x.queue.put(patient, in.users, payloads); err != nil {
 		return fmt.Errorf("kinesis has not taken all of the records: %w", err)
 	}
 	records := 0

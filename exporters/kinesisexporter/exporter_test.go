@@ -457,14 +457,14 @@ func TestWithoutASpoolASenderWaits(t *testing.T) {
 	var calls sync.WaitGroup
 	for i := range 20 {
 		calls.Go(func() {
-			assert.NoError(t, b.logs.ConsumeLogs(t.Context(), newLogs(rec{request: fmt.Sprint(i), body: "1"}, rec{request: fmt.Sprint(i), body: "2"})))
+			assert.NoError(t, b.logs.ConsumeLogs(t.Context(), newLogs(rec{request: strconv.Itoa(i), body: "1"}, rec{request: strconv.Itoa(i), body: "2"})))
 		})
 	}
 	time.Sleep(50 * time.Millisecond)
 	down.Store(false)
 	calls.Wait()
 	for i := range 20 {
-		assert.Len(t, f.byKey(t)[fmt.Sprint(i)], 2)
+		assert.Len(t, f.byKey(t)[strconv.Itoa(i)], 2)
 	}
 }
 
@@ -757,7 +757,7 @@ func TestManySendersAtATime(t *testing.T) {
 	for s := range 8 {
 		senders.Go(func() {
 			for i := range 25 {
-				assert.NoError(t, b.logs.ConsumeLogs(t.Context(), newLogs(rec{request: fmt.Sprint("s", s), body: fmt.Sprint(i)}, rec{body: "other"})))
+				assert.NoError(t, b.logs.ConsumeLogs(t.Context(), newLogs(rec{request: fmt.Sprint("s", s), body: strconv.Itoa(i)}, rec{body: "other"})))
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -121,7 +122,7 @@ func (f *fake) listShards(w http.ResponseWriter, token string) {
 		"SequenceNumberRange": map[string]string{"StartingSequenceNumber": "1"},
 	}}}
 	if page+1 < f.shards {
-		out["NextToken"] = fmt.Sprint(page + 1)
+		out["NextToken"] = strconv.Itoa(page + 1)
 	}
 	answer(w, out)
 }
@@ -142,7 +143,7 @@ func (f *fake) putRecords(w http.ResponseWriter, records []fakeRecord) {
 			}
 		}
 		f.records = append(f.records, r)
-		results = append(results, result{SequenceNumber: fmt.Sprint(len(f.records)), ShardId: f.shardOf(r)})
+		results = append(results, result{SequenceNumber: strconv.Itoa(len(f.records)), ShardId: f.shardOf(r)})
 	}
 	f.mu.Unlock()
 	answer(w, map[string]any{"FailedRecordCount": failed, "Records": results})
