@@ -57,6 +57,9 @@ func (c *Config) logCodec(host component.Host) (*logCodec, error) {
 			codec.marshal = nil // what goes the long way is to look the same
 		}
 	}
+	if codec.single == nil {
+		codec.single = func() logEncoder { return &marshalledLogs{marshaler: codec.marshal} }
+	}
 	return codec, nil
 }
 

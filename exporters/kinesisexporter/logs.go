@@ -24,11 +24,12 @@ type logEncoder interface {
 
 // logCodec is what is to be known of log records.
 type logCodec struct {
-	// single makes an encoder of single records; nil: there is none.
+	// single makes an encoder of single records.
 	single func() logEncoder
-	// lines says that a batch is what single makes of each record, a line for each.
-	lines   bool
+	// marshal encodes batches; nil: they are what single makes of each record. lines says
+	// that there is a line for each.
 	marshal plog.Marshaler
+	lines   bool
 }
 
 func (l *logCodec) appendBatch(dst []byte, logs plog.Logs) ([]byte, error) {
@@ -61,10 +62,6 @@ func (l *logCodec) appendBatch(dst []byte, logs plog.Logs) ([]byte, error) {
 func (l *logCodec) consume(in *intake, logs plog.Logs, e *expression[*ottllog.TransformContext]) {
 	if in.x.cfg.Unit == unitBatch {
 		l.batches(in, logs, e)
-		return
-	}
-	if l.single == nil {
-		l.each(in, logs, e, func(b *logBuilder, key partitionKey) { put(in, l, group[plog.Logs]{key, b.logs, 1}) })
 		return
 	}
 	encoder := l.single()
@@ -102,20 +99,6 @@ func (in *intake) putLog(key partitionKey, encoder logEncoder, r plog.LogRecord)
 		return false
 	}
 	return true
-}
-
-// each visits the records, each in a builder of its own.
-func (l *logCodec) each(in *intake, logs plog.Logs, e *expression[*ottllog.TransformContext], visit func(*logBuilder, partitionKey)) {
-	for i, rl := range logs.ResourceLogs().All() {
-		for j, sl := range rl.ScopeLogs().All() {
-			for _, r := range sl.LogRecords().All() {
-				key := in.logKey(rl, sl, r, e)
-				b := newLogBuilder()
-				b.add(i, j, rl, sl, r)
-				visit(b, key)
-			}
-		}
-	}
 }
 
 // batches makes a user record of all records of a key.
@@ -267,6 +250,38 @@ func (e *otlpLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
 }
 
 func (*otlpLogs) end() {}
+
+// marshalledLogs are requests of one record each, of the Collector's marshalers and
+// extensions'. A record is lent to the request.
+type marshalledLogs struct {
+	marshaler plog.Marshaler
+	request   plog.Logs
+	record    plog.LogRecord
+}
+
+func (e *marshalledLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+	e.request = plog.NewLogs()
+	r := e.request.ResourceLogs().AppendEmpty()
+	rl.Resource().CopyTo(r.Resource())
+	r.SetSchemaUrl(rl.SchemaUrl())
+	s := r.ScopeLogs().AppendEmpty()
+	sl.Scope().CopyTo(s.Scope())
+	s.SetSchemaUrl(sl.SchemaUrl())
+	e.record = s.LogRecords().AppendEmpty()
+	return nil
+}
+
+func (e *marshalledLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
+	r.MoveTo(e.record)
+	encoded, err := e.marshaler.MarshalLogs(e.request)
+	e.record.MoveTo(r)
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, encoded...), nil
+}
+
+func (*marshalledLogs) end() {}
 
 // extensionLogs is an extension that appends.
 type extensionLogs struct{ e logencoding.LogEncoder }
