@@ -258,10 +258,15 @@ func (x *kinesisExporter) consume(ctx context.Context, encode func(*intake)) err
 	in := x.intake(ready)
 	defer in.release()
 	encode(in)
-	if in.failed != nil {
-		return fmt.Errorf("kinesis can't take records now: %w", in.failed)
+	err := in.failed
+	if err == nil {
+		err = x.accept(ctx, ready, in)
 	}
-	return x.accept(ctx, ready, in)
+	if err != nil {
+		err = fmt.Errorf("kinesis: %w", err)
+		x.tel.callRefused(err)
+	}
+	return err
 }
 
 // fullPatience is how long is waited for room where there is another place for what
@@ -278,9 +283,9 @@ func (x *kinesisExporter) accept(ctx, ready context.Context, in *intake) error {
 		case full && x.cfg.OnFull == toDeadLetter && ctx.Err() == nil:
 			return x.divert(ctx, in, err)
 		case errors.Is(err, spool.ErrTooLarge):
-			return consumererror.NewPermanent(fmt.Errorf("kinesis can't take a call of this size; spool::max_size is %s: %w", x.cfg.Spool.MaxSize, err))
+			return consumererror.NewPermanent(fmt.Errorf("a call of this size can't be taken; spool::max_size is %s: %w", x.cfg.Spool.MaxSize, err))
 		}
-		return fmt.Errorf("kinesis can't take records now: %w", err)
+		return fmt.Errorf("records can't be taken now: %w", err)
 	}
 	if len(in.letters) > 0 && x.letters != nil {
 		if err := x.writeLetters(ctx, in.letters); err != nil {
@@ -319,7 +324,7 @@ func (x *kinesisExporter) put(ctx context.Context, in *intake, payloads [][]byte
 	patient, cancel := context.WithTimeout(ctx, x.cfg.Timeout)
 	defer cancel()
 	if err := x.queue.put(patient, in.users, payloads); err != nil {
-		return fmt.Errorf("kinesis has not taken all of the records: %w", err)
+		return fmt.Errorf("not all of the records have been taken: %w", err)
 	}
 	records := 0
 	for i := range in.users {

@@ -143,8 +143,15 @@ func TestADamagedSpoolIsNamed(t *testing.T) {
 	require.ErrorAs(t, err, &damage)
 	require.ErrorContains(t, err, foreign)
 	require.ErrorContains(t, err, "spool::directory")
+	require.NoError(t, b.logs.Shutdown(t.Context()))
+
 	// A start that failed holds nothing: the next one can have the directory.
 	require.NoError(t, os.Remove(foreign))
+	missing := newFake(t)
+	missing.before = func(string, int) (int, string, string) { return 400, "ResourceNotFoundException", "" }
+	b = newBench(t, missing, fmt.Sprintf(`{on_missing_stream: fail, spool: {directory: %q}}`, directory))
+	require.ErrorContains(t, b.start(t, host{}), "on_missing_stream")
+	require.NoError(t, b.logs.Shutdown(t.Context()))
 	b = newBench(t, newFake(t), config)
 	require.NoError(t, b.start(t, host{}))
 	require.NoError(t, b.logs.Shutdown(t.Context()))
@@ -390,6 +397,9 @@ func TestAFullSpool(t *testing.T) {
 		require.ErrorIs(t, err, spool.ErrFull)
 		assert.False(t, consumererror.IsPermanent(err), "the sender is to come again")
 		assert.Greater(t, b.value(t, "spool_size", ""), 14e6)
+		said := strings.Join(b.messages(), "\n")
+		assert.Contains(t, said, "their senders are told to come again")
+		assert.NotContains(t, said, "sending_queue", "exporterhelper's advice")
 		assert.Positive(t, b.value(t, "oldest_record_age", ""))
 	})
 	t.Run("dead_letter", func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/metadata"
 )
@@ -42,7 +43,7 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	push := func(ctx context.Context, logs plog.Logs) error {
 		return x.consume(ctx, func(in *intake) { codec.consume(in, logs, expression) })
 	}
-	return exporterhelper.NewLogs(ctx, set, cfg, push, x.options()...)
+	return exporterhelper.NewLogs(ctx, helperSettings(set), cfg, push, x.options()...)
 }
 
 func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
@@ -62,7 +63,7 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 	push := func(ctx context.Context, traces ptrace.Traces) error {
 		return x.consume(ctx, func(in *intake) { codec.consume(in, traces, expression) })
 	}
-	return exporterhelper.NewTraces(ctx, set, cfg, push, x.options()...)
+	return exporterhelper.NewTraces(ctx, helperSettings(set), cfg, push, x.options()...)
 }
 
 func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
@@ -82,7 +83,14 @@ func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Con
 	push := func(ctx context.Context, metrics pmetric.Metrics) error {
 		return x.consume(ctx, func(in *intake) { codec.consume(in, metrics, expression) })
 	}
-	return exporterhelper.NewMetrics(ctx, set, cfg, push, x.options()...)
+	return exporterhelper.NewMetrics(ctx, helperSettings(set), cfg, push, x.options()...)
+}
+
+// helperSettings keep exporterhelper from logging each call that is refused, with the
+// advice to enable a sending_queue. The exporter says it itself.
+func helperSettings(set exporter.Settings) exporter.Settings {
+	set.Logger = zap.NewNop()
+	return set
 }
 
 // options of exporterhelper: its telemetry. It has no queue, since the spool is one, and

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -26,7 +27,7 @@ type telemetry struct {
 	counts map[errorClass]*throttle.Counter
 	shards map[string]metric.MeasurementOption
 
-	refuseLog, letterLog, letterFailLog, expressionLog throttle.Counter
+	refuseLog, callLog, letterLog, letterFailLog, expressionLog throttle.Counter
 }
 
 var _ sender.Observer = (*telemetry)(nil)
@@ -143,6 +144,18 @@ func (t *telemetry) deadLetters(ctx context.Context, letters []letter) {
 		l := &letters[len(letters)-1]
 		t.log.Warn("Records can't be delivered and are dead letters now", zap.Int64("user_records", n),
 			zap.String("reason", string(l.reason)), zap.String("message", l.message))
+	}
+}
+
+// callRefused says that a sender is told to come again, or that there is no use in it.
+func (t *telemetry) callRefused(err error) {
+	n, ok := t.callLog.Add(1)
+	switch {
+	case !ok:
+	case consumererror.IsPermanent(err):
+		t.log.Error("Records were refused for good", zap.Int64("calls", n), zap.Error(err))
+	default:
+		t.log.Warn("Records were not taken; their senders are told to come again", zap.Int64("calls", n), zap.Error(err))
 	}
 }
 
