@@ -271,6 +271,16 @@ func TestARecordThatIsTooLarge(t *testing.T) {
 	}
 }
 
+func TestTheKeyCountsForTheLimit(t *testing.T) {
+	key := strings.Repeat("k", 200)
+	f := newFake(t)
+	b := startLogs(t, f, fmt.Sprintf(`{encoding: x, max_record_size: 2KiB, spool: {directory: %q}}`, t.TempDir()), host{component.MustNewID("x"): appender{}})
+	fits := strings.Repeat("x", 2048-len(key)-len("append::"))
+	b.consume(t, rec{request: key, body: fits}, rec{request: key, body: fits + "x"})
+	b.awaitValue(t, 1, "records_delivered", "")
+	b.awaitValue(t, 1, "dead_letters", "too_large")
+}
+
 func TestABatchThatIsTooLargeIsSplit(t *testing.T) {
 	for _, encoding := range []string{encodingProto, encodingOTLP, encodingFlat} {
 		f := newFake(t)
@@ -431,7 +441,8 @@ func TestWhatTheStreamRefusesForGoodIsADeadLetter(t *testing.T) {
 		}
 		return ""
 	}
-	b := startLogs(t, f, fmt.Sprintf(`{encoding: json, spool: {directory: %q}, dead_letter: {directory: %q}}`, t.TempDir(), letters))
+	config := fmt.Sprintf(`{encoding: json, spool: {directory: %q}, dead_letter: {directory: %q}}`, t.TempDir(), letters)
+	b := startLogs(t, f, config)
 	b.consume(t, rec{request: "r", body: "1"}, rec{request: "r", body: "poison"}, rec{request: "r", body: "3"})
 	b.awaitValue(t, 2, "records_delivered", "")
 	b.awaitValue(t, 1, "dead_letters", "refused")
@@ -439,6 +450,13 @@ func TestWhatTheStreamRefusesForGoodIsADeadLetter(t *testing.T) {
 	require.Len(t, lines, 1)
 	assert.Contains(t, lines[0], "ValidationException: refused by the test")
 	assert.InDelta(t, 3, b.value(t, "records_accepted", ""), 0, "it was accepted")
+
+	// It has left the spool.
+	require.NoError(t, b.logs.Shutdown(t.Context()))
+	b = startLogs(t, f, config)
+	b.consume(t, rec{request: "r", body: "4"})
+	b.awaitValue(t, 1, "records_delivered", "")
+	assert.Len(t, letterLines(t, letters), 1)
 
 	// Without a place for dead letters, its sender is told.
 	b = startLogs(t, f, `{encoding: json}`)

@@ -66,6 +66,11 @@ func (q *memoryQueue) put(ctx context.Context, users []user, payloads [][]byte) 
 	copied := make([]byte, 0, sizeOf(users))
 	c := &call{left: len(users), done: make(chan struct{})}
 	q.mu.Lock()
+	if q.closed { // since it was reserved
+		q.size -= sizeOf(users)
+		q.mu.Unlock()
+		return errClosed
+	}
 	first := q.first + uint64(len(q.records))
 	for i := range users {
 		u := &users[i]
