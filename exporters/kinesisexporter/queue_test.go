@@ -113,16 +113,16 @@ func TestMemoryHasALimit(t *testing.T) {
 	// One who gives up makes room; so does one that is done, and one that is refused.
 	require.ErrorIs(t, q.put(ctx, small, payloads), errLate)
 	require.NoError(t, q.reserve(t.Context(), small, nil))
-	for _, end := range []func(id uint64){
-		func(id uint64) { q.done([]uint64{id}) },
-		func(id uint64) { q.refused(id, errNoRoom) },
+	for want, end := range map[error]func(id uint64){
+		nil:       func(id uint64) { q.done([]uint64{id}) },
+		errNoRoom: func(id uint64) { q.refused(id, errNoRoom) },
 	} {
 		answer := make(chan error, 1)
 		go func() { answer <- q.put(t.Context(), small, payloads) }()
 		r, err := (&memoryReader{q: q}).Next(t.Context())
 		require.NoError(t, err)
 		end(r.ID)
-		<-answer
+		require.ErrorIs(t, <-answer, want)
 		require.NoError(t, q.reserve(t.Context(), small, nil))
 	}
 	require.NoError(t, q.close())
