@@ -1,0 +1,194 @@
+package kinesisfake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/heartwood-otel/heartwood/internal/freeport"
+)
+
+// Running is a fake that listens, at the same address for as long as the test lasts.
+type Running struct {
+	*Server
+	addr string
+
+	mu     sync.Mutex
+	server *http.Server
+	done   chan struct{}
+}
+
+// Start makes a fake that listens on a port of 127.0.0.1 until the test ends.
+func Start(tb testing.TB, settings Settings) *Running {
+	tb.Helper()
+	r := &Running{Server: New(settings), addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(freeport.Take(tb)))}
+	r.Up(tb)
+	tb.Cleanup(r.Down)
+	return r
+}
+
+// URL is the endpoint.
+func (r *Running) URL() string { return "http://" + r.addr }
+
+// Up listens again after Down.
+func (r *Running) Up(tb testing.TB) {
+	tb.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.server != nil {
+		return
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", r.addr)
+	if err != nil {
+		tb.Fatalf("the Kinesis fake can't listen: %v", err)
+	}
+	r.server = &http.Server{Handler: r.Server, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	r.done = make(chan struct{})
+	go func(server *http.Server, done chan struct{}) {
+		defer close(done)
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			tb.Errorf("the Kinesis fake: %v", err)
+		}
+	}(r.server, r.done)
+}
+
+// Down stops listening, and cuts all connections. What it holds stays.
+func (r *Running) Down() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.server == nil {
+		return
+	}
+	_ = r.server.Close() // which says nothing that a test could use
+	<-r.done
+	r.server = nil
+}
+
+// UserRecord is what a consumer gets: a record, or one of an aggregate.
+type UserRecord struct {
+	Key, HashKey string
+	Data         []byte
+	Shard        string
+	// Order is the stream's, and within an aggregate the aggregate's.
+	Order uint64
+	// Call is the number of the call that brought it. AnswerLost: that call's answer
+	// was not sent, or not all of it.
+	Call       int
+	At         time.Time
+	AnswerLost bool
+	Aggregated bool
+	// Stray says that its aggregate has a key of another shard than it has come to. AWS's
+	// consumer library leaves out all records of such an aggregate.
+	Stray bool
+}
+
+// UserRecords are all records of a stream in the order in which they were stored, with
+// the aggregates taken apart. One that can't be read, or is a stray, ends the test.
+func (s *Server) UserRecords(tb testing.TB, name string) []UserRecord {
+	tb.Helper()
+	all, err := s.Read(name)
+	if err != nil {
+		tb.Fatalf("%v", err)
+	}
+	for _, r := range all {
+		if r.Stray {
+			tb.Fatalf("a record of aggregate %d in %s has key %q, which belongs to another shard", r.Order, r.Shard, r.Key)
+		}
+	}
+	return all
+}
+
+// Read is UserRecords with strays.
+func (s *Server) Read(name string) ([]UserRecord, error) {
+	one, e := s.find(streamName{StreamName: name})
+	if e != nil {
+		return nil, e
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	var all []UserRecord
+	for _, place := range one.shards {
+		for _, r := range place.records {
+			lost := one.lost[r.Call]
+			parts, aggregated, err := readAggregate(r.Data)
+			if err != nil {
+				return nil, fmt.Errorf("record %s of %s: %w", r.Sequence, place.id, err)
+			}
+			if !aggregated {
+				parts = []part{{key: r.Key, hashKey: r.HashKey, data: r.Data}}
+			}
+			stray := slices.ContainsFunc(parts, func(p part) bool { return !place.holds(p.hash()) })
+			for _, p := range parts {
+				all = append(all, UserRecord{
+					Key: p.key, HashKey: p.hashKey, Data: p.data, Shard: place.id,
+					Order: r.Order, Call: r.Call, At: r.At, AnswerLost: lost, Aggregated: aggregated, Stray: stray,
+				})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b UserRecord) int { return int(int64(a.Order) - int64(b.Order)) })
+	return all, nil
+}
+
+// Counts are what came to a stream, which is to be there.
+func (s *Server) Counts(name string) Counts {
+	one, e := s.find(streamName{StreamName: name})
+	if e != nil {
+		return Counts{}
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	c := one.counts
+	c.Refused, c.Faults = maps.Clone(c.Refused), maps.Clone(c.Faults)
+	return c
+}
+
+// Shard is one of a stream's.
+type Shard struct {
+	ID      string
+	Open    bool
+	Parents []string
+	Records []Stored
+	Stored  int // also where the fake only counts
+}
+
+// Shards are all of a stream's, in the order in which they were made.
+func (s *Server) Shards(name string) []Shard {
+	one, e := s.find(streamName{StreamName: name})
+	if e != nil {
+		return nil
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	var all []Shard
+	for _, place := range one.shards {
+		all = append(all, Shard{
+			ID: place.id, Open: place.closed == 0, Parents: place.parents,
+			Records: slices.Clone(place.records), Stored: place.count,
+		})
+	}
+	return all
+}
+
+// SetStatus makes a stream CREATING, UPDATING or ACTIVE again.
+func (s *Server) SetStatus(tb testing.TB, name, status string) {
+	tb.Helper()
+	one, e := s.find(streamName{StreamName: name})
+	if e != nil {
+		tb.Fatal(e)
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	one.status = status
+}
