@@ -104,6 +104,10 @@ integration: build validate $(GOTEST) ## black-box tests of the built binary
 stdout-programs: ## install and build the programs that log with real libraries (integration/stdout)
 	@for language in python node go java rust ruby; do sh integration/stdout/stdout.sh prepare $$language; done
 
+.PHONY: kinesis-servers
+kinesis-servers: ## install the servers that stand for Kinesis, and the example consumer's libraries
+	@sh integration/kinesis/kinesis.sh prepare
+
 .PHONY: test-modules
 test-modules: $(GOTEST) ## tests of the tools and of the benchmarks' own code
 	@cd $(TOOLMOD) && $(GOTEST) ./...
