@@ -314,7 +314,7 @@ func (c *Collector) ConfigArgs() []string {
 // with the same configuration, addresses and folders as before.
 func (c *Collector) Start(tb testing.TB) {
 	tb.Helper()
-	c.launch(tb)
+	c.Launch(tb)
 	c.WaitHealthy(tb)
 }
 
@@ -322,14 +322,15 @@ func (c *Collector) Start(tb testing.TB) {
 // and gives what it printed.
 func (c *Collector) FailToStart(tb testing.TB) string {
 	tb.Helper()
-	c.launch(tb)
+	c.Launch(tb)
 	if code := c.Wait(tb, startTimeout); code == 0 {
 		tb.Errorf("%s ended with exit status 0, want it to refuse its configuration", c.name)
 	}
 	return c.Output()
 }
 
-func (c *Collector) launch(tb testing.TB) {
+// Launch starts the collector as Start does, and does not wait.
+func (c *Collector) Launch(tb testing.TB) {
 	tb.Helper()
 	if c.Process != nil {
 		select {
