@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"math/rand/v2"
 	"net/http"
@@ -28,6 +29,22 @@ type awsStream struct {
 	client    *kinesis.Client
 	name, arn *string // one of them
 	transport *http.Transport
+}
+
+// plainBody hides that a request's body can write itself. The SDK closes the body as
+// soon as an answer begins, while net/http may still look for its end; the body's
+// WriteTo then says io.EOF, for which net/http closes the connection, and the rest of
+// the answer is lost, whose records are then sent again (smithy-go up to 1.28.9). Its
+// Read says io.EOF, too, which is right.
+type plainBody struct{ http.RoundTripper }
+
+func (p plainBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		plain := *r // a RoundTripper leaves its request as it is
+		plain.Body = struct{ io.ReadCloser }{r.Body}
+		r = &plain
+	}
+	return p.RoundTripper.RoundTrip(r)
 }
 
 // Many shards are written to at the same time, all of them at one address.
@@ -64,7 +81,7 @@ func newAWSStream(ctx context.Context, cfg *Config, userAgent string) (*awsStrea
 		transport = client.GetTransport()
 	}
 	// One whose connections can be closed.
-	loaded.HTTPClient = &http.Client{Transport: transport}
+	loaded.HTTPClient = &http.Client{Transport: plainBody{transport}}
 	if cfg.RoleARN != "" {
 		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), cfg.RoleARN, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = "heartwood-kinesis"
