@@ -154,6 +154,7 @@ vulncheck: ## look for known vulnerabilities (needs the open internet, so it is 
 
 .PHONY: bench
 bench: bench-logfmt bench-receivers bench-folding bench-ecs ## the side-by-side measurements of docs/performance.md
+bench: bench-logfmt bench-receivers bench-folding bench-kinesis ## the side-by-side measurements of docs/performance.md
 
 .PHONY: bench-logfmt
 bench-logfmt:
@@ -173,6 +174,9 @@ bench-folding:
 .PHONY: bench-ecs
 bench-ecs:
 	@for round in $$(seq $(COUNT)); do go -C benchmarks test -run '^$$' -bench . -benchtime 100x ./ecs || exit 1; done
+.PHONY: bench-kinesis
+bench-kinesis:
+	go -C benchmarks run ./kinesis
 
 # --- releases -----------------------------------------------------------------
 
@@ -184,7 +188,7 @@ STABLE := $(shell sed -n 's/.*envprovider //p' builder-config.yaml)
 .PHONY: pin
 pin: ## bring all modules to the Collector release that builder-config.yaml names
 	@for module in $(MODULES); do (cd $$module && go mod edit -print \
-		| awk '$$1 ~ /^(go.opentelemetry.io\/collector|github.com\/open-telemetry\/opentelemetry-collector-contrib)/ && $$2 ~ /^v/ && (!/indirect/ || $$1 ~ /\/cmd\//) { print $$1 "@" ($$2 ~ /^v0/ ? "$(BETA)" : "$(STABLE)") }' \
+		| awk '$$1 ~ /^(go.opentelemetry.io\/collector|github.com\/open-telemetry\/opentelemetry-collector-contrib)/ && $$2 ~ /^v/ && $$1 !~ /awskinesisexporter$$/ && (!/indirect/ || $$1 ~ /\/cmd\//) { print $$1 "@" ($$2 ~ /^v0/ ? "$(BETA)" : "$(STABLE)") }' \
 		| xargs -r go get); done
 
 .PHONY: clean

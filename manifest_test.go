@@ -32,8 +32,9 @@ var kinds = map[string]string{
 // otherRelease lists modules that may be at another release than the rest,
 // because the one that goes with it is not to be had.
 var otherRelease = map[string]string{
-	"github.com/open-telemetry/opentelemetry-collector-contrib/connector/routingconnector": "v0.157.0",
-	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/pprofextension":   "v0.157.0",
+	"github.com/open-telemetry/opentelemetry-collector-contrib/connector/routingconnector":  "v0.157.0",
+	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/pprofextension":    "v0.157.0",
+	"github.com/open-telemetry/opentelemetry-collector-contrib/exporter/awskinesisexporter": "v0.157.0", // measured beside ours
 }
 
 type module struct {

@@ -30,7 +30,7 @@ func TestBodiesAreOnlyRead(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "body", string(text))
 		return nil, stop
-	})}.RoundTrip(r)
+	})}.RoundTrip(r) //nolint:bodyclose // there is none
 	require.ErrorIs(t, err, stop)
 	assert.Equal(t, body, r.Body)
 }
