@@ -61,7 +61,11 @@ func TestKinesisLosesNothing(t *testing.T) {
 		t.Run(aggregation, func(t *testing.T) {
 			t.Parallel()
 			fake := kinesisfake.Start(t, kinesisfake.Settings{Streams: map[string]int{"logs": 8}})
-			fake.Misbehave(everythingAtOnce)
+			faults := everythingAtOnce
+			if aggregation == "kpl" {
+				faults.CutAfter = 0.1 // of few calls
+			}
+			fake.Misbehave(faults)
 			col := harness.Start(t, kinesisToFake, harness.With("url", fake.URL()), harness.With("aggregation", aggregation), harness.WithEnv(awsEnv...))
 			load := newKeyedLoad(t, 8000, 25)
 			require.NoError(t, load.run(t.Context(), "http://"+col.Addr(t, "in")))
@@ -73,13 +77,13 @@ func TestKinesisLosesNothing(t *testing.T) {
 
 			counts := fake.Counts("logs")
 			t.Logf("%d calls, %d Kinesis records, %d repeats, faults %v, refused %v", counts.Calls, counts.Stored, a.repeats, counts.Faults, counts.Refused)
-			for _, fault := range []string{"throttle", "error", "unavailable", "expired", "cut before", "cut after", "tear", "slow"} {
-				assert.Positive(t, counts.Faults[fault], fault)
-			}
 			assert.Positive(t, a.repeats, "calls were cut after storing")
 			assert.Zero(t, counts.SameKey, "no call has two records of one key")
-			if aggregation == "none" {
+			if aggregation == "none" { // otherwise it has too few calls for all of this to be certain
 				assert.Greater(t, counts.Refused["ProvisionedThroughputExceededException"], 50_000)
+				for _, fault := range []string{"throttle", "error", "unavailable", "expired", "cut before", "cut after", "tear", "slow"} {
+					assert.Positive(t, counts.Faults[fault], fault)
+				}
 			}
 		})
 	}
@@ -98,7 +102,7 @@ func TestKinesisKilled(t *testing.T) {
 			fake.Misbehave(everythingAtOnce)
 			col := harness.New(t, kinesisToFake, harness.With("url", fake.URL()), harness.With("aggregation", aggregation), harness.WithEnv(awsEnv...))
 			load := newKeyedLoad(t, 400, 0)
-			load.batch = 50
+			load.batch, load.pause = 25, 20*time.Millisecond // so that what is left in the end is delivered soon
 			sent := make(chan error, 1)
 			go func() { sent <- load.run(t.Context(), "http://"+col.Addr(t, "in")) }()
 

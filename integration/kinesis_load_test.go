@@ -37,6 +37,7 @@ type keyedLoad struct {
 	first  int // the number of each key's first record
 	stop   chan struct{}
 	body   string
+	pause  time.Duration // of a sender after each batch
 	client *http.Client
 
 	confirmed atomic.Int64
@@ -90,6 +91,7 @@ func (l *keyedLoad) runSender(ctx context.Context, url string, sender int) error
 					return err
 				}
 				batch = batch[:0]
+				time.Sleep(l.pause)
 			}
 		}
 		select {
