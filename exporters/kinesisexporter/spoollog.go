@@ -74,40 +74,31 @@ func (q *spoolQueue) close() error { return q.spool.Close() }
 
 func (q *spoolQueue) stats() spool.Stats { return q.spool.Stats() }
 
-// Reader begins before the oldest record: where a record is, the spool does not say.
+// Reader begins at a record, or at the oldest: the sender's numbers are the spool's, one
+// higher.
 func (q *spoolQueue) Reader(from uint64) (sender.Reader, error) {
-	return &spoolReader{r: q.spool.NewReader(), from: from}, nil
+	return &spoolReader{q.spool.NewReaderFrom(spool.ID(max(from, 1) - 1))}, nil
 }
 
-type spoolReader struct {
-	r    *spool.Reader
-	from uint64
-}
+type spoolReader struct{ r *spool.Reader }
 
 func (r *spoolReader) Next(ctx context.Context) (sender.Record, error) {
-	for {
-		stored, err := r.r.Next(ctx)
-		if err != nil {
-			return sender.Record{}, err
-		}
-		if uint64(stored.ID)+1 >= r.from {
-			return recordOf(stored)
-		}
+	stored, err := r.r.Next(ctx)
+	if err != nil {
+		return sender.Record{}, err
 	}
+	return recordOf(stored)
 }
 
 func (r *spoolReader) TryNext() (sender.Record, error) {
-	for {
-		stored, err := r.r.TryNext()
-		switch {
-		case errors.Is(err, spool.ErrDrained):
-			return sender.Record{}, sender.ErrDrained
-		case err != nil:
-			return sender.Record{}, err
-		case uint64(stored.ID)+1 >= r.from:
-			return recordOf(stored)
-		}
+	stored, err := r.r.TryNext()
+	switch {
+	case errors.Is(err, spool.ErrDrained):
+		return sender.Record{}, sender.ErrDrained
+	case err != nil:
+		return sender.Record{}, err
 	}
+	return recordOf(stored)
 }
 
 func (r *spoolReader) Close() error { return r.r.Close() }
