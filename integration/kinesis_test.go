@@ -29,6 +29,7 @@ import (
 
 	"github.com/heartwood-otel/heartwood/integration/harness"
 	"github.com/heartwood-otel/heartwood/integration/kinesisfake"
+	"github.com/heartwood-otel/heartwood/internal/ecs/ecscheck"
 	"github.com/heartwood-otel/heartwood/internal/freeport"
 )
 
@@ -270,7 +271,7 @@ func (f kinesisForm) stream() string {
 }
 
 func kinesisForms() (all []kinesisForm) {
-	for _, encoding := range []string{"otlp_proto", "otlp_json", "json"} {
+	for _, encoding := range []string{"otlp_proto", "otlp_json", "json", "ecs_encoding"} {
 		for _, aggregation := range []string{"none", "kpl"} {
 			for _, compression := range []string{"none", "gzip", "zstd"} {
 				all = append(all, kinesisForm{encoding, aggregation, compression})
@@ -295,10 +296,12 @@ func kinesisPipelines(t *testing.T, forms []kinesisForm, url string) string {
 		}
 	}
 	text, err := json.Marshal(map[string]any{
-		"exporters": exporters,
-		"service": map[string]any{"pipelines": map[string]any{
-			"logs": map[string]any{"receivers": []string{"otlp"}, "exporters": names},
-		}},
+		"extensions": map[string]any{"ecs_encoding": nil},
+		"exporters":  exporters,
+		"service": map[string]any{
+			"extensions": []string{"ecs_encoding"},
+			"pipelines":  map[string]any{"logs": map[string]any{"receivers": []string{"otlp"}, "exporters": names}},
+		},
 	})
 	require.NoError(t, err)
 	return string(text)
@@ -389,6 +392,9 @@ func (f kinesisForm) checkRecord(t *testing.T, data []byte, logs plog.Logs) (n i
 		assert.NotContains(t, string(data), "\n")
 		return int(number), uid
 	}
+	if f.encoding == "ecs_encoding" {
+		return f.checkECS(t, data, logs)
+	}
 	var got plog.Logs
 	var err error
 	if f.encoding == "otlp_json" {
@@ -407,6 +413,36 @@ func (f kinesisForm) checkRecord(t *testing.T, data []byte, logs plog.Logs) (n i
 	want.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes().PutStr("log.record.uid", uid)
 	assert.Equal(t, logsAsRaw(t, want), logsAsRaw(t, got))
 	return int(number.Int()), uid
+}
+
+// checkECS is checkRecord for a document of ECS.
+func (f kinesisForm) checkECS(t *testing.T, data []byte, logs plog.Logs) (n int, uid string) {
+	t.Helper()
+	require.NoError(t, ecscheck.Document(data), "%s", data)
+	var got struct {
+		Time    time.Time `json:"@timestamp"`
+		Message string    `json:"message"`
+		Event   struct {
+			ID string `json:"id"`
+		} `json:"event"`
+		HTTP struct {
+			Request struct {
+				ID string `json:"id"`
+			} `json:"request"`
+		} `json:"http"`
+		Labels struct {
+			N int `json:"n"`
+		} `json:"labels"`
+	}
+	require.NoError(t, json.Unmarshal(data, &got), "%s", data)
+	r := logs.ResourceLogs().At(got.Labels.N).ScopeLogs().At(0).LogRecords().At(0)
+	assert.Equal(t, r.Timestamp().AsTime(), got.Time)
+	if r.Body().Type() != pcommon.ValueTypeMap {
+		assert.Equal(t, r.Body().AsString(), got.Message)
+	}
+	request, _ := r.Attributes().Get("request.id")
+	assert.Equal(t, request.AsString(), got.HTTP.Request.ID)
+	return got.Labels.N, got.Event.ID
 }
 
 // logsAsRaw is what logs are, whatever the order of their attributes.
