@@ -153,8 +153,7 @@ vulncheck: ## look for known vulnerabilities (needs the open internet, so it is 
 # --- measuring ----------------------------------------------------------------
 
 .PHONY: bench
-bench: bench-logfmt bench-receivers bench-folding bench-ecs ## the side-by-side measurements of docs/performance.md
-bench: bench-logfmt bench-receivers bench-folding bench-kinesis ## the side-by-side measurements of docs/performance.md
+bench: bench-logfmt bench-receivers bench-folding bench-ecs bench-kinesis ## the side-by-side measurements of docs/performance.md
 
 .PHONY: bench-logfmt
 bench-logfmt:
@@ -174,6 +173,7 @@ bench-folding:
 .PHONY: bench-ecs
 bench-ecs:
 	@for round in $$(seq $(COUNT)); do go -C benchmarks test -run '^$$' -bench . -benchtime 100x ./ecs || exit 1; done
+
 .PHONY: bench-kinesis
 bench-kinesis:
 	go -C benchmarks run ./kinesis
