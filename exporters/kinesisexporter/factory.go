@@ -100,7 +100,7 @@ func (x *kinesisExporter) options() []exporterhelper.Option {
 		exporterhelper.WithStart(x.start),
 		exporterhelper.WithShutdown(x.shutdown),
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}),
-		// Records that come without a uid get one, and what goes into batches is moved.
+		// Records that come without a uid get one.
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 	}
 }

@@ -153,7 +153,8 @@ func (in *intake) logKey(rl plog.ResourceLogs, sl plog.ScopeLogs, r plog.LogReco
 	return in.keys.key(text)
 }
 
-// logBuilder puts records together to logs again. Records are moved.
+// logBuilder puts records together to logs again. Records are copied: who brought them
+// may come again with the same, as receivers with retry_on_failure do.
 type logBuilder struct {
 	logs            plog.Logs
 	resource, scope int // of the record added last
@@ -181,7 +182,7 @@ func (b *logBuilder) add(resource, scope int, rl plog.ResourceLogs, sl plog.Scop
 		to.SetSchemaUrl(sl.SchemaUrl())
 		b.scope, b.records = scope, to.LogRecords()
 	}
-	r.MoveTo(b.records.AppendEmpty())
+	r.CopyTo(b.records.AppendEmpty())
 }
 
 func (*logCodec) split(logs plog.Logs, n int) (first, rest plog.Logs) {

@@ -128,7 +128,8 @@ func (in *intake) pointKey(rm pmetric.ResourceMetrics, sm pmetric.ScopeMetrics, 
 // pointPlace says where a data point is, by the numbers of resource, scope and metric.
 type pointPlace struct{ resource, scope, metric int }
 
-// metricBuilder puts data points together to metrics again. Points are moved.
+// metricBuilder puts data points together to metrics again. Points are copied, see
+// logBuilder.
 type metricBuilder struct {
 	metrics pmetric.Metrics
 	at      pointPlace // of the point added last
@@ -161,15 +162,15 @@ func (b *metricBuilder) add(at pointPlace, rm pmetric.ResourceMetrics, sm pmetri
 	}
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
-		m.Gauge().DataPoints().At(point).MoveTo(b.metric.Gauge().DataPoints().AppendEmpty())
+		m.Gauge().DataPoints().At(point).CopyTo(b.metric.Gauge().DataPoints().AppendEmpty())
 	case pmetric.MetricTypeSum:
-		m.Sum().DataPoints().At(point).MoveTo(b.metric.Sum().DataPoints().AppendEmpty())
+		m.Sum().DataPoints().At(point).CopyTo(b.metric.Sum().DataPoints().AppendEmpty())
 	case pmetric.MetricTypeHistogram:
-		m.Histogram().DataPoints().At(point).MoveTo(b.metric.Histogram().DataPoints().AppendEmpty())
+		m.Histogram().DataPoints().At(point).CopyTo(b.metric.Histogram().DataPoints().AppendEmpty())
 	case pmetric.MetricTypeExponentialHistogram:
-		m.ExponentialHistogram().DataPoints().At(point).MoveTo(b.metric.ExponentialHistogram().DataPoints().AppendEmpty())
+		m.ExponentialHistogram().DataPoints().At(point).CopyTo(b.metric.ExponentialHistogram().DataPoints().AppendEmpty())
 	case pmetric.MetricTypeSummary:
-		m.Summary().DataPoints().At(point).MoveTo(b.metric.Summary().DataPoints().AppendEmpty())
+		m.Summary().DataPoints().At(point).CopyTo(b.metric.Summary().DataPoints().AppendEmpty())
 	}
 }
 

@@ -82,7 +82,7 @@ func (in *intake) spanKey(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans, s ptrac
 	return in.keys.key(text)
 }
 
-// traceBuilder puts spans together to traces again. Spans are moved.
+// traceBuilder puts spans together to traces again. Spans are copied, see logBuilder.
 type traceBuilder struct {
 	traces          ptrace.Traces
 	resource, scope int // of the span added last
@@ -108,7 +108,7 @@ func (b *traceBuilder) add(resource, scope int, rs ptrace.ResourceSpans, ss ptra
 		to.SetSchemaUrl(ss.SchemaUrl())
 		b.scope, b.spans = scope, to.Spans()
 	}
-	s.MoveTo(b.spans.AppendEmpty())
+	s.CopyTo(b.spans.AppendEmpty())
 }
 
 func (*traceCodec) split(traces ptrace.Traces, n int) (first, rest ptrace.Traces) {
