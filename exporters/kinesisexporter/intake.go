@@ -118,12 +118,10 @@ func (in *intake) payload() [][]byte {
 
 func (in *intake) data(u *user) []byte { return in.buf[u.data:u.end] }
 
-// letter makes the user record that is open a dead letter.
-func (in *intake) letter(reason deadReason, message string) {
+// letter makes the user record that is open a dead letter with this data.
+func (in *intake) letter(reason deadReason, message string, data []byte) {
 	u := in.users[len(in.users)-1]
-	in.letters = append(in.letters, letter{
-		reason: reason, message: message, key: u.key.text, data: slices.Clone(in.buf[u.data:]), count: u.count,
-	})
+	in.letters = append(in.letters, letter{reason: reason, message: message, key: u.key.text, data: data, count: u.count})
 	in.drop()
 }
 
@@ -139,6 +137,8 @@ type group[T any] struct {
 type codec[T any] interface {
 	// appendBatch appends the encoding of all that is in data.
 	appendBatch(dst []byte, data T) ([]byte, error)
+	// plain is OTLP's JSON, for what can't be encoded otherwise.
+	plain(data T) ([]byte, error)
 	// split takes data apart behind its first n items; data is lost.
 	split(data T, n int) (first, rest T)
 	// truncate makes the single item of data shorter, if it can: encoded, it has that many
@@ -165,7 +165,8 @@ func put[T any](in *intake, c codec[T], g group[T]) {
 		put(in, c, group[T]{g.key, first, n})
 		put(in, c, group[T]{g.key, rest, g.count - n})
 	case err != nil:
-		in.letter(reasonNotEncodable, err.Error())
+		plain, otherwise := c.plain(g.data)
+		in.letter(reasonNotEncodable, errors.Join(err, otherwise).Error(), plain)
 	case in.x.cfg.OnTooLarge == truncate && c.truncate(g.data, excess, excess+in.x.limit.now()):
 		in.drop()
 		before := in.truncated
@@ -178,7 +179,8 @@ func put[T any](in *intake, c codec[T], g group[T]) {
 
 func (in *intake) tooLarge() {
 	u := in.users[len(in.users)-1]
-	in.letter(reasonTooLarge, fmt.Sprintf("partition key and data have %d bytes, the limit is %d", len(u.key.text)+len(in.buf)-u.data, in.x.limit.now()))
+	in.letter(reasonTooLarge, fmt.Sprintf("partition key and data have %d bytes, the limit is %d", len(u.key.text)+len(in.buf)-u.data, in.x.limit.now()),
+		slices.Clone(in.buf[u.data:]))
 }
 
 // errLimit asks the sender to come again when the stream has said how large its records

@@ -185,6 +185,8 @@ func (b *logBuilder) add(resource, scope int, rl plog.ResourceLogs, sl plog.Scop
 	r.CopyTo(b.records.AppendEmpty())
 }
 
+func (*logCodec) plain(logs plog.Logs) ([]byte, error) { return jsonMarshaler{}.MarshalLogs(logs) }
+
 func (*logCodec) split(logs plog.Logs, n int) (first, rest plog.Logs) {
 	a, b := newLogBuilder(), newLogBuilder()
 	for i, rl := range logs.ResourceLogs().All() {

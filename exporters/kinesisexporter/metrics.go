@@ -196,6 +196,10 @@ func describe(from, to pmetric.Metric) {
 	}
 }
 
+func (*metricCodec) plain(metrics pmetric.Metrics) ([]byte, error) {
+	return jsonMarshaler{}.MarshalMetrics(metrics)
+}
+
 func (*metricCodec) split(metrics pmetric.Metrics, n int) (first, rest pmetric.Metrics) {
 	a, b := newMetricBuilder(), newMetricBuilder()
 	for i, rm := range metrics.ResourceMetrics().All() {

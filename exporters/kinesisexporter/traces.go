@@ -111,6 +111,10 @@ func (b *traceBuilder) add(resource, scope int, rs ptrace.ResourceSpans, ss ptra
 	s.CopyTo(b.spans.AppendEmpty())
 }
 
+func (*traceCodec) plain(traces ptrace.Traces) ([]byte, error) {
+	return jsonMarshaler{}.MarshalTraces(traces)
+}
+
 func (*traceCodec) split(traces ptrace.Traces, n int) (first, rest ptrace.Traces) {
 	a, b := newTraceBuilder(), newTraceBuilder()
 	for i, rs := range traces.ResourceSpans().All() {
