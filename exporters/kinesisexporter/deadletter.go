@@ -46,15 +46,15 @@ type line struct {
 	DataBase64   string    `json:"data_base64,omitempty"`
 }
 
-// deadLetters writes a file a day. It is safe for concurrent use.
+// deadLetters writes a file a day. It is safe for concurrent use. Others may write to the
+// same files, as the exporters of other signals do, and take them away: so none is kept
+// open.
 type deadLetters struct {
 	directory, stream, signal string
 
 	// mu guards the following.
-	mu   sync.Mutex
-	file *os.File
-	day  string
-	buf  []byte
+	mu  sync.Mutex
+	buf []byte
 }
 
 // openDeadLetters makes the directory, so that a start tells whether it can be written.
@@ -80,10 +80,9 @@ func (d *deadLetters) write(now time.Time, letters []letter) error {
 			return err
 		}
 	}
-	err := d.writeLocked(now.UTC().Format(time.DateOnly))
+	err := d.writeLocked(now.UTC().Format(time.DateOnly) + ".jsonl")
 	if err != nil {
-		// What was written of it may be half a line: the next one begins the file anew.
-		err = errors.Join(fmt.Errorf("write dead letters to %s: %w", d.directory, err), d.closeLocked())
+		err = fmt.Errorf("write dead letters to %s: %w", d.directory, err)
 	}
 	if cap(d.buf) > maxKeptBuffer {
 		d.buf = nil
@@ -110,36 +109,29 @@ func (d *deadLetters) appendLocked(now time.Time, l *letter) error {
 	return nil
 }
 
-func (d *deadLetters) writeLocked(day string) error {
-	if day != d.day {
-		if err := d.closeLocked(); err != nil {
-			return err
-		}
-	}
-	if d.file == nil {
-		if err := d.openLocked(day); err != nil {
-			return err
-		}
-	}
-	if _, err := d.file.Write(d.buf); err != nil {
-		return err
-	}
-	return d.file.Sync()
-}
-
-// openLocked opens the file of a day. What a crash has left of a line ends there.
-func (d *deadLetters) openLocked(day string) error {
-	file, err := os.OpenFile(filepath.Join(d.directory, day+".jsonl"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+func (d *deadLetters) writeLocked(name string) error {
+	file, err := os.OpenFile(filepath.Join(d.directory, name), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
-	d.file, d.day = file, day
-	if err := syncDirectory(d.directory); err != nil {
+	err = d.endLine(file)
+	if err == nil {
+		_, err = file.Write(d.buf)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// endLine ends what a crash or a full disk has left of a line.
+func (d *deadLetters) endLine(file *os.File) error {
+	end, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
 		return err
 	}
-	end, err := file.Seek(0, io.SeekEnd)
-	if err != nil || end == 0 {
-		return err
+	if end == 0 {
+		return syncDirectory(d.directory)
 	}
 	var last [1]byte
 	if _, err := file.ReadAt(last[:], end-1); err != nil {
@@ -158,22 +150,4 @@ func syncDirectory(path string) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
-}
-
-func (d *deadLetters) closeLocked() error {
-	if d.file == nil {
-		return nil
-	}
-	err := d.file.Close()
-	d.file, d.day = nil, ""
-	return err
-}
-
-func (d *deadLetters) close() error {
-	if d == nil {
-		return nil
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.closeLocked()
 }

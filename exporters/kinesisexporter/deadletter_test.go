@@ -22,7 +22,6 @@ func TestDeadLettersAreAFileADay(t *testing.T) {
 		{reason: reasonTooLarge, key: "k", data: []byte{0xff, 0x00}, count: 1},
 	}))
 	require.NoError(t, d.write(evening.Add(time.Second), []letter{{reason: reasonNoRoom}}))
-	require.NoError(t, d.close())
 
 	lines := readLines(t, filepath.Join(directory, "2026-02-03.jsonl"))
 	require.Len(t, lines, 2)
@@ -51,12 +50,35 @@ func TestALineThatACrashHasCutEndsThere(t *testing.T) {
 	at := time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC)
 	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
 	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
-	require.NoError(t, d.close())
 	lines := readLines(t, file)
 	require.Len(t, lines, 4)
 	assert.Equal(t, `{"half`, lines[1])
 	assert.True(t, json.Valid([]byte(lines[2])))
 	assert.True(t, json.Valid([]byte(lines[3])))
+}
+
+func TestOthersWriteToTheSameFile(t *testing.T) {
+	directory := t.TempDir()
+	file := filepath.Join(directory, "2026-02-03.jsonl")
+	at := time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC)
+	d, err := openDeadLetters(directory, "orders", "logs")
+	require.NoError(t, err)
+	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
+	// The exporter of another signal, for which the disk was full in the middle.
+	other, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	_, err = other.WriteString(`{"half`)
+	require.NoError(t, err)
+	require.NoError(t, other.Close())
+	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
+	lines := readLines(t, file)
+	require.Len(t, lines, 3)
+	assert.True(t, json.Valid([]byte(lines[2])), lines[2])
+
+	// Somebody has read it, and takes it away.
+	require.NoError(t, os.Rename(file, file+".read"))
+	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
+	assert.Len(t, readLines(t, file), 1)
 }
 
 func TestADirectoryThatCannotBeWritten(t *testing.T) {
@@ -72,5 +94,4 @@ func TestADirectoryThatCannotBeWritten(t *testing.T) {
 	require.ErrorContains(t, err, d.directory)
 	require.NoError(t, os.Mkdir(d.directory, 0o700))
 	require.NoError(t, d.write(time.Now(), []letter{{}}), "it is tried again with the next ones")
-	require.NoError(t, d.close())
 }

@@ -379,7 +379,6 @@ func (x *kinesisExporter) closeAll() error {
 	if x.queue != nil {
 		errs = append(errs, x.queue.close())
 	}
-	errs = append(errs, x.letters.close())
 	if x.stream != nil {
 		x.stream.close()
 	}
