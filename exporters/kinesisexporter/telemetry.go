@@ -27,7 +27,7 @@ type telemetry struct {
 	counts map[errorClass]*throttle.Counter
 	shards map[string]metric.MeasurementOption
 
-	refuseLog, callLog, letterLog, letterFailLog, expressionLog throttle.Counter
+	refuseLog, callLog, letterLog, letterFailLog, expressionLog, readLog throttle.Counter
 }
 
 var _ sender.Observer = (*telemetry)(nil)
@@ -79,8 +79,19 @@ func (t *telemetry) Refused(shard, code string, userRecords int) {
 }
 
 // Failed implements sender.Observer.
-func (t *telemetry) Failed(shard, _ string, err error) { t.failed(shard, err) }
+func (t *telemetry) Failed(shard, code string, err error) {
+	switch code {
+	case "Refuse": // writeLetters has said it
+	case "Log":
+		if n, ok := t.readLog.Add(1); ok {
+			t.log.Error("Records can't be read from the spool, and are not sent. It is tried again", zap.Int64("times", n), zap.Error(err))
+		}
+	default:
+		t.failed(shard, err)
+	}
+}
 
+// failed is for calls.
 func (t *telemetry) failed(shard string, err error) {
 	var call *sender.CallError
 	cause := err
