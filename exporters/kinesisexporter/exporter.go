@@ -207,7 +207,7 @@ func (x *kinesisExporter) senderSettings() sender.Settings {
 		MaxRecordSize: x.limit.now(),
 		MaxRecords:    x.cfg.Batch.MaxRecords,
 		MaxBytes:      int(x.cfg.Batch.MaxSize),
-		MaxAge:        x.cfg.Batch.MaxAge,
+		MaxAge:        max(x.cfg.Batch.MaxAge, 1), // 0 would be the sender's default
 		MaxInFlight:   x.cfg.MaxInFlight,
 		RateBytes:     int(x.cfg.Rate.Bytes),
 		RateRecords:   x.cfg.Rate.Records,

@@ -167,8 +167,20 @@ func TestAnEntryOfAnotherVersionIsNamed(t *testing.T) {
 	require.NoError(t, s.Close())
 	b := startLogs(t, newFake(t), fmt.Sprintf(`{spool: {directory: %q}}`, directory))
 	require.Eventually(t, func() bool {
-		return slices.ContainsFunc(b.messages(), func(m string) bool { return strings.Contains(m, "was written by another version") })
+		return slices.ContainsFunc(b.messages(), func(m string) bool {
+			return strings.Contains(m, "can't be read from the spool") && strings.Contains(m, "was written by another version")
+		})
 	}, 20*time.Second, time.Millisecond)
+	assert.Zero(t, b.value(t, "calls_failed", ""), "no call of Kinesis was made")
+}
+
+func TestNoAgeIsNotTheSendersDefault(t *testing.T) {
+	b := newBench(t, newFake(t), `{batch: {max_age: 0s}}`)
+	x, err := newExporter(b.set, b.cfg, "logs")
+	require.NoError(t, err)
+	x.queue = newMemoryQueue(1)
+	assert.Less(t, time.Duration(0), x.senderSettings().MaxAge)
+	assert.Less(t, x.senderSettings().MaxAge, time.Millisecond, "it waits for nothing")
 }
 
 // messages are those of the log, with their fields.
