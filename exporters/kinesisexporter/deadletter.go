@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/heartwood-otel/heartwood/internal/spool"
 )
 
 // deadReason is why something became a dead letter. The list is that of metadata.yaml.
@@ -57,10 +59,11 @@ type deadLetters struct {
 	buf []byte
 }
 
-// openDeadLetters makes the directory, so that a start tells whether it can be written.
+// openDeadLetters makes the directory, so that a start tells whether it can be written. The
+// spool's may be above it, and be made by that.
 func openDeadLetters(directory, stream, signal string) (*deadLetters, error) {
 	d := &deadLetters{directory: directory, stream: stream, signal: signal}
-	if err := os.MkdirAll(directory, 0o700); err != nil {
+	if err := spool.MkdirAll(directory); err != nil {
 		return nil, fmt.Errorf("make the directory of the dead letters: %w", err)
 	}
 	probe, err := os.CreateTemp(directory, ".probe-*")

@@ -90,6 +90,10 @@ func (f *osFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
+// MkdirAll makes a directory, with those above it, of which a power loss takes none. It is
+// for those who keep something beside a spool: what they make is not synced by Open.
+func MkdirAll(dir string) error { return osFS{}.MkdirAll(dir) }
+
 // MkdirAll also makes the names of the new directories durable: a spool whose directory
 // is not there after a power loss would begin anew, in silence.
 func (fs osFS) MkdirAll(dir string) error {
