@@ -130,6 +130,36 @@ func TestWhatIsAcceptedIsDeliveredAfterACrash(t *testing.T) {
 	requireOrder(t, third, 1, 1) // what was delivered is not there any more
 }
 
+// TestACrashRepeatsOnlyWhatWasOnItsWay: what its shard has said it has is not sent again,
+// though nothing was shut down.
+func TestACrashRepeatsOnlyWhatWasOnItsWay(t *testing.T) {
+	for _, aggregation := range []string{aggregationNone, aggregationKPL} {
+		f, directory := newFake(t), t.TempDir()
+		f.refuse = func(r fakeRecord) string {
+			if r.PartitionKey == "stuck" {
+				return "InternalFailure"
+			}
+			return ""
+		}
+		config := `{encoding: json, aggregation: %s, spool: {directory: %q}}`
+		b := startLogs(t, f, fmt.Sprintf(config, aggregation, directory))
+		b.consume(t, numbered(5, 10)...)
+		b.awaitValue(t, 50, "records_delivered", "")
+		require.Eventually(t, func() bool { return b.value(t, "oldest_record_age", "") == 0 }, 20*time.Second, time.Millisecond)
+		b.consume(t, rec{request: "stuck", body: "0"})
+		require.Eventually(t, func() bool { return b.value(t, "records_refused", "") > 0 }, 20*time.Second, time.Millisecond)
+		left := copyDirectory(t, directory)
+
+		after := newFake(t)
+		again := startLogs(t, after, fmt.Sprintf(config, aggregation, left))
+		again.awaitValue(t, 1, "records_delivered", "")
+		require.NoError(t, again.logs.Shutdown(t.Context()))
+		users := after.users(t)
+		require.Len(t, users, 1, aggregation)
+		assert.Equal(t, "stuck", users[0].PartitionKey)
+	}
+}
+
 func TestADamagedSpoolIsNamed(t *testing.T) {
 	directory := t.TempDir()
 	config := fmt.Sprintf(`{spool: {directory: %q}}`, directory)
