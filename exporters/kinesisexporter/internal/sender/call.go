@@ -243,6 +243,7 @@ func (s *Sender) settleAggregate(c *call) bool {
 		if !known || slices.ContainsFunc(c.recs, func(r *rec) bool { return !at.has(r.hash) }) {
 			s.observer.Refused(c.shard.id, CodeWrongShard, len(c.recs))
 			c.back = append(c.back, c.recs...)
+			c.failed = true // each attempt is in the stream: not more of them than there must be
 			return true
 		}
 	}

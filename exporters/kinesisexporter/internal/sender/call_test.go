@@ -159,6 +159,36 @@ func TestAggregateInTheWrongShard(t *testing.T) {
 	}
 }
 
+// TestListThatIsWrong: a stream that was made anew, with other shards of the same names,
+// gets an aggregate again and again until the list is right. It must not do so at full
+// speed.
+func TestListThatIsWrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newStream(2)
+		calls := 0
+		var mu sync.Mutex
+		put := func(ctx context.Context, entries []Entry) ([]Result, error) {
+			mu.Lock()
+			calls++
+			other := k.shards[1].ID
+			if k.open(hashOf(&entries[0])).ID == other {
+				other = k.shards[0].ID
+			}
+			mu.Unlock()
+			return []Result{{ShardID: other}}, wait(ctx, 10*time.Millisecond)
+		}
+		l := newLog(t, 20)
+		s := mustNew(t, Settings{Stream: only{k, put}, Log: l, Done: l.Done, Aggregate: true})
+		s.Start()
+		l.Put(makeRecords(20, 10, strconv.Itoa)...)
+		time.Sleep(time.Minute)
+		require.NoError(t, s.Shutdown(t.Context()))
+		assert.Zero(t, l.count())
+		assert.Positive(t, calls)
+		assert.Less(t, calls, 100, "of two shards in a minute")
+	})
+}
+
 // stale lists the shards that were, until some time.
 type stale struct {
 	*stream
