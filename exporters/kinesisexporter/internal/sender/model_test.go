@@ -107,6 +107,7 @@ func testFaults(t *testing.T, k *stream, f form, n int) {
 		change()
 	}
 	l.wait()
+	synctest.Wait() // what is done is reported before it is let go
 	assert.Zero(t, s.Stats().Queued)
 	require.NoError(t, s.Shutdown(t.Context()))
 	lookAt(t, s)
