@@ -189,7 +189,7 @@ func (u *Unmapper) takeApart(top string, m pcommon.Map) {
 		switch i := u.find(name); {
 		case i < 0:
 			u.add(name, v)
-		case !u.entries[i].value.Equal(v):
+		case !equal(u.entries[i].value, v):
 			u.entries[i].stays = true
 			u.rest = append(u.rest, remainder{top: top, path: name[len(top)+1:], value: v})
 		}
@@ -261,7 +261,7 @@ func (u *Unmapper) leave(i int) {
 // value that is there already.
 func (u *Unmapper) move(i int, name string) bool {
 	if j := u.find(name); j >= 0 {
-		if j == i || !u.entries[j].value.Equal(u.entries[i].value) {
+		if j == i || !equal(u.entries[j].value, u.entries[i].value) {
 			return false
 		}
 		u.leave(i)

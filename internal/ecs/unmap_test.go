@@ -398,3 +398,32 @@ func TestUnmapTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestUnmapLargeTwice holds that large values of one name are not compared, which would
+// take the square of their size: both stay.
+func TestUnmapLargeTwice(t *testing.T) {
+	for members, stay := range map[int]bool{100: false, 1000: true} {
+		r := plog.NewLogRecord()
+		for _, m := range []pcommon.Map{r.Attributes(), r.Attributes().PutEmptyMap("labels")} {
+			for i := range members {
+				if i == 0 {
+					m = m.PutEmptyMap("a")
+				}
+				m.PutInt(fmt.Sprint(i), 1)
+			}
+		}
+		labelled := r.Attributes().PutEmptyMap("labels.b")
+		for i := range members {
+			labelled.PutInt(fmt.Sprint(i), 1)
+		}
+		labelled.CopyTo(r.Attributes().PutEmptyMap("b"))
+		before := r.Attributes().AsRaw()
+		NewUnmapper().Log(r)
+		got := r.Attributes().AsRaw()
+		want := map[string]any{"a": before["a"], "b": before["b"]}
+		if stay {
+			want["labels.a"], want["labels.b"] = before["a"], before["b"]
+		}
+		assert.Equal(t, want, got)
+	}
+}
