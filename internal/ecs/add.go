@@ -4,10 +4,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// Of a map that becomes labels; a larger one is JSON text.
+// Of a map that becomes labels; a larger one is JSON text. Each of the labels has the
+// names above it in its own, so that long ones would be written many times.
 const (
-	maxLeaves = 128
-	maxLevels = 16
+	maxLeaves     = 128
+	maxLevels     = 16
+	maxLabelBytes = 64 << 10 // of all their names
 )
 
 // add maps one attribute; below is 1 for a member of a map.
@@ -191,7 +193,7 @@ func (m *Mapper) addLabel(a *attribute, s *slot, v pcommon.Value, rank uint8) {
 		m.want(c, s, a, rank)
 		return
 	}
-	if n := leaves(v, maxLevels); n == 0 || n > maxLeaves {
+	if n, size := leaves(v, maxLevels, len(a.key)); n == 0 || n > maxLeaves || size > maxLabelBytes {
 		c.item.kind, c.item.text = KindText, m.jsonText(v)
 		c.keep(v)
 		m.want(c, s, a, rank)
@@ -225,22 +227,24 @@ func (m *Mapper) addLeaves(s *slot, members pcommon.Map, rank uint8) {
 	m.path = m.path[:above]
 }
 
-// leaves counts those of a map, up to one more than maxLeaves; too many levels count as
+// leaves counts those of a map whose name is above bytes long, and the bytes of their
+// names, up to a little more than maxLeaves and maxLabelBytes; too many levels count as
 // too many leaves.
-func leaves(v pcommon.Value, levels int) int {
+func leaves(v pcommon.Value, levels, above int) (n, size int) {
 	if levels == 0 {
-		return maxLeaves + 1
+		return maxLeaves + 1, 0
 	}
-	n := 0
-	for _, member := range v.Map().All() {
+	for name, member := range v.Map().All() {
+		length := above + 1 + len(name)
 		if member.Type() == pcommon.ValueTypeMap && member.Map().Len() > 0 {
-			n += leaves(member, levels-1)
+			more, bytes := leaves(member, levels-1, length)
+			n, size = n+more, size+bytes
 		} else {
-			n++
+			n, size = n+1, size+length
 		}
-		if n > maxLeaves {
+		if n > maxLeaves || size > maxLabelBytes {
 			break
 		}
 	}
-	return n
+	return n, size
 }

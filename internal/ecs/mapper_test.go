@@ -344,6 +344,23 @@ func TestLabels(t *testing.T) {
 	}, got)
 }
 
+// Labels of the leaves of a map have its name each: a long one is not written for all.
+func TestLongNameOfMap(t *testing.T) {
+	for length, labels := range map[int]int{64: 128, 1 << 10: 1, 1 << 20: 1} {
+		members := raw{}
+		for i := range 128 {
+			members[fmt.Sprint(i)] = 1
+		}
+		name := strings.Repeat("n", length)
+		got, _ := mapped(t, ecs.Options{}, name, members)
+		assert.Len(t, got, labels)
+		got, _ = mapped(t, ecs.Options{}, "a", raw{name: members})
+		assert.Len(t, got, labels)
+		got, _ = mapped(t, ecs.Options{}, "container.labels.a", raw{name: members})
+		assert.Len(t, got, labels)
+	}
+}
+
 func TestKeep(t *testing.T) {
 	for _, c := range []struct {
 		in      []any
