@@ -333,7 +333,8 @@ var earliest, latest = time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64)
 
 // parseTime reads ISO 8601 with a zone, to the nanosecond.
 func parseTime(text string) (nanos int64, ok bool) {
-	if len(text) < len("2006-01-02T15:04:05Z") || len(text) > 80 || text[10] != 'T' || finerThanNanoseconds(text[19:]) {
+	// time.Parse takes an hour of one digit, and the fraction would then be elsewhere.
+	if len(text) < len("2006-01-02T15:04:05Z") || len(text) > 80 || text[10] != 'T' || text[13] != ':' || finerThanNanoseconds(text[19:]) {
 		return 0, false
 	}
 	for _, layout := range layouts {
