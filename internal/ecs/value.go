@@ -127,8 +127,9 @@ func (m *Mapper) jsonText(v pcommon.Value) string {
 	return text
 }
 
-// AppendJSON appends any value as JSON, by the rules of documents: of members with the
-// same name the last counts.
+// AppendJSON appends any value as JSON. Names are unique by the rules of documents: of
+// equal ones in a map the last counts, and those that only U+FFFD makes equal get _2, _3
+// behind them.
 func AppendJSON(dst []byte, v pcommon.Value) []byte {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
@@ -164,24 +165,44 @@ func appendMap(dst []byte, members pcommon.Map) []byte {
 	last := make(map[string]int, members.Len())
 	i := 0
 	for name := range members.All() {
-		last[valid(name)] = i
+		last[name] = i
 		i++
 	}
+	tried := make(map[string]int) // of names that are not valid
 	dst = append(dst, '{')
 	i = 0
 	first := true
 	for name, v := range members.All() {
-		if last[valid(name)] == i {
+		if last[name] == i {
 			if !first {
 				dst = append(dst, ',')
 			}
 			first = false
-			dst = append(appendText(dst, name), ':')
+			dst = append(appendText(dst, uniqueName(name, last, tried)), ':')
 			dst = AppendJSON(dst, v)
 		}
 		i++
 	}
 	return append(dst, '}')
+}
+
+// uniqueName is the name with U+FFFD for what is not valid in it, and a number where only
+// that makes it equal to another.
+func uniqueName(name string, all, tried map[string]int) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	base := valid(name)
+	for {
+		unique := base
+		if tried[base]++; tried[base] > 1 {
+			unique += "_" + strconv.Itoa(tried[base])
+		}
+		if _, taken := all[unique]; !taken {
+			all[unique] = -1
+			return unique
+		}
+	}
 }
 
 // appendDouble writes a number as JSON and JavaScript do.

@@ -96,6 +96,7 @@ func TestValues(t *testing.T) {
 		{"event.start", "2026-02-03T04:05:06.5+02", "2026-02-03T02:05:06.500000000Z"},
 		{"event.start", "2026-02-03T04:05:06.1234567890Z", "2026-02-03T04:05:06.123456789Z"},
 		{"event.start", "2026-02-03T04:05:06.1234567891Z", misfit{}},
+		{"event.start", "2026-02-03T4:05:06.1234567891Z", misfit{}},
 		{"event.start", "1969-12-31T23:59:59.999999999Z", "1969-12-31T23:59:59.999999999Z"},
 		{"event.start", "1677-09-21T00:12:43.145224192Z", "1677-09-21T00:12:43.145224192Z"},
 		{"event.start", "1677-09-21T00:12:43.145224191Z", misfit{}},
@@ -238,5 +239,5 @@ func TestAppendJSON(t *testing.T) {
 	}
 	v := pcommon.NewValueMap()
 	fill(t, v.Map(), "a\xff", 1, "b", 2, "a\xfe", 3)
-	assert.Equal(t, `{"b":2,"a`+"\uFFFD"+`":3}`, string(ecs.AppendJSON(nil, v)))
+	assert.Equal(t, `{"a`+"\uFFFD"+`":1,"b":2,"a`+"\uFFFD"+`_2":3}`, string(ecs.AppendJSON(nil, v)))
 }
