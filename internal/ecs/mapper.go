@@ -276,6 +276,9 @@ func (m *Mapper) join(p *part) {
 	m.seen.merge(&p.seen)
 	for i := range p.candidates {
 		c := &p.candidates[i]
+		if m.isOverruled(c) {
+			continue
+		}
 		if s := c.slot; s.record == m.record {
 			if w := &m.candidates[s.at]; c.item.rank >= w.item.rank && (c.item.rank&(levelScope-1) == rankDerived || m.same(&w.item, &c.item)) {
 				continue
@@ -284,6 +287,16 @@ func (m *Mapper) join(p *part) {
 		m.candidates = append(m.candidates, *c)
 		m.contend()
 	}
+}
+
+// isOverruled reports whether the candidate of a part is derived of a value that the
+// record, or the scope, says otherwise.
+func (m *Mapper) isOverruled(c *candidate) bool {
+	if c.item.rank&(levelScope-1) != rankDerived {
+		return false
+	}
+	from := c.attribute.from
+	return from != nil && from.record == m.record && m.candidates[from.at].item.rank < c.item.rank-rankDerived
 }
 
 // walk maps the attributes of the current part.

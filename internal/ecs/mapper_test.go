@@ -229,6 +229,15 @@ func TestLevels(t *testing.T) {
 	assert.Equal(t, raw{"service.name": "r", "service.version": "r", "service.id": "r", "labels.x": "r", "labels.y": "r", "labels.same": "s", "service.environment": "r", "client.address": "192.0.2.9", "client.ip": "192.0.2.9", "host.os.version": "r", "http.request.id": "r"}, values(t, m.Resource()))
 	assert.Equal(t, raw{"ecs.version": ecs.Version, "service.name": "a", "labels.x": "a", "labels.same": "s", "service.environment": "a", "client.address": "192.0.2.1", "client.ip": "192.0.2.1", "http.request.id": "a"}, values(t, m.Attributes(r)))
 
+	// What is derived goes with what it is derived of.
+	resource = pcommon.NewResource()
+	fill(t, resource.Attributes(), "client.address", "192.0.2.9", "server.address", "b.example", "log.category", "access")
+	m.Begin(resource, pcommon.NewInstrumentationScope())
+	assert.Equal(t, raw{
+		"ecs.version": ecs.Version, "client.address": "a.example", "client.domain": "a.example", "labels.client_address": "192.0.2.9",
+		"server.address": "b.example", "server.domain": "b.example", "event.dataset": "audit", "labels.log_category": "access",
+	}, values(t, m.Log(newRecord(t, "client.address", "a.example", "log.category", "audit"))))
+
 	// The next resource has nothing of the last.
 	m.Begin(pcommon.NewResource(), pcommon.NewInstrumentationScope())
 	assert.Equal(t, values(t, m.Attributes(r)), values(t, m.Log(r)))

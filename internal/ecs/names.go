@@ -58,6 +58,7 @@ type attribute struct {
 	key    string
 	slot   *slot // nil for a label or a name that is to be dropped
 	label  *slot // made when first needed
+	from   *slot // of what is derived: the name of what it is derived of
 	rule   rule
 	rank   uint8
 	notice notice

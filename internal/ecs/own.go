@@ -41,6 +41,7 @@ const (
 	ownHTTPStatus
 	ownCategory
 	ownType
+	ownDataset
 	ownAddress // of the ends
 	ownIP      = ownAddress + 4
 	ownDomain  = ownIP + 4
@@ -75,6 +76,7 @@ var ownNames = [ownCount][2]string{
 	ownHTTPStatus:   {"http_response_status_code", "http.response.status_code"},
 	ownCategory:     {"event_category", "event.category"},
 	ownType:         {"event_type", "event.type"},
+	ownDataset:      {"event_dataset", "event.dataset"},
 }
 
 func init() {
@@ -100,6 +102,11 @@ func (o *ownAttributes) init(m *Mapper) {
 		default:
 			a.slot, a.rule = m.labelSlot(a.key), ruleLabel
 		}
+	}
+	o[ownCategory].from, o[ownType].from = o[ownDataset].slot, o[ownDataset].slot
+	for i := range len(ends) {
+		address := o[int(ownAddress)+i].slot
+		o[int(ownIP)+i].from, o[int(ownDomain)+i].from = address, address
 	}
 }
 
