@@ -81,6 +81,11 @@ func (c *candidate) keep(v pcommon.Value) {
 	}
 }
 
+// isNothing reports whether this is a value that says nothing: any other comes before it.
+func (item *said) isNothing() bool {
+	return item.kind == KindValue && item.value.Type() == pcommon.ValueTypeEmpty
+}
+
 // place is that of a candidate in the document.
 type place struct {
 	order uint32
@@ -378,7 +383,7 @@ func (m *Mapper) contend() {
 	}
 	winner := &m.candidates[s.at]
 	loser := at
-	if c.item.rank < winner.item.rank {
+	if n := winner.item.isNothing(); n && !c.item.isNothing() || n == c.item.isNothing() && c.item.rank < winner.item.rank {
 		loser, s.at = s.at, at
 		c, winner = winner, c
 	}

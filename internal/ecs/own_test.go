@@ -30,6 +30,9 @@ func TestOwnFields(t *testing.T) {
 		want raw
 	}{
 		{"nothing", func(plog.LogRecord) {}, nil, raw{}},
+		{"attributes of nothing", func(r plog.LogRecord) { r.Body().SetStr("b"); r.SetTimestamp(1) }, []any{"message", nil, "@timestamp", nil, "log.level", nil}, raw{
+			"message": "b", "@timestamp": "1970-01-01T00:00:00.000000001Z", "log.level": nil, "labels.message": nil, "labels.@timestamp": nil,
+		}},
 		{"both times", func(r plog.LogRecord) { r.SetTimestamp(1); r.SetObservedTimestamp(2) }, nil, raw{"@timestamp": "1970-01-01T00:00:00.000000001Z", "event.created": "1970-01-01T00:00:00.000000002Z"}},
 		{"observed", func(r plog.LogRecord) { r.SetObservedTimestamp(2) }, nil, raw{"@timestamp": "1970-01-01T00:00:00.000000002Z"}},
 		{

@@ -251,8 +251,14 @@ func compare(a, b string) int {
 	return len(a) - len(b)
 }
 
-// appendFirst opens the document with the four fields that every one has.
+// appendFirst opens the document with the four fields that every one has. The
+// specification wants texts: a value of nothing is as good as none.
 func (w *writer) appendFirst(dst []byte, first *[4]*ecs.Item) []byte {
+	for i, item := range first {
+		if item != nil && item.Kind == ecs.KindValue && item.Value.Type() == pcommon.ValueTypeEmpty {
+			first[i] = nil
+		}
+	}
 	dst = append(dst, `{"`+fieldTime+`":`...)
 	if item := first[0]; item != nil {
 		dst = w.appendItem(dst, item)

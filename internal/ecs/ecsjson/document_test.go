@@ -89,6 +89,7 @@ func TestDocument(t *testing.T) {
 	both := func(items []ecs.Item, want string) { t.Helper(); f(items, want, want) }
 
 	both(nil, head+`}`)
+	both([]ecs.Item{value(t, "@timestamp", nil), value(t, "ecs.version", nil), value(t, "log.level", nil), value(t, "message", nil)}, head+`}`)
 	f(
 		example(),
 		`{"@timestamp":"2026-02-03T04:05:06.789000000Z","log.level":"info","message":"order placed","ecs.version":"9.4.0","event":{"action":"buy","kind":"event"},"http":{"request":{"id":"4f1c"}},"service":{"name":"purchasing"},"labels":{"order_id":"o-1"}}`,
