@@ -34,7 +34,7 @@ func (e *encoder) append(dst []byte, r plog.LogRecord) []byte {
 // End counts what became of the values since Begin, and gives the encoder back.
 func (e *encoder) End() {
 	x, counts := e.extension, e.mapper.TakeCounts()
-	e.mapper.Begin(pcommon.NewResource(), pcommon.NewInstrumentationScope())
+	e.mapper.End()
 	for i, n := range [...]uint64{counts.Unknown, counts.Type, counts.Taken} {
 		if n > 0 {
 			x.telemetry.ExtensionEcsEncodingLabelled.Add(context.Background(), int64(n), x.reasons[i])

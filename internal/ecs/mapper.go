@@ -204,7 +204,7 @@ func (m *Mapper) Span(s ptrace.Span) []Item {
 }
 
 // End lets go of the records, the resource and the scope. It need not be called: what
-// comes next takes their place.
+// comes next takes their place. Begin comes before all else again.
 func (m *Mapper) End() {
 	m.resource.forget()
 	m.scope.forget()

@@ -46,11 +46,9 @@ func (w *writer) span(s ptrace.Span) { w.write(w.mapper.Span(s), s.Attributes(),
 
 func (w *writer) end(c *ecs.Counts) {
 	w.slabs.Forget()
-	w.mapper.Begin(w.none, noScope) // lets go of the batch
+	w.mapper.End()
 	*c = w.mapper.TakeCounts()
 }
-
-var noScope = pcommon.NewInstrumentationScope()
 
 // write makes the attributes what the items say. Values of the items are in the attributes
 // as they are, or may be parts of the body as well, which keeps them.

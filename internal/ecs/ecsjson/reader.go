@@ -89,6 +89,9 @@ func NewReader() *Reader {
 func (r *Reader) begin() {
 	r.logs = plog.NewLogs()
 	r.line, r.count, r.hasKey = 0, 0, false
+	if cap(r.key) > maxNameBytes {
+		r.key = nil
+	}
 	r.out.Forget()
 	r.unmap.Forget()
 }
@@ -152,6 +155,12 @@ func (r *Reader) tidyUp() {
 	}
 	if cap(r.entries) > maxKept {
 		r.entries = nil
+	}
+	if cap(r.name) > maxNameBytes {
+		r.name = nil
+	}
+	if cap(r.next) > maxNameBytes {
+		r.next = nil
 	}
 }
 
