@@ -406,13 +406,11 @@ func TestDrop(t *testing.T) {
 
 func TestParseUnknown(t *testing.T) {
 	for name, want := range map[string]ecs.Unknown{"": ecs.Label, "label": ecs.Label, "keep": ecs.Keep, "drop": ecs.Drop} {
-		var got ecs.Unknown
-		require.NoError(t, got.UnmarshalText([]byte(name)))
+		got, err := ecs.ParseUnknown(name)
+		require.NoError(t, err)
 		assert.Equal(t, want, got)
 		if name != "" {
-			text, err := got.MarshalText()
-			require.NoError(t, err)
-			assert.Equal(t, name, string(text))
+			assert.Equal(t, name, got.String())
 		}
 	}
 	_, err := ecs.ParseUnknown("lable")

@@ -35,15 +35,6 @@ func (u Unknown) String() string {
 	return unknownNames[u]
 }
 
-// UnmarshalText is ParseUnknown.
-func (u *Unknown) UnmarshalText(text []byte) (err error) {
-	*u, err = ParseUnknown(string(text))
-	return err
-}
-
-// MarshalText is String.
-func (u Unknown) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
-
 // Options are those of a Mapper.
 type Options struct {
 	Unknown Unknown
