@@ -334,8 +334,8 @@ func TestECSLibraries(t *testing.T) {
 
 	t.Run("in OpenTelemetry's form", func(t *testing.T) { checkOpenTelemetry(t, lines, sink.Logs()) })
 	label, keep := newComparison(slices.Concat(roundTripRules, labelRules)), newComparison(slices.Concat(roundTripRules, keepRules))
-	t.Run("in ECS again, as labels", func(t *testing.T) { checkRoundTrip(t, label, lines, col.Path("label.jsonl")) })
-	t.Run("in ECS again, as they are", func(t *testing.T) { checkRoundTrip(t, keep, lines, col.Path("keep.jsonl")) })
+	t.Run("in ECS again, as labels", func(t *testing.T) { checkRoundTrip(t, label, lines, col.Path("label.jsonl"), ecscheck.Document) })
+	t.Run("in ECS again, as they are", func(t *testing.T) { checkRoundTrip(t, keep, lines, col.Path("keep.jsonl"), ecscheck.Keeping) })
 	t.Run("read by the encoding", func(t *testing.T) { checkReading(t, lines) })
 	t.Run("by the specification", func(t *testing.T) { checkSpecification(t, lines) })
 }
@@ -420,12 +420,13 @@ func ecsDocuments(t *testing.T, path string) (texts []string) {
 	return strings.Split(strings.TrimSuffix(string(content), "\n"), "\n")
 }
 
-func checkRoundTrip(t *testing.T, c *comparison, lines []ecsLine, path string) {
+func checkRoundTrip(t *testing.T, c *comparison, lines []ecsLine, path string, check func([]byte) error) {
 	t.Helper()
 	byLine := map[string]fields{}
 	written := ecsDocuments(t, path)
 	for _, text := range written {
 		assert.Empty(t, ecscheck.Logging([]byte(text)), text)
+		require.NoError(t, check([]byte(text)), text)
 		document, err := fieldsOf(text)
 		require.NoError(t, err)
 		byLine[document.text(ecsOriginalField)] = document
@@ -454,6 +455,7 @@ func checkReading(t *testing.T, lines []ecsLine) {
 		rl := logs.ResourceLogs().At(0)
 		mapper.Begin(rl.Resource(), rl.ScopeLogs().At(0).Scope())
 		document := ecsjson.AppendDocument(nil, mapper.Log(rl.ScopeLogs().At(0).LogRecords().At(0)), ecsjson.Nested)
+		require.NoError(t, ecscheck.Document(document), "%s", document)
 		again, err := fieldsOf(string(document))
 		require.NoError(t, err)
 		for _, d := range c.compare(line.fields, again) {
