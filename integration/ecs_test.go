@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/heartwood-otel/heartwood/integration/harness"
+	"github.com/heartwood-otel/heartwood/internal/ecs/ecscheck"
 )
 
 // TestECSOverOTLP: configs/ecs-otlp.yaml as it is. Records and spans go on in ECS, without
@@ -68,6 +71,8 @@ func TestECSOverOTLP(t *testing.T) {
 	post(t, in+"/v1/traces", body)
 
 	record := sink.WaitLog(t)
+	checkAttributes(t, record.Attributes)
+	checkAttributes(t, record.Resource)
 	assert.Equal(t, harness.Attributes{"service.name": "shop", "service.environment": "production"}, record.Resource)
 	assert.Equal(t, "shop.orders", record.Scope)
 	assert.Equal(t, harness.Attributes{
@@ -83,6 +88,7 @@ func TestECSOverOTLP(t *testing.T) {
 	assert.Equal(t, "order.failed", record.EventName)
 
 	span := sink.WaitSpan(t)
+	checkAttributes(t, span.Attributes)
 	assert.Equal(t, "GET /orders", span.Name)
 	assert.Equal(t, harness.Attributes{
 		"@timestamp": "2026-02-03T04:05:06.000000000Z", "ecs.version": "9.4.0",
@@ -95,6 +101,38 @@ func TestECSOverOTLP(t *testing.T) {
 	assert.InDelta(t, 1, m.Sum("otelcol_processor_ecs_mapped", "signal=logs", "direction=to_ecs"), 0)
 	assert.InDelta(t, 4, m.Sum("otelcol_processor_ecs_values", "reason=labelled_unknown"), 0)
 	col.Stop(t)
+}
+
+// checkAttributes holds attributes in ECS to the schema, as the document that they would
+// be: what each document begins with need not be among them.
+func checkAttributes(t *testing.T, attributes harness.Attributes) {
+	t.Helper()
+	document, labels := []byte(`{`), map[string]any{}
+	for _, field := range [...][2]string{
+		{"@timestamp", "1970-01-01T00:00:00.000000000Z"}, {"log.level", ""}, {"message", ""}, {"ecs.version", ""},
+	} {
+		var value any = field[1]
+		if own, ok := attributes[field[0]]; ok {
+			value = own
+		}
+		document = fmt.Appendf(document, "%q:%s,", field[0], jsonOf(t, value))
+	}
+	for name, value := range attributes {
+		if label, ok := strings.CutPrefix(name, "labels."); ok {
+			labels[label] = value
+		} else if name != "@timestamp" && name != "log.level" && name != "message" && name != "ecs.version" {
+			document = fmt.Appendf(document, "%s:%s,", jsonOf(t, name), jsonOf(t, value))
+		}
+	}
+	document = fmt.Appendf(document, `"labels":%s}`, jsonOf(t, labels))
+	require.NoError(t, ecscheck.Document(document), "%s", document)
+}
+
+func jsonOf(t *testing.T, value any) []byte {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return text
 }
 
 // TestECSFromLoggers: lines as ECS's loggers write them come in as records that the other
@@ -144,6 +182,8 @@ func TestECSFromLoggers(t *testing.T) {
 	assert.Equal(t, "failure", folded.Attributes["fold.outcome"])
 
 	back := sink.WaitLog(t, harness.Body("no stock"), harness.HasAttr("ecs.version"))
+	checkAttributes(t, back.Attributes)
+	checkAttributes(t, back.Resource)
 	for name, want := range map[string]any{
 		"@timestamp": "2026-02-03T04:05:07.500000000Z", "log.level": "ERROR", "message": "no stock", "http.request.id": "r-1",
 		"error.type": "NoStock", "error.message": "none left", "error.stack_trace": "at stock.js:1", "log.logger": "stock", "event.outcome": "failure",
