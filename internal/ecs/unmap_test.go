@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -426,4 +427,30 @@ func TestUnmapLargeTwice(t *testing.T) {
 		}
 		assert.Equal(t, want, got)
 	}
+}
+
+// TestLargeAmongMany holds that one large value is not looked through for each of many
+// small ones of its name: that would take half a minute here.
+func TestLargeAmongMany(t *testing.T) {
+	const many = 50_000
+	var b xpdata.MapBuilder
+	b.EnsureCapacity(many + 1)
+	for i := range many + 1 {
+		list := b.AppendEmpty("labels.x").SetEmptySlice()
+		if list.AppendEmpty().SetInt(int64(i)); i > 0 {
+			continue
+		}
+		for range many {
+			list.AppendEmpty()
+		}
+	}
+	r := plog.NewLogRecord()
+	b.UnsafeIntoMap(r.Attributes())
+	m := NewMapper(Options{})
+	m.Begin(pcommon.NewResource(), pcommon.NewInstrumentationScope())
+	begin := time.Now()
+	assert.Len(t, m.Log(r), many+2)
+	NewUnmapper().Log(r)
+	assert.Less(t, time.Since(begin), 5*time.Second)
+	assert.Equal(t, many+1, r.Attributes().Len())
 }

@@ -84,37 +84,45 @@ func isHex(text string, id []byte) bool {
 // of their size, and to say a value twice is no loss.
 func equal(a, b pcommon.Value) bool {
 	left := maxComparisons
-	return a.Type() == b.Type() && isComparable(a, &left) && a.Equal(b)
+	return equalWithin(a, b, &left)
 }
 
 // maxComparisons, of names, take less than a millisecond. They are enough for a folded
 // document of some hundred parts with 20 attributes each.
 const maxComparisons = 1 << 18
 
-func isComparable(v pcommon.Value, left *int) bool {
-	switch v.Type() {
-	case pcommon.ValueTypeMap:
-		n := v.Map().Len()
-		if *left -= n * n; *left < 0 {
-			return false
-		}
-		for _, member := range v.Map().All() {
-			if !isComparable(member, left) {
-				return false
-			}
-		}
-	case pcommon.ValueTypeSlice:
-		if *left -= v.Slice().Len(); *left < 0 {
-			return false
-		}
-		for _, element := range v.Slice().All() {
-			if !isComparable(element, left) {
-				return false
-			}
-		}
-	default:
+// equalWithin goes no deeper where the sizes differ: one large value may stand against many
+// small ones.
+func equalWithin(a, b pcommon.Value, left *int) bool {
+	if a.Type() != b.Type() {
+		return false
 	}
-	return true
+	switch a.Type() {
+	case pcommon.ValueTypeMap:
+		n, others := a.Map().Len(), b.Map()
+		if *left -= n * n; n != others.Len() || *left < 0 {
+			return false
+		}
+		for name, member := range a.Map().All() {
+			if other, ok := others.Get(name); !ok || !equalWithin(member, other, left) {
+				return false
+			}
+		}
+		return true
+	case pcommon.ValueTypeSlice:
+		n, others := a.Slice().Len(), b.Slice()
+		if *left -= n; n != others.Len() || *left < 0 {
+			return false
+		}
+		for i := range n {
+			if !equalWithin(a.Slice().At(i), others.At(i), left) {
+				return false
+			}
+		}
+		return true
+	default:
+		return a.Equal(b)
+	}
 }
 
 // jsonText is the value as JSON.
