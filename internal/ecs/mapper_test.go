@@ -358,7 +358,7 @@ func TestLongNameOfMap(t *testing.T) {
 	for length, labels := range map[int]int{64: 128, 1 << 10: 1, 1 << 20: 1} {
 		members := raw{}
 		for i := range 128 {
-			members[fmt.Sprint(i)] = 1
+			members[strconv.Itoa(i)] = 1
 		}
 		name := strings.Repeat("n", length)
 		got, _ := mapped(t, ecs.Options{}, name, members)

@@ -3,6 +3,7 @@ package ecs
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -410,12 +411,12 @@ func TestUnmapLargeTwice(t *testing.T) {
 				if i == 0 {
 					m = m.PutEmptyMap("a")
 				}
-				m.PutInt(fmt.Sprint(i), 1)
+				m.PutInt(strconv.Itoa(i), 1)
 			}
 		}
 		labelled := r.Attributes().PutEmptyMap("labels.b")
 		for i := range members {
-			labelled.PutInt(fmt.Sprint(i), 1)
+			labelled.PutInt(strconv.Itoa(i), 1)
 		}
 		labelled.CopyTo(r.Attributes().PutEmptyMap("b"))
 		before := r.Attributes().AsRaw()
