@@ -101,8 +101,8 @@ func TestKinesisKilled(t *testing.T) {
 			fake := kinesisfake.Start(t, kinesisfake.Settings{Streams: map[string]int{"logs": 4}})
 			fake.Misbehave(everythingAtOnce)
 			col := harness.New(t, kinesisToFake, harness.With("url", fake.URL()), harness.With("aggregation", aggregation), harness.WithEnv(awsEnv...))
-			load := newKeyedLoad(t, 400, 0)
-			load.batch, load.pause = 25, 20*time.Millisecond // so that what is left in the end is delivered soon
+			load := newKeyedLoad(t, 4000, 0)
+			load.batch, load.pause = 250, 20*time.Millisecond // so that what is left in the end is delivered soon
 			sent := make(chan error, 1)
 			go func() { sent <- load.run(t.Context(), "http://"+col.Addr(t, "in")) }()
 
@@ -126,7 +126,7 @@ func TestKinesisKilled(t *testing.T) {
 			a := load.requireAll(t, fake, "logs", killed...)
 			assert.Zero(t, a.strays)
 			t.Logf("%d records accepted, %d came, %d of them repeats", load.confirmed.Load(), a.records, a.repeats)
-			assert.Greater(t, load.confirmed.Load(), int64(2000), "something was to be sent")
+			assert.Greater(t, load.confirmed.Load(), int64(20_000), "something was to be sent")
 			assert.Zero(t, fake.Counts("logs").SameKey)
 		})
 	}
