@@ -5,19 +5,12 @@ import (
 	"encoding/hex"
 	"math"
 	"strconv"
-	"time"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/heartwood-otel/heartwood/internal/timestamp"
 )
-
-// TimeLayout is how times are written: RFC 3339 with nine digits, in UTC.
-const TimeLayout = "2006-01-02T15:04:05.000000000Z"
-
-// AppendTime appends Unix nanoseconds as a time.
-func AppendTime(dst []byte, nanos int64) []byte {
-	return time.Unix(0, nanos).UTC().AppendFormat(dst, TimeLayout)
-}
 
 // PutInto sets the value to what the item has: times and ids as text. A Value of the
 // item is copied.
@@ -38,7 +31,7 @@ func (item *Item) PutInto(v pcommon.Value) {
 	case KindBool:
 		v.SetBool(item.Bits != 0)
 	case KindTime:
-		v.SetStr(string(AppendTime(make([]byte, 0, len(TimeLayout)), int64(item.Bits))))
+		v.SetStr(string(timestamp.Append(make([]byte, 0, len(timestamp.Layout)), int64(item.Bits))))
 	case KindTraceID:
 		v.SetStr(hex.EncodeToString(item.Bytes[:]))
 	case KindSpanID:

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/heartwood-otel/heartwood/internal/ecs"
+	"github.com/heartwood-otel/heartwood/internal/timestamp"
 )
 
 // dice makes records out of bytes; when these are used up, all that it throws is 0.
@@ -112,7 +113,7 @@ func (d *dice) fitting(name string) any {
 	case ecs.Boolean:
 		v = d.throw(2) == 0
 	case ecs.Date:
-		v = time.Unix(int64(d.throw(1<<16))*30000, int64(d.throw(1000))*1e6).UTC().Format(d.one(time.RFC3339Nano, ecs.TimeLayout, time.RFC3339))
+		v = time.Unix(int64(d.throw(1<<16))*30000, int64(d.throw(1000))*1e6).UTC().Format(d.one(time.RFC3339Nano, timestamp.Layout, time.RFC3339))
 	case ecs.IP:
 		v = d.one("10.0.0.1", "::1", "10.0.0.2")
 	case ecs.GeoPoint:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/heartwood-otel/heartwood/internal/ecs"
 	"github.com/heartwood-otel/heartwood/internal/pdataslab"
+	"github.com/heartwood-otel/heartwood/internal/timestamp"
 )
 
 // writer is the way to ECS. The attributes of a record are made anew, of what the mapper
@@ -63,7 +64,7 @@ func (w *writer) write(items []ecs.Item, attributes pcommon.Map, ofBody bool) {
 		size += len(item.Name) + len(item.Text)
 		switch item.Kind {
 		case ecs.KindTime:
-			w.texts = ecs.AppendTime(w.texts, int64(item.Bits))
+			w.texts = timestamp.Append(w.texts, int64(item.Bits))
 		case ecs.KindTraceID:
 			w.texts = hex.AppendEncode(w.texts, item.Bytes[:])
 		case ecs.KindSpanID:
@@ -117,7 +118,7 @@ func (w *writer) set(v pcommon.Value, item *ecs.Item, texts string) string {
 	case ecs.KindBool:
 		w.slabs.SetBool(v, item.Bits != 0)
 	case ecs.KindTime:
-		n = len(ecs.TimeLayout)
+		n = len(timestamp.Layout)
 	case ecs.KindTraceID:
 		n = 32
 	case ecs.KindSpanID:

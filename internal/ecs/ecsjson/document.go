@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/heartwood-otel/heartwood/internal/ecs"
+	"github.com/heartwood-otel/heartwood/internal/timestamp"
 )
 
 // Nesting is how a document has the names of its fields.
@@ -405,7 +406,7 @@ func (w *writer) appendScalar(dst []byte, item *ecs.Item) []byte {
 		return strconv.AppendBool(dst, item.Bits != 0)
 	case ecs.KindTime:
 		dst = append(dst, '"')
-		return append(appendTime(dst, int64(item.Bits)), '"')
+		return append(timestamp.Append(dst, int64(item.Bits)), '"')
 	case ecs.KindTraceID:
 		dst = append(dst, '"')
 		return append(hex.AppendEncode(dst, item.Bytes[:]), '"')

@@ -255,20 +255,6 @@ func TestNumbers(t *testing.T) {
 	assert.Equal(t, `"-9223372036854775808"`[1:21], string(AppendDocument(nil, []ecs.Item{number("event.duration", math.MinInt64)}, Dotted)[len(head)+len(`,"event.duration":`):][:20]))
 }
 
-// TestTimes compares with package time, days and years of all kinds.
-func TestTimes(t *testing.T) {
-	f := func(unix int64) {
-		t.Helper()
-		require.Equal(t, time.Unix(0, unix).UTC().Format("2006-01-02T15:04:05.000000000Z"), string(appendTime(nil, unix)), "%d", unix)
-	}
-	for _, unix := range []int64{0, 1, -1, math.MaxInt64, math.MinInt64, 999_999_999, 1e9, -1e9} {
-		f(unix)
-	}
-	for unix := int64(math.MinInt64); unix < math.MaxInt64-41*daySeconds*nanos/3; unix += 40*daySeconds*nanos/3 + 987654321 {
-		f(unix)
-	}
-}
-
 func TestValues(t *testing.T) {
 	f := func(v pcommon.Value, want string) {
 		t.Helper()

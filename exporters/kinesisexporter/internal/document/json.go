@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/heartwood-otel/heartwood/internal/timestamp"
 )
 
 const hexDigits = "0123456789abcdef"
@@ -86,10 +88,12 @@ func appendBase64(dst, b []byte) []byte {
 // appendTime appends a time in RFC 3339 with nine digits, in UTC.
 func appendTime(dst []byte, at pcommon.Timestamp) []byte {
 	dst = append(dst, '"')
+	if at <= math.MaxInt64 {
+		return append(timestamp.Append(dst, int64(at)), '"')
+	}
 	// Not AsTime, which makes an int64 of it: beyond the year 2262 that is negative.
 	t := time.Unix(int64(at/1e9), int64(at%1e9)).UTC()
-	dst = t.AppendFormat(dst, "2006-01-02T15:04:05.000000000Z")
-	return append(dst, '"')
+	return append(t.AppendFormat(dst, timestamp.Layout), '"')
 }
 
 // appendHex appends the bytes of an id.
