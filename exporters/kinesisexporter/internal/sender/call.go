@@ -327,12 +327,7 @@ func (s *Sender) finish(c *call) {
 	}
 	s.calls--
 	for _, r := range c.gone {
-		to := s.ownerLocked(sh, r)
-		to.queue.free(r)
-		to.memory -= r.memory()
-		s.memory -= r.memory()
-		s.queued--
-		s.pool.give(r)
+		s.goneLocked(s.ownerLocked(sh, r), r)
 	}
 	for _, r := range c.back {
 		r.tried = true
@@ -367,17 +362,24 @@ func (s *Sender) finish(c *call) {
 		}
 	}
 	s.recycleLocked(c)
-	for i := range s.slots {
-		if s.slots[i].behind {
-			wake(s.wakePass)
-			break
-		}
+	if s.keysNeedy || slices.ContainsFunc(s.slots, func(sl slot) bool { return sl.behind }) {
+		wake(s.wakePass)
 	}
 	s.mu.Unlock()
 	wake(s.wakeCalls)
 	if throttled > 0 {
 		s.observer.Throttled(id, throttled)
 	}
+}
+
+// goneLocked lets a record of a shard go.
+func (s *Sender) goneLocked(sh *shard, r *rec) {
+	s.keysNeedy = s.keysNeedy || r.key != nil && r.key.parked
+	sh.queue.free(r)
+	sh.memory -= r.memory()
+	s.memory -= r.memory()
+	s.queued--
+	s.pool.give(r)
 }
 
 // ownerLocked is the shard that has a record of a call to sh now.

@@ -414,6 +414,26 @@ func lookAt(t *testing.T, s *Sender) {
 		require.GreaterOrEqual(t, sh.waiting.bytes, 0)
 	}
 	require.Equal(t, s.memory, byShard)
+	parked := map[*shard]int{}
+	for i, k := range s.parked {
+		require.True(t, k.parked)
+		require.Equal(t, i, k.place)
+		require.Same(t, k, s.keys.states[k.hash])
+		parked[find(s.slots, k.hash).shard]++
+	}
+	for _, sh := range s.shards {
+		require.Equal(t, parked[sh], sh.parked)
+	}
+	for _, k := range s.keys.states {
+		records, memory := 0, 0
+		for r := k.head; r != nil; r = r.next {
+			records++
+			memory += r.memory()
+		}
+		require.Equal(t, records, k.waiting)
+		require.Equal(t, memory, k.memory)
+		require.True(t, records > 0 || k.busy || k.parked, "a key with nothing is forgotten")
+	}
 	flying := 0
 	calls := slices.Clone(s.orphans)
 	for _, sh := range s.shards {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"time"
 )
 
 // read is the main reading.
@@ -82,28 +83,44 @@ func (s *Sender) takeLocked(r *Record) bool {
 	}
 	s.position = r.ID
 	h := hashKeyOf(r.Hash)
-	sl := find(s.slots, h)
-	if !sl.behind && !s.enqueueLocked(sl.shard, r, h) {
-		sl.behind, sl.resume = true, r.ID
-		wake(s.wakePass)
-		return false
+	k := s.keys.states[h]
+	if k != nil && k.parked && s.passByLocked(k, r.ID) {
+		return true
 	}
-	return true
+	sl := find(s.slots, h)
+	if sl.behind || s.admitLocked(sl.shard, k, r, h, r.ID) {
+		return true
+	}
+	sl.behind, sl.resume = true, r.ID
+	wake(s.wakePass)
+	return false
 }
 
-// enqueueLocked copies a record into a shard's queue; false: there is no room.
-func (s *Sender) enqueueLocked(sh *shard, r *Record, h hashKey) bool {
+// admitLocked puts a record of a slot into its shard's queue, or parks its key; last is
+// the last ID that the key may have by now. False: neither can be.
+func (s *Sender) admitLocked(sh *shard, k *keyState, r *Record, h hashKey, last uint64) bool {
+	if s.fitsLocked(sh, k, memoryFor(len(r.Key)+len(r.Data))) {
+		return s.enqueueLocked(sh, r, h, 0, false)
+	}
+	return s.parkLocked(sh, k, r.ID, last)
+}
+
+// enqueueLocked copies a record, which came so long ago, into a shard's queue; false:
+// there is no room. Where that is allowed, a large one may take what other shards leave.
+func (s *Sender) enqueueLocked(sh *shard, r *Record, h hashKey, age time.Duration, large bool) bool {
 	size := len(r.Key) + len(r.Data)
 	memory := memoryFor(size)
 	switch {
 	case sh.memory+memory <= s.perShard && s.memory+memory <= s.set.MaxBuffered:
 	case sh.memory == 0 && s.memory <= s.set.MaxBuffered:
 		// One that is larger than all that its shard may have.
+	case large && memory > s.perShard/8 && s.memory+memory <= s.set.MaxBuffered:
+		// One of a parked key that has nothing: its shard may never be that empty.
 	default:
 		return false
 	}
 	c := s.pool.take(size)
-	c.id, c.hash, c.count, c.at = r.ID, h, r.Count, s.now()
+	c.id, c.hash, c.count, c.at = r.ID, h, r.Count, s.now()-age
 	c.buf = append(append(c.buf, r.Key...), r.Data...)
 	c.keyLen = len(r.Key)
 	s.memory += c.memory()
@@ -126,50 +143,66 @@ func (s *Sender) waitLocked(sh *shard, c *rec) {
 	}
 }
 
-// catchUp makes passes, see slot.
+// catchUp makes passes, see slot and parked.go.
 func (s *Sender) catchUp() {
-	failed := 0
+	failed, idle := 0, 0
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
 	for {
 		select {
 		case <-s.wakePass:
+		case <-timer.C:
 		case <-s.ctx.Done():
 			return
 		}
-		for s.ctx.Err() == nil {
+		// Where there is not even room for one record, some must be sent first.
+		for idle = 0; idle < 2 && s.ctx.Err() == nil; idle++ {
+			begun := s.now()
 			s.mu.Lock()
-			from, ok := s.beginPassLocked()
+			from, ok, pause := s.beginPassLocked(begun)
 			s.mu.Unlock()
 			if !ok {
+				if pause > 0 {
+					timer.Reset(pause)
+				}
 				break
 			}
 			more, err := s.makePass(from)
+			s.mu.Lock()
+			if now := s.now(); s.forKeys {
+				s.keysNext = now + max(leastKeyPause, keyPause*(now-begun))
+			}
+			s.mu.Unlock()
 			if err != nil {
 				failed++
 				s.logFailed(err, failed)
-				continue
+			} else {
+				failed = 0
 			}
-			failed = 0
-			if !more {
-				break // there is not even room for one: some must be sent first
+			if more || err != nil {
+				idle = -1
 			}
 		}
 	}
 }
 
-// beginPassLocked says where a pass is to begin, if there is one to make: when a shard
-// that is behind has half its room. Others that have a little take part: they would be
-// next.
-func (s *Sender) beginPassLocked() (from uint64, ok bool) {
-	for i := range s.slots {
-		if sl := &s.slots[i]; sl.behind && sl.shard.memory <= s.perShard/4*3 && s.memory < s.set.MaxBuffered {
-			ok = ok || sl.shard.memory <= s.perShard/2
-			if from == 0 || sl.resume < from {
-				from = sl.resume
-			}
+// beginPassLocked says where a pass is to begin, if there is one to make; pause is how
+// long there is none for keys. Where one for slots and one for keys are to be made, they
+// take turns.
+func (s *Sender) beginPassLocked(now time.Duration) (from uint64, ok bool, pause time.Duration) {
+	last := s.forKeys
+	from, ok = s.beginSlotPassLocked()
+	s.forKeys = false
+	if len(s.parked) > 0 {
+		pause = max(0, s.keysNext-now)
+		s.needyKeysLocked()
+		if !(ok && last) && pause == 0 && len(s.joined) > 0 {
+			from, ok, s.forKeys = s.beginKeyPassLocked(), true, true
 		}
 	}
 	if !ok {
-		return 0, false
+		s.joined = s.joined[:0]
+		return 0, false, pause
 	}
 	s.pass++
 	for i := range s.slots {
@@ -177,17 +210,44 @@ func (s *Sender) beginPassLocked() (from uint64, ok bool) {
 			sl.missed = s.pass
 		}
 	}
-	return from, true
+	s.joinLocked(from)
+	return from, true, 0
 }
 
-// hungryEvery is after how many records a pass looks whether it keeps a shard waiting.
-const hungryEvery = 16
+// beginSlotPassLocked: there is a pass for slots to make when the shard of one that is
+// behind has half its room, or few keys. Others that have a little take part: they would
+// be next.
+func (s *Sender) beginSlotPassLocked() (from uint64, ok bool) {
+	for i := range s.slots {
+		if sl := &s.slots[i]; sl.behind && s.roomLocked(sl.shard) {
+			ok = ok || sl.shard.memory <= s.perShard/2 || s.fewKeysLocked(sl.shard)
+			if from == 0 || sl.resume < from {
+				from = sl.resume
+			}
+		}
+	}
+	return from, ok
+}
 
-// makePass reads until all that took part is level, or has missed it; more says that
+func (s *Sender) roomLocked(sh *shard) bool {
+	return sh.memory <= s.perShard/4*3 && s.memory < s.set.MaxBuffered && !s.stuckLocked(sh)
+}
+
+const (
+	// hungryEvery is after how many records a pass looks whether it keeps a shard waiting.
+	hungryEvery = 16
+	// leastForKeys is how many a pass for keys reads all the same.
+	leastForKeys = 1024
+)
+
+// makePass reads until all that it is for is level, or has missed it; more says that
 // something has changed by it.
 func (s *Sender) makePass(from uint64) (more bool, err error) {
 	reader, err := s.set.Log.Reader(from)
 	if err != nil {
+		s.mu.Lock()
+		s.endPassLocked(from - 1)
+		s.mu.Unlock()
 		return false, err
 	}
 	defer func() { _ = reader.Close() }()
@@ -219,8 +279,11 @@ func (s *Sender) makePass(from uint64) (more bool, err error) {
 		default:
 			at = record.ID
 			queued := s.queued
-			over = s.takeBehindLocked(&record) || n%hungryEvery == 0 && s.hungryLocked()
+			over = s.takeBehindLocked(&record)
 			more = more || s.queued > queued
+			if !over && n%hungryEvery == 0 && s.hungryLocked(at, n) {
+				over, more = true, true
+			}
 			if over {
 				s.endPassLocked(at)
 			}
@@ -233,19 +296,27 @@ func (s *Sender) makePass(from uint64) (more bool, err error) {
 	return more, nil
 }
 
-// takeBehindLocked takes a record of a pass; true: nothing takes part in it any more that
-// it would not only come to later.
+// takeBehindLocked takes a record of a pass; true: nothing that it is for takes part in
+// it any more that it would not only come to later.
 func (s *Sender) takeBehindLocked(r *Record) (over bool) {
 	h := hashKeyOf(r.Hash)
+	k := s.keys.states[h]
 	sl := find(s.slots, h)
+	s.reachLocked(r.ID)
+	if k != nil && k.parked {
+		return s.takeParkedLocked(sl.shard, k, r, h) && s.forKeys && s.keysOverLocked(r.ID)
+	}
 	if !sl.behind || sl.missed == s.pass || r.ID < sl.resume {
 		return false
 	}
-	if s.enqueueLocked(sl.shard, r, h) {
+	if s.admitLocked(sl.shard, k, r, h, s.position) {
 		sl.resume = r.ID + 1
 		return false
 	}
 	sl.resume, sl.missed = r.ID, s.pass
+	if s.forKeys {
+		return false
+	}
 	for i := range s.slots {
 		if o := &s.slots[i]; o.behind && o.missed != s.pass && o.resume <= r.ID+1 {
 			return false
@@ -255,10 +326,16 @@ func (s *Sender) takeBehindLocked(r *Record) (over bool) {
 }
 
 // hungryLocked reports whether a shard that has missed the pass has little left to send:
-// it would be idle if the pass went on for others.
-func (s *Sender) hungryLocked() bool {
+// it would be idle if the pass went on for others. A pass for keys is not to go on to a
+// slot's place either.
+func (s *Sender) hungryLocked(at uint64, n int) bool {
+	if s.forKeys && n < leastForKeys {
+		return false
+	}
 	for i := range s.slots {
-		if sl := &s.slots[i]; sl.behind && sl.missed == s.pass && sl.shard.memory <= s.perShard/4 {
+		sl := &s.slots[i]
+		if sl.behind && sl.shard.memory <= s.perShard/4 &&
+			(sl.missed == s.pass && !s.forKeys || s.forKeys && (sl.missed == s.pass || sl.resume > at+1) && s.roomLocked(sl.shard)) {
 			return true
 		}
 	}
@@ -272,6 +349,8 @@ func (s *Sender) endPassLocked(at uint64) {
 			sl.resume = max(sl.resume, at+1)
 		}
 	}
+	s.sweep = at + 1
+	s.endKeysLocked(at)
 }
 
 // levelLocked ends a pass that has read all that the main reading has.
@@ -281,5 +360,8 @@ func (s *Sender) levelLocked() {
 			sl.behind = false
 		}
 	}
+	s.sweep = 0
+	s.reachLocked(s.position + 1)
+	s.endKeysLocked(s.position)
 	wake(s.wakeMain)
 }

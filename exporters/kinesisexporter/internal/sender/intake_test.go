@@ -51,11 +51,8 @@ func (h *handover) step() {
 		r := sh.queue.pop()
 		sh.waiting.bytes -= r.payload()
 		sh.waiting.records--
-		sh.queue.free(r)
-		sh.memory -= r.memory()
-		s.memory -= r.memory()
-		s.queued--
 		h.got[r.hash] = append(h.got[r.hash], r.id)
+		s.goneLocked(sh, r)
 	case 7:
 		if h.rng.IntN(20) == 0 {
 			h.list = (h.list + 1) % len(h.lists)
@@ -114,7 +111,7 @@ func TestEachRecordIsTakenOnce(t *testing.T) {
 	if testing.Short() {
 		rounds = 2000
 	}
-	passes, behind := 0, 0
+	passes, behind, parked := 0, 0, 0
 	for round := range rounds {
 		h := &handover{
 			rng: rand.New(rand.NewPCG(uint64(round), 7)), got: map[hashKey][]uint64{},
@@ -133,11 +130,11 @@ func TestEachRecordIsTakenOnce(t *testing.T) {
 		h.s = mustNew(t, set)
 		h.s.ctx = t.Context()
 		require.NoError(t, h.s.reshardLocked(h.lists[0]))
-		for steps := 0; h.main < len(h.records) || h.s.queued > 0 || h.s.Stats().Behind > 0; steps++ {
+		for steps := 0; h.main < len(h.records) || h.s.queued > 0 || h.s.Stats().Behind > 0 || h.s.Stats().Parked > 0; steps++ {
 			require.Less(t, steps, 100_000, "it does not end: seed %d", round)
 			h.step()
-			behind = max(behind, h.s.Stats().Behind)
-			if from, ok := h.s.beginPassLocked(); ok {
+			behind, parked = max(behind, h.s.Stats().Behind), max(parked, h.s.Stats().Parked)
+			if from, ok, _ := h.s.beginPassLocked(0); ok {
 				if _, err := h.s.makePass(from); err != nil {
 					require.ErrorIs(t, err, errCut)
 				}
@@ -147,8 +144,10 @@ func TestEachRecordIsTakenOnce(t *testing.T) {
 		require.Equal(t, want, h.got, "seed %d", round)
 		lookAt(t, h.s)
 		require.Zero(t, h.s.memory)
+		require.Empty(t, h.s.keys.states)
 	}
-	t.Logf("%d passes", passes)
+	t.Logf("%d passes, %d keys were parked at a time", passes, parked)
+	assert.GreaterOrEqual(t, parked, 2)
 	assert.Greater(t, passes, rounds)
 	assert.GreaterOrEqual(t, behind, 2)
 }

@@ -93,7 +93,7 @@ type keyed struct {
 	heap []*keyState // those that have records and are not busy, by the ID of the first
 }
 
-// keys are those that have records in memory.
+// keys are those that have records in memory, or are parked.
 type keys struct {
 	states map[hashKey]*keyState
 	spare  []*keyState
@@ -102,7 +102,18 @@ type keys struct {
 type keyState struct {
 	hash       hashKey
 	head, tail *rec
+	waiting    int // of them
+	memory     int // of those
 	busy       bool
+	parking
+}
+
+// drop forgets a key that has nothing.
+func (ks *keys) drop(k *keyState) {
+	delete(ks.states, k.hash)
+	if len(ks.spare) < maxSpareKeys {
+		ks.spare = append(ks.spare, k)
+	}
 }
 
 const maxSpareKeys = 4096
@@ -120,6 +131,8 @@ func (q *keyed) push(r *rec) {
 		q.keys.states[r.hash] = k
 	}
 	r.key, r.next = k, nil
+	k.waiting++
+	k.memory += r.memory()
 	if k.head != nil {
 		k.tail.next, k.tail = r, r
 		return
@@ -146,6 +159,8 @@ func (q *keyed) pop() *rec {
 	q.sink()
 	r := k.head
 	k.head, r.next = r.next, nil
+	k.waiting--
+	k.memory -= r.memory()
 	if k.head == nil {
 		k.tail = nil
 	}
@@ -160,9 +175,8 @@ func (q *keyed) free(r *rec) {
 		q.rise(k)
 		return
 	}
-	delete(q.keys.states, k.hash)
-	if len(q.keys.spare) < maxSpareKeys {
-		q.keys.spare = append(q.keys.spare, k)
+	if !k.parked {
+		q.keys.drop(k)
 	}
 }
 
@@ -170,6 +184,8 @@ func (q *keyed) back(recs []*rec) {
 	for _, r := range recs { // each of another key
 		k := r.key
 		r.next, k.head = k.head, r
+		k.waiting++
+		k.memory += r.memory()
 		if k.tail == nil {
 			k.tail = r
 		}

@@ -62,6 +62,16 @@ type Sender struct {
 	calls    int
 	position uint64 // the last ID that the main reading has read
 	pass     uint64 // number
+	forKeys  bool   // it is for parked keys
+
+	// Of keyed queues.
+	parked    []*keyState
+	keysNeedy bool          // one may be in need of a pass
+	keysNext  time.Duration // not before there is one for keys
+	sweep     uint64        // where the last of those has ended
+	joined    []*keyState   // they take part in the pass, or did, by the places that they had
+	reached   int           // of those, by the pass
+	active    int           // of those, the ones that still take part
 }
 
 // New makes a Sender.
@@ -195,7 +205,7 @@ func (s *Sender) shutdown(ctx context.Context) error {
 func (s *Sender) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Stats{Shards: len(s.shards), InFlight: s.calls, Queued: s.queued, Buffered: s.memory}
+	st := Stats{Shards: len(s.shards), InFlight: s.calls, Queued: s.queued, Buffered: s.memory, Parked: len(s.parked)}
 	behind := make(map[*shard]bool)
 	for i := range s.slots {
 		if s.slots[i].behind {

@@ -53,7 +53,10 @@ type shard struct {
 	waiting amount // in the queue
 	failed  int    // calls in a row
 	paused  time.Duration
+	parked  int  // keys
 	retired bool // it is not open any more
+	stuck   bool // a slot is behind because of a key that can't be parked
+	stuckAt hashKey
 	fresh   bool // it is new in the list that is being taken over
 }
 
@@ -195,10 +198,14 @@ func (s *Sender) moveKeysLocked() {
 			sh.waiting.bytes += r.payload()
 			sh.waiting.records++
 		}
+		if k.parked {
+			sh.parked++
+		}
 		if k.head != nil && !k.busy {
 			sh.queue.(*keyed).rise(k)
 		}
 	}
+	s.keysNeedy = len(s.parked) > 0
 }
 
 // mergeSlots gives old slots' states to new shards' ranges.

@@ -167,7 +167,9 @@ type Settings struct {
 	Refresh time.Duration
 	// MaxBuffered is what the records of all shards may take in memory, in bytes, with
 	// what is kept about each; one more record may be there. Besides, there are buffers for
-	// the aggregates on their way, of twice their size. Default 64 MiB.
+	// the aggregates on their way, of twice their size, or, where there are none and order
+	// is kept, a sixteenth of it for keys of which more waits than may be in memory.
+	// Default 64 MiB.
 	MaxBuffered int
 }
 
@@ -193,6 +195,7 @@ type Observer interface {
 type Stats struct {
 	Shards   int // open
 	Behind   int // of them, those that have records in the log which were passed by
+	Parked   int // keys of which so much waits that records of them were passed by
 	InFlight int // calls
 	Queued   int // user records in memory, those on their way too
 	Buffered int // bytes of memory that they take
