@@ -324,6 +324,9 @@ func (x *kinesisExporter) put(ctx context.Context, in *intake, payloads [][]byte
 	patient, cancel := context.WithTimeout(ctx, x.cfg.Timeout)
 	defer cancel()
 	if err := x.queue.put(patient, in.users, payloads); err != nil {
+		if errors.Is(err, spool.ErrTooLarge) {
+			return consumererror.NewPermanent(fmt.Errorf("a call of this size can't be taken, whatever spool::max_size is: %w", err))
+		}
 		return fmt.Errorf("not all of the records have been taken: %w", err)
 	}
 	records := 0

@@ -213,6 +213,31 @@ func TestNoAgeIsNotTheSendersDefault(t *testing.T) {
 	assert.Less(t, x.senderSettings().MaxAge, time.Millisecond, "it waits for nothing")
 }
 
+// tooLargeQueue has room, and can't put what it is given.
+type tooLargeQueue struct{ queue }
+
+func (tooLargeQueue) put(context.Context, []user, [][]byte) error {
+	return fmt.Errorf("put: %w", spool.ErrTooLarge)
+}
+
+// TestACallTooLargeForTheSpoolsFormIsRefusedForGood: the spool is large enough, and one
+// frame of it takes no more than 1 GiB.
+func TestACallTooLargeForTheSpoolsFormIsRefusedForGood(t *testing.T) {
+	b := newBench(t, newFake(t), `{}`)
+	x, err := newExporter(b.set, b.cfg, "logs")
+	require.NoError(t, err)
+	x.queue = tooLargeQueue{newMemoryQueue(1000)}
+	err = x.consume(t.Context(), func(in *intake) {
+		in.open(partitionKey{"key", hashOf("key")}, 1)
+		in.buf = append(in.buf, "data"...)
+		_, err := in.close()
+		require.NoError(t, err)
+	})
+	require.ErrorIs(t, err, spool.ErrTooLarge)
+	assert.True(t, consumererror.IsPermanent(err))
+	assert.ErrorContains(t, err, "whatever spool::max_size is")
+}
+
 // messages are those of the log, with their fields.
 func (b *bench) messages() []string {
 	var all []string

@@ -212,9 +212,12 @@ func (q *memoryQueue) trimLocked() {
 
 // drain waits until all is done.
 func (q *memoryQueue) drain(ctx context.Context) error {
+	q.mu.Lock()
+	q.closed = true
+	q.changedLocked() // for those who wait for room: they get none any more
+	q.mu.Unlock()
 	for {
 		q.mu.Lock()
-		q.closed = true
 		changed, open := q.changed, q.open
 		q.mu.Unlock()
 		if open == 0 {

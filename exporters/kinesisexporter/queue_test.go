@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -126,4 +127,34 @@ func TestMemoryHasALimit(t *testing.T) {
 		require.NoError(t, q.reserve(t.Context(), small, nil))
 	}
 	require.NoError(t, q.close())
+}
+
+// TestDrainEndsTheWaitForRoom: who waits for room when the shutdown begins is told at
+// once, although nothing that is there is done.
+func TestDrainEndsTheWaitForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newMemoryQueue(10)
+		large, payloads := usersOf("larger than the limit")
+		require.NoError(t, q.reserve(t.Context(), large, nil))
+		put := make(chan error, 1)
+		go func() { put <- q.put(t.Context(), large, payloads) }()
+		small, _ := usersOf("a")
+		answer := make(chan error, 1)
+		go func() { answer <- q.reserve(t.Context(), small, nil) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		drained := make(chan error, 1)
+		go func() { drained <- q.drain(ctx) }()
+		synctest.Wait()
+		select {
+		case err := <-answer:
+			require.ErrorIs(t, err, errClosed)
+		default:
+			assert.Fail(t, "it waits for room that nobody gives")
+		}
+		require.ErrorIs(t, <-drained, context.DeadlineExceeded)
+		require.NoError(t, q.close())
+		require.ErrorIs(t, <-put, errClosed)
+	})
 }

@@ -100,14 +100,14 @@ func (s *Sender) takeLocked(r *Record) bool {
 // the last ID that the key may have by now. False: neither can be.
 func (s *Sender) admitLocked(sh *shard, k *keyState, r *Record, h hashKey, last uint64) bool {
 	if s.fitsLocked(sh, k, memoryFor(len(r.Key)+len(r.Data))) {
-		return s.enqueueLocked(sh, r, h, 0, false)
+		return s.enqueueLocked(sh, k, r, h, 0, false)
 	}
 	return s.parkLocked(sh, k, r.ID, last)
 }
 
 // enqueueLocked copies a record, which came so long ago, into a shard's queue; false:
 // there is no room. Where that is allowed, a large one may take what other shards leave.
-func (s *Sender) enqueueLocked(sh *shard, r *Record, h hashKey, age time.Duration, large bool) bool {
+func (s *Sender) enqueueLocked(sh *shard, k *keyState, r *Record, h hashKey, age time.Duration, large bool) bool {
 	size := len(r.Key) + len(r.Data)
 	memory := memoryFor(size)
 	switch {
@@ -123,6 +123,9 @@ func (s *Sender) enqueueLocked(sh *shard, r *Record, h hashKey, age time.Duratio
 	c.id, c.hash, c.count, c.at = r.ID, h, r.Count, s.now()-age
 	c.buf = append(append(c.buf, r.Key...), r.Data...)
 	c.keyLen = len(r.Key)
+	if c.key = k; k == nil && s.keys.states != nil {
+		c.key = s.keys.add(h)
+	}
 	s.memory += c.memory()
 	s.queued++
 	s.waitLocked(sh, c)

@@ -226,7 +226,7 @@ func (s *Sender) takeParkedLocked(sh *shard, k *keyState, r *Record, h hashKey) 
 	if k.pass != s.pass || r.ID < k.resume {
 		return false
 	}
-	if !s.fitsLocked(sh, k, memoryFor(len(r.Key)+len(r.Data))) || !s.enqueueLocked(sh, r, h, s.set.MaxAge, k.head == nil && !k.busy) {
+	if !s.fitsLocked(sh, k, memoryFor(len(r.Key)+len(r.Data))) || !s.enqueueLocked(sh, k, r, h, s.set.MaxAge, k.head == nil && !k.busy) {
 		k.resume = r.ID
 		s.leaveLocked(k)
 		return true

@@ -7,7 +7,7 @@ import (
 
 // queue has a shard's records that wait to be sent.
 type queue interface {
-	// push adds a record behind the others of its key.
+	// push adds a record behind the others of its key, which is set where keys have a state.
 	push(*rec)
 	// first is the record that pop gives next, nil where none may be sent now.
 	first() *rec
@@ -108,6 +108,18 @@ type keyState struct {
 	parking
 }
 
+// add makes a key that is not there.
+func (ks *keys) add(h hashKey) *keyState {
+	k := &keyState{}
+	if n := len(ks.spare); n > 0 {
+		k = ks.spare[n-1]
+		ks.spare = ks.spare[:n-1]
+	}
+	*k = keyState{hash: h}
+	ks.states[h] = k
+	return k
+}
+
 // drop forgets a key that has nothing.
 func (ks *keys) drop(k *keyState) {
 	delete(ks.states, k.hash)
@@ -119,18 +131,8 @@ func (ks *keys) drop(k *keyState) {
 const maxSpareKeys = 4096
 
 func (q *keyed) push(r *rec) {
-	k := q.keys.states[r.hash]
-	if k == nil {
-		if n := len(q.keys.spare); n > 0 {
-			k = q.keys.spare[n-1]
-			q.keys.spare = q.keys.spare[:n-1]
-		} else {
-			k = &keyState{}
-		}
-		*k = keyState{hash: r.hash}
-		q.keys.states[r.hash] = k
-	}
-	r.key, r.next = k, nil
+	k := r.key
+	r.next = nil
 	k.waiting++
 	k.memory += r.memory()
 	if k.head != nil {

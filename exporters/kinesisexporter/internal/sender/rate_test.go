@@ -82,9 +82,9 @@ func TestRates(t *testing.T) {
 // keysLog knows how many records of each key are not done.
 type keysLog struct {
 	*log
-	mu    sync.Mutex
-	hash  []hashKey // of records
-	left  map[hashKey]int
+	mu   sync.Mutex
+	hash []hashKey // of records
+	left map[hashKey]int
 }
 
 func (l *keysLog) Put(records ...Record) {
