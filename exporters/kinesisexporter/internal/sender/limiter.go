@@ -24,6 +24,7 @@ type limiter struct {
 	sum   amount
 	next  time.Duration // not before, for the spreading
 	trip  time.Duration // of the last call
+	alone bool          // no call goes while another is on its way
 }
 
 type amount struct{ bytes, records int }
@@ -53,6 +54,9 @@ const (
 	// was. Less would be more refusals where there are other producers, more a longer way
 	// back when they are gone.
 	growth = 0.1 / (30 * 30 * 30)
+	// slowTrip and slowestTrip bound the time of calls, in seconds, of which two a second go
+	// one after the other, but not more.
+	slowTrip, slowestTrip = 0.24, 0.65
 )
 
 func newLimiter(bytes, records int) limiter {
@@ -89,11 +93,18 @@ func (l *limiter) ask(now time.Duration, waiting, first amount) (most amount, at
 	}
 	limit := amount{l.per(l.bytes, 1), l.per(l.records, 1)}
 	piece := l.piece()
+	trip := min(l.trip, time.Second).Seconds()
+	least, parts := 0.5/pieces, 2.5*trip
+	if l.alone && trip > slowTrip && trip < slowestTrip {
+		// Two calls in a second. Of a large one and a small one, the large one's pause is
+		// longer than its way, and so is the small one's way than its pause.
+		least, parts = 0.4, 0.52
+	}
 	// Half a piece, or all that waits: no splinters. What is larger than the limit goes
 	// when nothing else went.
 	need := amount{
-		min(limit.bytes, max(first.bytes, min(piece.bytes/2, waiting.bytes))),
-		min(limit.records, max(first.records, min(piece.records/2, waiting.records))),
+		min(limit.bytes, max(first.bytes, min(part(least, limit.bytes), waiting.bytes))),
+		min(limit.records, max(first.records, min(part(least, limit.records), waiting.records))),
 	}
 	left := amount{limit.bytes - l.sum.bytes, limit.records - l.sum.records}
 	for i := 0; i < len(l.sends) && (left.bytes < need.bytes || left.records < need.records); i++ {
@@ -106,12 +117,13 @@ func (l *limiter) ask(now time.Duration, waiting, first amount) (most amount, at
 	}
 	// So much that a call is on its way for less than half of the time that it is worth;
 	// and what would be left over otherwise, too little to be sent.
-	trip := 2.5 * min(l.trip, time.Second).Seconds()
 	return amount{
-		max(first.bytes, share(max(piece.bytes, int(trip*float64(limit.bytes))), left.bytes, piece.bytes/2)),
-		max(first.records, share(max(piece.records, int(trip*float64(limit.records))), left.records, piece.records/2)),
+		max(first.bytes, share(max(piece.bytes, part(parts, limit.bytes)), left.bytes, piece.bytes/2)),
+		max(first.records, share(max(piece.records, part(parts, limit.records)), left.records, piece.records/2)),
 	}, 0
 }
+
+func part(of float64, limit int) int { return int(of * float64(limit)) }
 
 // share is how much of what is left is taken, so that nothing or more than a splinter
 // stays.

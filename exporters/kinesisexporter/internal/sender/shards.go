@@ -148,7 +148,7 @@ func (s *Sender) reshardLocked(list []Shard) error {
 		if sh == nil || sh.hashRange != s.known[o.ID] {
 			changed = true
 			sh = &shard{id: o.ID, hashRange: s.known[o.ID], fresh: true, limiter: newLimiter(s.set.RateBytes, s.set.RateRecords)}
-			sh.queue = s.newQueue()
+			sh.queue, sh.limiter.alone = s.newQueue(), s.set.MaxInFlight == 1
 		} else {
 			delete(old, o.ID)
 		}
