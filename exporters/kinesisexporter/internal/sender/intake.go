@@ -199,7 +199,7 @@ func (s *Sender) beginPassLocked(now time.Duration) (from uint64, ok bool, pause
 	if len(s.parked) > 0 {
 		pause = max(0, s.keysNext-now)
 		s.needyKeysLocked()
-		if !(ok && last) && pause == 0 && len(s.joined) > 0 {
+		if turn := !ok || !last; turn && pause == 0 && len(s.joined) > 0 {
 			from, ok, s.forKeys = s.beginKeyPassLocked(), true, true
 		}
 	}

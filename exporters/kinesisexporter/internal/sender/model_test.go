@@ -83,7 +83,7 @@ func testFaults(t *testing.T, k *stream, f form, n int) {
 		MaxRecordSize: 10_000,
 	})
 	s.Start()
-	behind := 0
+	behind, parked := 0, 0
 	go func() {
 		for i := 0; i < n; i += 500 {
 			l.Put(records[i:min(i+500, n)]...)
@@ -102,7 +102,7 @@ func testFaults(t *testing.T, k *stream, f form, n int) {
 			lookAt(t, s)
 			st := s.Stats()
 			require.LessOrEqual(t, st.Buffered, 4<<20+maxRecordMemory)
-			behind = max(behind, st.Behind)
+			behind, parked = max(behind, st.Behind), max(parked, st.Parked)
 		}
 		change()
 	}
@@ -120,6 +120,7 @@ func testFaults(t *testing.T, k *stream, f form, n int) {
 		assert.NotEmpty(t, k.repeats)
 	}
 	assert.Positive(t, behind)
+	assert.Equal(t, k.oneKey, parked > 0)
 	t.Logf("%d calls, %d user records stored, in %v", k.calls, len(k.stored), time.Since(k.begun))
 }
 

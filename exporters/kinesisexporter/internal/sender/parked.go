@@ -129,8 +129,8 @@ func (s *Sender) levelKeyLocked(k *keyState) {
 
 // levelKeysLocked does so after slots have changed.
 func (s *Sender) levelKeysLocked() {
-	for i := len(s.parked) - 1; i >= 0; i-- {
-		s.levelKeyLocked(s.parked[i])
+	for _, k := range slices.Backward(s.parked) { // what is taken out is replaced by one behind it
+		s.levelKeyLocked(k)
 	}
 }
 
