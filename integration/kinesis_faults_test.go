@@ -89,11 +89,46 @@ func TestKinesisLosesNothing(t *testing.T) {
 	}
 }
 
+// kinesisInFlight is how many calls are on their way at a time for each shard, by
+// aggregation: the exporter's max_in_flight is not set.
+var kinesisInFlight = map[string]int{"none": 4, "kpl": 1}
+
+// requireFewInFlight holds the kills to the calls that may be on their way at a time, and
+// what came again because of a kill to what so many calls can bring.
+func requireFewInFlight(t *testing.T, a *arrivals, calls []kinesisfake.Call, kills []kill, most int) {
+	t.Helper()
+	hit := 0
+	for i, k := range kills {
+		stored, inFlight := 0, 0
+		for _, c := range calls {
+			if is, _, _ := k.call(c); is {
+				inFlight++
+				if c.Stored.Before(k.at) {
+					stored++
+				}
+			}
+		}
+		again := a.killed[i]
+		t.Logf("kill %d (answers kept back: %v): of %d calls %d were on their way, and %d of their records came again; %d did that had an answer, up to %v before",
+			i, k.held, k.last-k.first+1, inFlight, again.inFlight, again.answered, again.before)
+		assert.LessOrEqual(t, stored, most, "calls on their way at kill %d", i)
+		if k.held {
+			assert.LessOrEqual(t, inFlight, most, "calls without an answer at kill %d", i)
+			assert.LessOrEqual(t, again.inFlight, most*a.largest, "records that came again after kill %d", i)
+			assert.Zero(t, again.answered, "records that came again after kill %d, of calls that were answered", i)
+		}
+		hit += again.inFlight
+	}
+	assert.Positive(t, hit, "records that were on their way came again")
+}
+
 // kinesisKills is how often the collector is killed while it delivers.
 const kinesisKills = 20
 
 // TestKinesisKilled: the same stream, and the collector is killed again and again, also
-// while it recovers.
+// while it recovers. What comes again was in a call that was on its way when it was killed,
+// or was answered in the ackWindow before. Before half of the kills the stream keeps its
+// answers back for so long that none was: then it is what was on its way and nothing else.
 func TestKinesisKilled(t *testing.T) {
 	for _, aggregation := range kinesisAggregations {
 		t.Run(aggregation, func(t *testing.T) {
@@ -107,7 +142,7 @@ func TestKinesisKilled(t *testing.T) {
 			go func() { sent <- load.run(t.Context(), "http://"+col.Addr(t, "in")) }()
 
 			dice := rand.New(rand.NewPCG(3, 5))
-			var killed []time.Time
+			var kills []kill
 			for i := range kinesisKills {
 				if i%4 == 3 {
 					col.Launch(t) // and not waited for: it dies while it recovers
@@ -115,17 +150,31 @@ func TestKinesisKilled(t *testing.T) {
 					col.Start(t)
 				}
 				time.Sleep(time.Duration(100+dice.IntN(700)) * time.Millisecond)
-				killed = append(killed, time.Now())
+				k := kill{first: 1, held: i%2 == 0}
+				if n := len(kills); n > 0 {
+					k.first = kills[n-1].last + 1
+				}
+				release := func() {}
+				if k.held {
+					release = fake.Hold()
+					time.Sleep(ackWindow)
+				}
+				k.at = time.Now()
 				col.Kill()
+				release()
+				fake.AwaitHangUp(t)
+				k.last = len(fake.Calls("logs"))
+				kills = append(kills, k)
 			}
 			col.Start(t)
 			close(load.stop)
 			require.NoError(t, <-sent)
-			load.requireAll(t, fake, "logs", killed...)
+			load.requireAll(t, fake, "logs", kills...)
 			col.Stop(t)
-			a := load.requireAll(t, fake, "logs", killed...)
+			a := load.requireAll(t, fake, "logs", kills...)
 			assert.Zero(t, a.strays)
 			t.Logf("%d records accepted, %d came, %d of them repeats", load.confirmed.Load(), a.records, a.repeats)
+			requireFewInFlight(t, a, fake.Calls("logs"), kills, 4*kinesisInFlight[aggregation])
 			assert.Greater(t, load.confirmed.Load(), int64(20_000), "something was to be sent")
 			assert.Zero(t, fake.Counts("logs").SameKey)
 		})

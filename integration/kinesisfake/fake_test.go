@@ -1,6 +1,7 @@
 package kinesisfake_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -261,6 +262,10 @@ func TestCallsGoWrong(t *testing.T) {
 			for _, r := range fake.UserRecords(t, "s") {
 				assert.Equal(t, test.lost, r.AnswerLost)
 			}
+			for _, call := range fake.Calls("s") {
+				assert.Equal(t, test.lost, call.Lost)
+				assert.NotZero(t, call.Ended)
+			}
 			_, err = c.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String("s")})
 			require.NoError(t, err, "faults are of writes")
 			_, second := put(t, c, []types.PutRecordsRequestEntry{entry("k", "x")})
@@ -301,6 +306,63 @@ func TestSlowAnswersAreLostToTheImpatient(t *testing.T) {
 		users := fake.UserRecords(t, "s")
 		return len(users) == 2 && !users[0].AnswerLost && users[1].AnswerLost
 	}, 10*time.Second, time.Millisecond)
+}
+
+// putAside makes a call of one record, and gives what came of it when that is known.
+func putAside(ctx context.Context, c *kinesis.Client) <-chan error {
+	came := make(chan error, 1)
+	go func() {
+		_, err := c.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: entries(1)})
+		came <- err
+	}()
+	return came
+}
+
+func TestAnswersAreHeld(t *testing.T) {
+	fake := kinesisfake.Start(t, kinesisfake.Settings{Streams: map[string]int{"s": 1}})
+	c := kinesisfake.NewClient(t, fake.URL())
+	release := fake.Hold()
+	came := putAside(t.Context(), c)
+	require.Eventually(t, func() bool { return fake.Counts("s").Stored == 1 }, 10*time.Second, time.Millisecond)
+	before := time.Now()
+	assert.Zero(t, fake.Calls("s")[0].Ended)
+	assert.Empty(t, came)
+	release()
+	require.NoError(t, <-came)
+	require.Len(t, fake.Calls("s"), 1)
+	call := fake.Calls("s")[0]
+	assert.Equal(t, 1, call.Number)
+	assert.False(t, call.Stored.After(before))
+	assert.True(t, call.Ended.After(before))
+	assert.False(t, call.Lost)
+	_, err := put(t, c, entries(1))
+	require.NoError(t, err, "it goes on")
+	assert.Equal(t, 2, fake.Calls("s")[1].Number)
+}
+
+func TestWhoHangsUpIsWaitedFor(t *testing.T) {
+	fake := kinesisfake.Start(t, kinesisfake.Settings{Streams: map[string]int{"s": 1}})
+	fake.AwaitHangUp(t)
+	defer fake.Hold()()
+	transport := &http.Transport{}
+	c := kinesisfake.NewClient(t, fake.URL(), func(o *kinesis.Options) { o.HTTPClient = &http.Client{Transport: transport} })
+	for n := 1; n <= 20; n++ {
+		ctx, hangUp := context.WithCancel(t.Context())
+		stored := fake.Counts("s").Stored
+		came := putAside(ctx, c)
+		if n%2 == 0 {
+			require.Eventually(t, func() bool { return fake.Counts("s").Stored > stored }, 10*time.Second, time.Millisecond)
+		}
+		hangUp()
+		require.Error(t, <-came)
+		transport.CloseIdleConnections()
+		fake.AwaitHangUp(t)
+		for _, call := range fake.Calls("s") {
+			assert.NotZero(t, call.Ended)
+			assert.True(t, call.Lost)
+		}
+	}
+	assert.NotEmpty(t, fake.Calls("s"))
 }
 
 func TestRates(t *testing.T) {

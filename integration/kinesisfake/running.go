@@ -26,6 +26,36 @@ type Running struct {
 	mu     sync.Mutex
 	server *http.Server
 	done   chan struct{}
+
+	connections connections
+}
+
+// connections are those that are open, by the client's address.
+type connections struct {
+	mu   sync.Mutex
+	open map[string]bool
+}
+
+func (c *connections) state(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		if c.open == nil {
+			c.open = make(map[string]bool)
+		}
+		c.open[conn.RemoteAddr().String()] = true
+	case http.StateClosed, http.StateHijacked:
+		delete(c.open, conn.RemoteAddr().String())
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// has says whether a connection is there, and how many are.
+func (c *connections) has(client string) (bool, int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open[client], len(c.open)
 }
 
 // Start makes a fake that listens on a port of 127.0.0.1 until the test ends.
@@ -53,7 +83,7 @@ func (r *Running) Up(tb testing.TB) {
 	if err != nil {
 		tb.Fatalf("the Kinesis fake can't listen: %v", err)
 	}
-	r.server = &http.Server{Handler: r.Server, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	r.server = &http.Server{Handler: r.Server, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0), ConnState: r.connections.state}
 	r.done = make(chan struct{})
 	go func(server *http.Server, done chan struct{}) {
 		defer close(done)
@@ -73,6 +103,30 @@ func (r *Running) Down() {
 	_ = r.server.Close() // which says nothing that a test could use
 	<-r.done
 	r.server = nil
+}
+
+// AwaitHangUp waits until nobody is connected any more, as after a client's death, and
+// the fake is done with all calls that there were: those, too, that it had not read yet.
+func (r *Running) AwaitHangUp(tb testing.TB) {
+	tb.Helper()
+	deadline := time.Now().Add(time.Minute)
+	wait := func(what string, until func() bool) {
+		for !until() {
+			if time.Now().After(deadline) {
+				tb.Fatalf("the Kinesis fake waits in vain for %s", what)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	// Connections are accepted in the order in which they were made: with one of its own,
+	// those of a client that is gone have been, too.
+	own, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", r.addr)
+	if err != nil {
+		tb.Fatalf("the Kinesis fake can't be reached: %v", err)
+	}
+	wait("a connection of its own", func() bool { is, _ := r.connections.has(own.LocalAddr().String()); return is })
+	_ = own.Close() // there is nothing to be written
+	wait("its clients to hang up", func() bool { _, open := r.connections.has(""); return open == 0 })
 }
 
 // UserRecord is what a consumer gets: a record, or one of an aggregate.
@@ -120,7 +174,7 @@ func (s *Server) Read(name string) ([]UserRecord, error) {
 	var all []UserRecord
 	for _, place := range one.shards {
 		for _, r := range place.records {
-			lost := one.lost[r.Call]
+			lost := one.calls[r.Call-1].Lost
 			parts, aggregated, err := readAggregate(r.Data)
 			if err != nil {
 				return nil, fmt.Errorf("record %s of %s: %w", r.Sequence, place.id, err)
@@ -152,6 +206,17 @@ func (s *Server) Counts(name string) Counts {
 	c := one.counts
 	c.Refused, c.Faults = maps.Clone(c.Refused), maps.Clone(c.Faults)
 	return c
+}
+
+// Calls are those to a stream that were stored, by their numbers: the first is number 1.
+func (s *Server) Calls(name string) []Call {
+	one, e := s.find(streamName{StreamName: name})
+	if e != nil {
+		return nil
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	return slices.Clone(one.calls)
 }
 
 // Shard is one of a stream's.

@@ -1,6 +1,7 @@
 package kinesisfake
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -46,6 +47,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	streams map[string]*stream
+	held    chan struct{} // closed when answers go on; nil where none are held
 }
 
 // New makes a fake.
@@ -59,6 +61,35 @@ func New(settings Settings) *Server {
 
 // Misbehave sets what goes wrong from here on. The zero value: nothing.
 func (s *Server) Misbehave(f Faults) { s.dice.set(f) }
+
+// Hold keeps back the answers of calls that write, from here on: what they bring is
+// stored. They are sent when the function it gives is called.
+func (s *Server) Hold() (release func()) {
+	held := make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = held
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.held = nil
+		close(held)
+	})
+}
+
+// awaitRelease waits while answers are held, or until who asked is gone.
+func (s *Server) awaitRelease(ctx context.Context) {
+	s.mu.Lock()
+	held := s.held
+	s.mu.Unlock()
+	if held == nil {
+		return
+	}
+	select {
+	case <-held:
+	case <-ctx.Done():
+	}
+}
 
 // SetClock puts the server's clock ahead of this machine's.
 func (s *Server) SetClock(ahead time.Duration) { s.skew.Store(int64(ahead)) }
@@ -197,16 +228,17 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, op string, body [
 	target.note(fault, true)
 	out, e := putAnswer(op, results)
 	if e != nil {
+		target.end(call, false)
 		writeError(w, e)
 		return
 	}
 	switch fault {
 	case faultCutAfter:
-		target.lose(call)
+		target.end(call, true)
 		cut(w)
 		return
 	case faultTear:
-		target.lose(call)
+		target.end(call, true)
 		tear(w, out)
 		return
 	case faultSlow:
@@ -218,6 +250,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, op string, body [
 		}
 	case faultNone, faultThrottle, faultError, faultUnavailable, faultExpired, faultCutBefore:
 	}
+	s.awaitRelease(r.Context())
+	target.end(call, r.Context().Err() != nil)
 	// Whoever hung up does not get it, whatever the kernel says of the write.
 	if err := answer(w, out); err != nil || r.Context().Err() != nil {
 		target.lose(call)

@@ -33,8 +33,7 @@ type stream struct {
 	maxRecord int
 	shards    []*shard
 	order     uint64
-	calls     int
-	lost      map[int]bool // calls whose answer was not sent
+	calls     []Call // those that were stored
 	counts    Counts
 }
 
@@ -53,10 +52,21 @@ type Counts struct {
 	Parts    int            // user records, those in aggregates too
 }
 
+// Call is one that got as far as being stored, if perhaps none of its records was.
+type Call struct {
+	Number int // from 1, in the order in which they were stored
+	Stored time.Time
+	// Ended is when the fake began to send the answer, or cut the connection instead; zero
+	// until then.
+	Ended time.Time
+	// Lost says that the answer was not sent, or not all of it.
+	Lost bool
+}
+
 func newStream(name string, shards int, settings *Settings) *stream {
 	s := &stream{
 		name: name, arn: "arn:aws:kinesis:" + region + ":" + account + ":stream/" + name, settings: settings,
-		created: time.Now(), status: "ACTIVE", maxRecord: maxRecord, lost: make(map[int]bool),
+		created: time.Now(), status: "ACTIVE", maxRecord: maxRecord,
 		counts: Counts{Refused: make(map[string]int), Faults: make(map[string]int)},
 	}
 	if settings.MaxRecordSize > 0 {
@@ -165,7 +175,8 @@ func (s *stream) put(entries []putEntry, hashes []*big.Int, d *dice, f *Faults) 
 	results = make([]putResult, len(entries))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls++
+	call = len(s.calls) + 1
+	s.calls = append(s.calls, Call{Number: call, Stored: now})
 	s.counts.Calls++
 	s.counts.Attempts += len(entries)
 	keys := make(map[string]struct{}, len(entries))
@@ -203,7 +214,7 @@ func (s *stream) put(entries []putEntry, hashes []*big.Int, d *dice, f *Faults) 
 		}
 		place.records = append(place.records, Stored{
 			Key: e.PartitionKey, HashKey: e.ExplicitHashKey, Data: e.Data,
-			Sequence: number, At: now, Order: s.order, Call: s.calls,
+			Sequence: number, At: now, Order: s.order, Call: call,
 		})
 	}
 	if len(keys) < len(entries) {
@@ -213,7 +224,7 @@ func (s *stream) put(entries []putEntry, hashes []*big.Int, d *dice, f *Faults) 
 		s.counts.Failed++
 	}
 	s.counts.Largest = max(s.counts.Largest, size)
-	return results, s.calls
+	return results, call
 }
 
 // countParts counts the user records in a record.
@@ -240,11 +251,19 @@ func (s *stream) note(f fault, stored bool) {
 	}
 }
 
-// lose says that a call's answer was not sent.
+// end says that the fake is done with a call, whether its answer is sent or not.
+func (s *stream) end(call int, lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &s.calls[call-1]
+	c.Ended, c.Lost = time.Now(), lost
+}
+
+// lose says that a call's answer did not get through after all.
 func (s *stream) lose(call int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lost[call] = true
+	s.calls[call-1].Lost = true
 }
 
 // split divides a shard in two, the second from a hash key on.
