@@ -116,7 +116,13 @@ func Logplex(drain, frame string, line int) UUID {
 	buf = append(buf, ' ')
 	buf = append(buf, frame...)
 	buf = strconv.AppendInt(buf, int64(line), 10)
-	sum := sha256.Sum256(buf)
+	return Hashed(buf)
+}
+
+// Hashed is the UUIDv8 of what a record says, for records that are the same when they say
+// the same: the first 16 bytes of its SHA-256, with version and variant in their places.
+func Hashed(content []byte) UUID {
+	sum := sha256.Sum256(content)
 	u := UUID(sum[:16])
 	u[6] = u[6]&0x0f | 0x80
 	u[8] = u[8]&0x3f | 0x80

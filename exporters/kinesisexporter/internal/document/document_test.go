@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -272,7 +273,89 @@ func TestADataPointIsAFlatDocument(t *testing.T) {
 		m.SetName("m")
 		m.SetUnit("s")
 		fill(m)
-		assert.Equal(t, want, string(f.AppendPoint(nil, m, 0)))
+		got := string(f.AppendPoint([]byte("before"), m, 0))
+		if strings.Contains(want, `"time"`) {
+			want = withUID(want)
+		}
+		assert.Equal(t, "before"+want, got)
+	}
+}
+
+// withUID puts the uid of docs/format/kinesis.md into a data point's document.
+func withUID(document string) string {
+	said := strings.TrimSuffix(document, "}")
+	sum := sha256.Sum256([]byte(said))
+	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
+	return fmt.Sprintf(`%s,"heartwood.record.uid":"%x-%x-%x-%x-%x"}`, said, sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
+func TestTheSameDataPointHasTheSameUID(t *testing.T) {
+	resource, scope := pcommon.NewResource(), pcommon.NewInstrumentationScope()
+	m := pmetric.NewMetric()
+	p := m.SetEmptySum().DataPoints().AppendEmpty()
+	p.SetTimestamp(at)
+	var f Flat
+	uid := func() (uid string) {
+		f.Begin(resource, scope)
+		var d map[string]any
+		require.NoError(t, json.Unmarshal(f.AppendPoint(nil, m, 0), &d))
+		uid, _ = d["heartwood.record.uid"].(string)
+		return uid
+	}
+	seen := map[string]bool{}
+	for _, change := range []func(){
+		func() {},
+		func() { p.SetIntValue(1) },
+		func() { p.SetTimestamp(at + 1) },
+		func() { p.SetStartTimestamp(at) },
+		func() { p.Attributes().PutStr("a", "b") },
+		func() { p.Attributes().PutStr("heartwood.record.uid", "foreign") },
+		func() { resource.Attributes().PutStr("service.name", "orders") },
+		func() { resource.Attributes().PutStr("heartwood.record.uid", "foreign") },
+		func() { scope.SetName("pay") },
+		func() { m.SetName("orders") },
+		func() { m.SetUnit("s") },
+		func() { m.Sum().SetIsMonotonic(true) },
+		func() { m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta) },
+	} {
+		change()
+		id := uid()
+		assert.Len(t, id, 36)
+		assert.Equal(t, id, uid())
+		assert.False(t, seen[id])
+		seen[id] = true
+	}
+}
+
+func BenchmarkPoint(b *testing.B) {
+	resource := pcommon.NewResource()
+	for _, name := range []string{"service.name", "service.namespace", "service.version", "host.name", "k8s.pod.name", "deployment.environment.name"} {
+		resource.Attributes().PutStr(name, "orders-7d9f8b6c54")
+	}
+	m := pmetric.NewMetric()
+	m.SetName("http.server.request.count")
+	m.SetUnit("{request}")
+	p := m.SetEmptySum().DataPoints().AppendEmpty()
+	p.SetStartTimestamp(at)
+	p.SetIntValue(12_345)
+	p.Attributes().PutStr("http.route", "/orders/{id}")
+	p.Attributes().PutInt("http.response.status_code", 200)
+	var f Flat
+	f.Begin(resource, pcommon.NewInstrumentationScope())
+	for _, with := range []bool{false, true} {
+		p.SetTimestamp(0)
+		if with {
+			p.SetTimestamp(at)
+		}
+		b.Run(fmt.Sprintf("uid=%v", with), func(b *testing.B) {
+			var dst []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				dst = f.AppendPoint(dst[:0], m, 0)
+			}
+			require.Equal(b, with, bytes.Contains(dst, []byte(uidName)))
+			b.SetBytes(int64(len(dst)))
+		})
 	}
 }
 

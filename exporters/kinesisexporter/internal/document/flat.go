@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/heartwood-otel/heartwood/internal/recorduid"
 )
 
 // The names at the front of a document, by signal. An attribute of such a name stands
@@ -16,8 +18,11 @@ var (
 	logNames   = setOf("time", "observed_time", "severity", "severity_number", "body", "event_name", "trace_id", "span_id", "flags", "scope")
 	spanNames  = setOf("start_time", "end_time", "name", "kind", "status", "status_message", "trace_id", "span_id", "parent_span_id", "trace_state", "flags", "scope", "events", "links")
 	pointNames = setOf("name", "unit", "type", "temporality", "monotonic", "time", "start_time", "value", "count", "sum", "min", "max",
-		"buckets", "bounds", "scale", "zero_count", "zero_threshold", "positive", "negative", "quantiles", "flags", "scope", "exemplars")
+		"buckets", "bounds", "scale", "zero_count", "zero_threshold", "positive", "negative", "quantiles", "flags", "scope", "exemplars", uidName)
 )
+
+// uidName is what a data point's identity is called.
+const uidName = "heartwood.record.uid"
 
 func setOf(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))
@@ -57,6 +62,7 @@ func (f *Flat) End() {
 type object struct {
 	dst   []byte
 	start int
+	timed bool // of a data point: it has a time
 }
 
 func (o *object) name(name string) {
@@ -111,7 +117,7 @@ func (o *object) float(name string, n float64) {
 	o.dst = appendFloat(o.dst, n)
 }
 
-func begin(dst []byte) object { return object{append(dst, '{'), len(dst)} }
+func begin(dst []byte) object { return object{dst: append(dst, '{'), start: len(dst)} }
 
 func (o *object) end() []byte { return append(o.dst, '}') }
 
@@ -294,7 +300,8 @@ func (o *object) members(name string, m pcommon.Map) {
 	}
 }
 
-// AppendPoint appends the document of a metric's data point, by its place.
+// AppendPoint appends the document of a metric's data point, by its place. One with a time
+// has a uid, the same for the same point; without a time, nothing tells it from the next.
 func (f *Flat) AppendPoint(dst []byte, m pmetric.Metric, point int) []byte {
 	o := begin(dst)
 	o.text("name", m.Name())
@@ -326,7 +333,19 @@ func (f *Flat) AppendPoint(dst []byte, m pmetric.Metric, point int) []byte {
 	}
 	o.text("scope", f.scope)
 	f.attributes(&o, attributes, pointNames)
+	if o.timed {
+		o.uid()
+	}
 	return append(o.dst, '}')
+}
+
+// uid writes the identity of what stands before it, which says all that tells one data
+// point from another: its stream, its times and its value.
+func (o *object) uid() {
+	u := recorduid.Hashed(o.dst[o.start:])
+	o.name(uidName)
+	o.dst = append(o.dst, '"')
+	o.dst = append(u.AppendText(o.dst), '"')
 }
 
 func (o *object) temporality(t pmetric.AggregationTemporality) {
@@ -339,6 +358,7 @@ func (o *object) temporality(t pmetric.AggregationTemporality) {
 }
 
 func (o *object) point(at, start pcommon.Timestamp, flags pmetric.DataPointFlags) {
+	o.timed = at != 0
 	o.time("time", at)
 	o.time("start_time", start)
 	if flags != 0 {
