@@ -1,9 +1,9 @@
-"""An AWS Lambda function that puts log records from a Kinesis stream into MongoDB.
+"""An AWS Lambda function that puts records from a Kinesis stream into MongoDB.
 
 The stream is written by the kinesis exporter of Heartwood. Each user record has one
-log record, or several, as JSON: `encoding: json`, `ecs_encoding` or `otlp_json`, with
-whatever `aggregation` and `compression`. There is one collection a day, by the
-record's own time, and in it one document for each log record, or for each
+log record, span or data point, or several, as JSON: `encoding: json`, `ecs_encoding` or
+`otlp_json`, with whatever `aggregation` and `compression`. There is one collection a
+day, by the record's own time, and in it one document for each record, or for each
 macro-transaction where records are folded. A record that comes again changes nothing.
 """
 
@@ -130,7 +130,8 @@ def read(data, place, arrived):
     for value in values:
         if not isinstance(value, dict):
             raise ValueError("not a JSON object: %.40s" % value)
-        flat.extend(otlp_records(value) if "resourceLogs" in value else [value])
+        of_otlp = next((read_otlp for name, read_otlp in OTLP.items() if name in value), None)
+        flat.extend(of_otlp(value) if of_otlp else [value])
     if not flat:
         raise ValueError("no record in it")
     documents = [document_of(value, "%s/%d" % (place, i), arrived) for i, value in enumerate(flat)]
@@ -162,13 +163,31 @@ def document_of(value, place, arrived):
     """
     nested = nest(value)
     times = [find(nested, name) for name in ("time", "@timestamp", "observed_time", "start_time")]
-    uid = find(nested, "log", "record", "uid") or find(nested, "event", "id")
+    uid = uid_of(nested)
     fold = find(nested, "fold", "id") or find(nested, "labels", "fold_id")
     macro = find(nested, "request", "macro_id") or find(nested, "labels", "request_macro_id")
     nested["at"] = moment(*times) or arrived
     nested["_id"] = uid if isinstance(uid, str) and uid else hashlib.sha256(place.encode()).hexdigest()
     nested["_group"] = (macro or fold) if fold else None
     return nested
+
+
+def uid_of(nested):
+    """What a record is known by when it comes again; None: it has nothing like that.
+
+    A log record and a data point carry it; a span's is made of its ids, and its kind,
+    as a client and its server may have the same ids.
+    """
+    uid = find(nested, "log", "record", "uid") or find(nested, "event", "id") or find(nested, "heartwood", "record", "uid")
+    if uid:
+        return uid
+    for trace, span, start in (
+        (find(nested, "trace_id"), find(nested, "span_id"), find(nested, "start_time")),
+        (find(nested, "trace", "id"), find(nested, "span", "id"), find(nested, "event", "start")),  # ECS
+    ):
+        if trace and span and start:
+            return "%s-%s-%s" % (trace, span, find(nested, "kind") or "unspecified")
+    return None
 
 
 def nest(value):
@@ -238,30 +257,143 @@ def moment(*texts):
     return None
 
 
-def otlp_records(request):
+def otlp_logs(request):
     """The records of an ExportLogsServiceRequest, named as `encoding: json` does."""
-    for of_resource in request["resourceLogs"]:
+    for resource, scope, record in otlp_items(request["resourceLogs"], "scopeLogs", "logRecords"):
+        yield named(
+            resource,
+            record,
+            time=nanoseconds(record.get("timeUnixNano")),
+            observed_time=nanoseconds(record.get("observedTimeUnixNano")),
+            severity=record.get("severityText"),
+            severity_number=record.get("severityNumber") or None,
+            body=any_value(record.get("body", {})),
+            event_name=record.get("eventName"),
+            trace_id=record.get("traceId"),
+            span_id=record.get("spanId"),
+            flags=record.get("flags") or None,
+            scope=scope.get("name"),
+        )
+
+
+def otlp_spans(request):
+    """The spans of an ExportTraceServiceRequest, likewise."""
+    for resource, scope, span in otlp_items(request["resourceSpans"], "scopeSpans", "spans"):
+        status = span.get("status", {})
+        events = [
+            {"time": nanoseconds(one.get("timeUnixNano")), "name": one.get("name"), "attributes": attributes(one)}
+            for one in span.get("events", ())
+        ]
+        links = [
+            {"trace_id": one.get("traceId"), "span_id": one.get("spanId"), "attributes": attributes(one)}
+            for one in span.get("links", ())
+        ]
+        yield named(
+            resource,
+            span,
+            start_time=nanoseconds(span.get("startTimeUnixNano")),
+            end_time=nanoseconds(span.get("endTimeUnixNano")),
+            name=span.get("name"),
+            kind=KINDS.get(span.get("kind")),
+            status=("unset", "ok", "error")[status.get("code", 0)],
+            status_message=status.get("message"),
+            trace_id=span.get("traceId"),
+            span_id=span.get("spanId"),
+            parent_span_id=span.get("parentSpanId"),
+            trace_state=span.get("traceState"),
+            flags=span.get("flags") or None,
+            scope=scope.get("name"),
+            events=events or None,
+            links=links or None,
+        )
+
+
+def otlp_points(request):
+    """The data points of an ExportMetricsServiceRequest, likewise.
+
+    OTLP has no place for a data point's uid, so it is made here, of all that the point
+    says: what says the same again is the same point. Without a time it has none.
+    """
+    for resource, scope, metric in otlp_items(request["resourceMetrics"], "scopeMetrics", "metrics"):
+        kind = next((kind for kind in POINTS if kind in metric), None)
+        if kind is None:
+            raise ValueError("a metric of no known type")
+        about = {name: one for name, one in metric[kind].items() if name != "dataPoints"}
+        for point in metric[kind].get("dataPoints", ()):
+            flat = named(
+                resource,
+                point,
+                name=metric.get("name"),
+                unit=metric.get("unit"),
+                type=POINTS[kind],
+                temporality=(None, "delta", "cumulative")[about.get("aggregationTemporality", 0)],
+                monotonic=about.get("isMonotonic", False) if kind == "sum" else None,
+                time=nanoseconds(point.get("timeUnixNano")),
+                start_time=nanoseconds(point.get("startTimeUnixNano")),
+                value=whole(point["asInt"]) if "asInt" in point else point.get("asDouble"),
+                count=whole(point.get("count", 0)) if kind not in ("gauge", "sum") else None,
+                sum=point.get("sum"),
+                min=point.get("min"),
+                max=point.get("max"),
+                buckets=[whole(n) for n in point.get("bucketCounts", ())] or None,
+                bounds=point.get("explicitBounds"),
+                scale=point.get("scale"),
+                zero_count=whole(point.get("zeroCount")),
+                zero_threshold=point.get("zeroThreshold"),
+                positive=side(point.get("positive")),
+                negative=side(point.get("negative")),
+                quantiles=point.get("quantileValues"),
+                flags=point.get("flags") or None,
+                scope=scope.get("name"),
+            )
+            if flat.get("time"):
+                said = [resource, scope, metric.get("name"), metric.get("unit"), kind, about, point]
+                text = json.dumps(said, sort_keys=True, default=repr)  # bytes
+                flat["heartwood.record.uid"] = hashlib.sha256(text.encode()).hexdigest()
+            yield flat
+
+
+OTLP = {"resourceLogs": otlp_logs, "resourceSpans": otlp_spans, "resourceMetrics": otlp_points}
+KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+POINTS = {
+    "gauge": "gauge",
+    "sum": "sum",
+    "histogram": "histogram",
+    "exponentialHistogram": "exponential_histogram",
+    "summary": "summary",
+}
+
+
+def otlp_items(resources, scopes, items):
+    """Each item of a request, with its resource's attributes and its scope."""
+    for of_resource in resources:
         resource = attributes(of_resource.get("resource", {}))
-        for of_scope in of_resource.get("scopeLogs", ()):
-            for record in of_scope.get("logRecords", ()):
-                flat = {**resource, **attributes(record)}
-                for name, value in (
-                    ("time", nanoseconds(record.get("timeUnixNano"))),
-                    ("observed_time", nanoseconds(record.get("observedTimeUnixNano"))),
-                    ("severity", record.get("severityText")),
-                    ("severity_number", record.get("severityNumber")),
-                    ("body", any_value(record.get("body", {}))),
-                    ("event_name", record.get("eventName")),
-                    ("trace_id", record.get("traceId")),
-                    ("span_id", record.get("spanId")),
-                    ("flags", record.get("flags")),
-                    ("scope", of_scope.get("scope", {}).get("name")),
-                ):
-                    if value not in (None, "", 0):
-                        if name in flat:
-                            flat["attributes." + name] = flat[name]
-                        flat[name] = value
-                yield flat
+        for of_scope in of_resource.get(scopes, ()):
+            for item in of_scope.get(items, ()):
+                yield resource, of_scope.get("scope", {}), item
+
+
+def named(resource, item, **fields):
+    """A flat record. Where a field and an attribute meet, the attribute moves."""
+    flat = {**resource, **attributes(item)}
+    for name, value in fields.items():
+        if value not in (None, ""):
+            if name in flat:
+                flat["attributes." + name] = flat[name]
+            flat[name] = value
+    return flat
+
+
+def whole(number):
+    """OTLP's JSON has numbers of 64 bits as text."""
+    return None if number is None else int(number)
+
+
+def side(buckets):
+    """The buckets on one side of an exponential histogram."""
+    if not buckets or not buckets.get("bucketCounts"):
+        return None
+    return {"offset": buckets.get("offset", 0), "buckets": [whole(n) for n in buckets["bucketCounts"]]}
 
 
 def attributes(of):

@@ -194,6 +194,104 @@ class Consumer(unittest.TestCase):
         self.assertEqual((got["service"], got["scope"], got["severity_number"]), ({"name": "shop"}, "lib", 9))
         self.assertEqual((got["body"], got["attributes"]), ("hi", {"body": "an attribute"}))
 
+    def test_spans_and_data_points_that_come_again(self):
+        trace, other, span = "4b" * 16, "4c" * 16, "01" * 8
+        spans = {"start_time": "2026-02-03T04:05:06Z", "trace_id": trace, "span_id": span, "name": "GET /"}
+        point = {"name": "m", "time": "2026-02-03T04:05:06Z", "value": 1}
+        ecs = {"@timestamp": "2026-02-03T04:05:06Z", "event.start": "2026-02-03T04:05:06Z"}
+        records = {
+            "-".join((trace, span, "client")): {**spans, "kind": "client"},
+            "-".join((trace, span, "server")): {**spans, "kind": "server"},
+            "-".join((other, span, "unspecified")): {**spans, "trace_id": other},
+            "-".join((trace, "02" * 8, "unspecified")): {**ecs, "trace.id": trace, "span.id": "02" * 8},
+            "p1": {**point, "heartwood.record.uid": "p1"},
+            "p2": {**point, "heartwood.record.uid": "p2"},
+        }
+        lines = [json.dumps(one).encode() for one in records.values()]
+        self.consume(*lines)
+        # Again, at other places of the stream and in a batch.
+        self.consume(line("u"), *lines, *reversed(lines), b"\n".join(lines))
+        self.assertEqual(set(self.all()), {"u", *records})
+        self.assertEqual(self.all()["p1"]["value"], 1)
+
+    def test_otlp_spans(self):
+        now = "2026-02-03T04:05:06.789012345Z"
+        span = {
+            "traceId": "4b" * 16,
+            "spanId": "01" * 8,
+            "name": "GET /",
+            "kind": 2,
+            "startTimeUnixNano": "1770091506789012345",
+            "endTimeUnixNano": "1770091506789012345",
+            "status": {"code": 2, "message": "no"},
+            "attributes": [{"key": "name", "value": {"stringValue": "x"}}],
+            "events": [{"timeUnixNano": "1770091506789012345", "name": "e", "attributes": [{"key": "n", "value": {"intValue": "1"}}]}],
+            "links": [{"traceId": "4c" * 16, "spanId": "02" * 8}],
+        }
+        data = json.dumps({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "lib"}, "spans": [span]}]}]}).encode()
+        self.consume(data, data)
+        self.consume(line("u"), data)
+        got = self.all()
+        del got["u"]
+        ((uid, document),) = got.items()
+        self.assertEqual(uid, "4b" * 16 + "-" + "01" * 8 + "-server")
+        del document["at"]
+        self.assertEqual(
+            document,
+            {
+                "_id": uid,
+                "start_time": now,
+                "end_time": now,
+                "trace_id": "4b" * 16,
+                "span_id": "01" * 8,
+                "name": "GET /",
+                "attributes": {"name": "x"},
+                "kind": "server",
+                "status": "error",
+                "status_message": "no",
+                "scope": "lib",
+                "events": [{"time": now, "name": "e", "attributes": {"n": 1}}],
+                "links": [{"trace_id": "4c" * 16, "span_id": "02" * 8, "attributes": {}}],
+            },
+        )
+
+    def test_otlp_data_points(self):
+        def metrics(kind, **point):
+            about = point.pop("about", {})
+            point["timeUnixNano"] = "1770091506789012345"
+            other = {**point, "attributes": [{"key": "a", "value": {"bytesValue": "AAE="}}]}
+            metric = {"name": "m", "unit": "s", kind: {**about, "dataPoints": [point, other]}}
+            resource = {"attributes": [{"key": "r", "value": {"bytesValue": "AAE="}}]}
+            return json.dumps({"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [metric]}]}]}).encode()
+
+        data = [
+            metrics("gauge", asInt="0"),
+            metrics("gauge", asDouble=0.5),
+            metrics("sum", asInt="7", about={"aggregationTemporality": 1, "isMonotonic": True}),
+            metrics("sum", asInt="7", about={"aggregationTemporality": 2, "isMonotonic": True}),
+            metrics("histogram", count="3", sum=4, bucketCounts=["1", "2"], explicitBounds=[0.5]),
+            metrics("exponentialHistogram", count="3", scale=-1, positive={"offset": 2, "bucketCounts": ["3"]}),
+            metrics("summary", count="3", quantileValues=[{"quantile": 1, "value": 2}]),
+        ]
+        self.consume(*data)
+        self.consume(line("u"), *data, *reversed(data))
+        got = list(self.all().values())
+        self.assertEqual(len(got), 2 * len(data) + 1)
+        self.assertEqual([one["value"] for one in got if one.get("type") in ("gauge", "sum")], [0, 0, 0.5, 0.5, 7, 7, 7, 7])
+        self.assertEqual([one.get("a") for one in got[:2]], [None, b"\0\1"])
+        first = {one["type"]: one for one in reversed(got) if "type" in one}
+        self.assertEqual((first["sum"]["temporality"], first["sum"]["monotonic"]), ("delta", True))
+        self.assertEqual((first["histogram"]["count"], first["histogram"]["buckets"], first["histogram"]["bounds"]), (3, [1, 2], [0.5]))
+        self.assertEqual(first["exponential_histogram"]["positive"], {"offset": 2, "buckets": [3]})
+        self.assertEqual(first["summary"]["quantiles"], [{"quantile": 1, "value": 2}])
+
+    def test_data_points_without_a_time_are_all_kept(self):
+        metric = {"name": "m", "gauge": {"dataPoints": [{"asInt": "1"}]}}
+        data = json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}).encode()
+        self.consume(data, data)
+        self.consume(data, data)
+        self.assertEqual(len(self.all("logs_2026_02_02")), 2)
+
     def test_what_cannot_be_read_is_kept_and_holds_nothing_up(self):
         bad = [
             b"",
@@ -207,6 +305,8 @@ class Consumer(unittest.TestCase):
             b"[" * 100_000,
             b'{"a": [' + b"1," * 3_000_000 + b"1]}",
             b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": "x"}]}]}]}',
+            b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"status": {"code": 7}}]}]}]}',
+            b'{"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "of no type"}]}]}]}',
         ]
         got = self.consume(line("first"), *bad, line("last"))
         self.assertEqual(got, {"documents": 2, "unreadable": len(bad)})
