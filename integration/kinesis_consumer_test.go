@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -167,4 +169,67 @@ func TestKinesisConsumer(t *testing.T) {
 		}
 	}
 	assert.Len(t, found, consumerOrders*consumerParts*2)
+}
+
+// again puts all that is in a stream into it once more, as a collector does that was
+// killed with everything in flight.
+func (s *kinesisServer) again(t *testing.T, stream string) {
+	t.Helper()
+	records := s.read(t, stream)
+	require.NotEmpty(t, records)
+	for _, r := range records {
+		_, err := s.client.PutRecord(t.Context(), &kinesis.PutRecordInput{
+			StreamName: aws.String(stream), PartitionKey: aws.String(r.Kinesis.PartitionKey), Data: r.Kinesis.Data,
+		})
+		require.NoError(t, err)
+	}
+	require.Len(t, s.read(t, stream), 2*len(records))
+}
+
+// TestKinesisConsumerDropsRepeats: log records, spans and data points that are twice in
+// the stream, and spans and data points that were sent to the collector twice, are there
+// once.
+func TestKinesisConsumerDropsRepeats(t *testing.T) {
+	t.Parallel()
+	script := kinesisScript(t)
+	s := startKinesisServer(t, "kinesis-local")
+	streams := map[string]int{ // and how many documents come of it
+		"logs": consumerOrders * consumerParts * 2, "spans": 20, "points": 20, "spans-otlp": 20, "points-otlp": 20,
+	}
+	for stream := range streams {
+		s.create(t, stream, 1)
+	}
+	col := harness.Start(t, `
+		receivers:
+		  otlp: {protocols: {http: {endpoint: {{addr "in"}}}}}
+		exporters:
+		  kinesis/logs: {stream: logs, endpoint: {{.url}}, encoding: json}
+		  kinesis/spans: {stream: spans, endpoint: {{.url}}, encoding: json, aggregation: kpl}
+		  kinesis/points: {stream: points, endpoint: {{.url}}, encoding: json, unit: batch, partition_key: [service.name]}
+		  kinesis/spans-otlp: {stream: spans-otlp, endpoint: {{.url}}, encoding: otlp_json, unit: batch, compression: gzip}
+		  kinesis/points-otlp: {stream: points-otlp, endpoint: {{.url}}, encoding: otlp_json, aggregation: kpl, compression: zstd}
+		service:
+		  pipelines:
+		    logs: {receivers: [otlp], exporters: [kinesis/logs]}
+		    traces: {receivers: [otlp], exporters: [kinesis/spans, kinesis/spans-otlp]}
+		    metrics: {receivers: [otlp], exporters: [kinesis/points, kinesis/points-otlp]}
+	`, harness.With("url", s.url), harness.WithEnv(awsEnv...))
+	in := "http://" + col.Addr(t, "in")
+	post(t, in+"/v1/logs", orderLogs(t))
+	spans, points := spansAndPoints(t)
+	for range 2 {
+		post(t, in+"/v1/traces", spans)
+		post(t, in+"/v1/metrics", points)
+	}
+	col.Stop(t)
+	for stream, want := range streams {
+		s.again(t, stream)
+		ids := make(map[string]bool)
+		documents := consumedFrom(t, script, s, stream)
+		for _, one := range documents {
+			ids[one.Document.ID] = true
+		}
+		assert.Len(t, documents, want, stream)
+		assert.Len(t, ids, want, stream)
+	}
 }

@@ -462,23 +462,9 @@ func logsAsRaw(t *testing.T, logs plog.Logs) []any {
 	return all
 }
 
-// TestKinesisTracesAndMetrics: spans and data points go into a stream, too.
-func TestKinesisTracesAndMetrics(t *testing.T) {
-	t.Parallel()
-	fake := kinesisfake.Start(t, kinesisfake.Settings{Streams: map[string]int{"traces": 2, "metrics": 2, "documents": 2}})
-	col := harness.Start(t, `
-		receivers:
-		  otlp: {protocols: {http: {endpoint: {{addr "in"}}}}}
-		exporters:
-		  kinesis/traces: {stream: traces, endpoint: {{.url}}, encoding: otlp_proto}
-		  kinesis/metrics: {stream: metrics, endpoint: {{.url}}, encoding: otlp_proto}
-		  kinesis/documents: {stream: documents, endpoint: {{.url}}, encoding: json, aggregation: kpl}
-		service:
-		  pipelines:
-		    traces: {receivers: [otlp], exporters: [kinesis/traces, kinesis/documents]}
-		    metrics: {receivers: [otlp], exporters: [kinesis/metrics, kinesis/documents]}
-	`, harness.With("url", fake.URL()), harness.WithEnv(awsEnv...))
-
+// spansAndPoints are requests of 20 spans and of 20 data points.
+func spansAndPoints(t *testing.T) (spans, points []byte) {
+	t.Helper()
 	traces := ptrace.NewTraces()
 	metrics := pmetric.NewMetrics()
 	for i := range 20 {
@@ -499,12 +485,33 @@ func TestKinesisTracesAndMetrics(t *testing.T) {
 		p.SetTimestamp(pcommon.NewTimestampFromTime(sampleTime))
 		p.SetIntValue(int64(i))
 	}
-	body, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(traces)
+	spans, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(traces)
 	require.NoError(t, err)
-	post(t, "http://"+col.Addr(t, "in")+"/v1/traces", body)
-	body, err = (&pmetric.ProtoMarshaler{}).MarshalMetrics(metrics)
+	points, err = (&pmetric.ProtoMarshaler{}).MarshalMetrics(metrics)
 	require.NoError(t, err)
-	post(t, "http://"+col.Addr(t, "in")+"/v1/metrics", body)
+	return spans, points
+}
+
+// TestKinesisTracesAndMetrics: spans and data points go into a stream, too.
+func TestKinesisTracesAndMetrics(t *testing.T) {
+	t.Parallel()
+	fake := kinesisfake.Start(t, kinesisfake.Settings{Streams: map[string]int{"traces": 2, "metrics": 2, "documents": 2}})
+	col := harness.Start(t, `
+		receivers:
+		  otlp: {protocols: {http: {endpoint: {{addr "in"}}}}}
+		exporters:
+		  kinesis/traces: {stream: traces, endpoint: {{.url}}, encoding: otlp_proto}
+		  kinesis/metrics: {stream: metrics, endpoint: {{.url}}, encoding: otlp_proto}
+		  kinesis/documents: {stream: documents, endpoint: {{.url}}, encoding: json, aggregation: kpl}
+		service:
+		  pipelines:
+		    traces: {receivers: [otlp], exporters: [kinesis/traces, kinesis/documents]}
+		    metrics: {receivers: [otlp], exporters: [kinesis/metrics, kinesis/documents]}
+	`, harness.With("url", fake.URL()), harness.WithEnv(awsEnv...))
+
+	traces, metrics := spansAndPoints(t)
+	post(t, "http://"+col.Addr(t, "in")+"/v1/traces", traces)
+	post(t, "http://"+col.Addr(t, "in")+"/v1/metrics", metrics)
 	col.Stop(t)
 
 	spans, points, documents := make(map[string]string), make(map[string]int64), make(map[string]map[string]any)
@@ -538,5 +545,6 @@ func TestKinesisTracesAndMetrics(t *testing.T) {
 		assert.Equal(t, "shop", span["service.name"])
 		assert.InDelta(t, i, point["value"], 0)
 		assert.Equal(t, "2026-02-03T04:05:06.789012345Z", point["time"])
+		assert.Len(t, point["heartwood.record.uid"], 36)
 	}
 }

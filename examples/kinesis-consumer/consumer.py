@@ -183,7 +183,7 @@ def uid_of(nested):
         return uid
     for trace, span, start in (
         (find(nested, "trace_id"), find(nested, "span_id"), find(nested, "start_time")),
-        (find(nested, "trace", "id"), find(nested, "span", "id"), find(nested, "event", "start")),  # ECS
+        (find(nested, "trace", "id"), find(nested, "span", "id"), find(nested, "event", "start") and find(nested, "event", "end")),  # ECS
     ):
         if trace and span and start:
             return "%s-%s-%s" % (trace, span, find(nested, "kind") or "unspecified")
@@ -311,8 +311,8 @@ def otlp_spans(request):
 def otlp_points(request):
     """The data points of an ExportMetricsServiceRequest, likewise.
 
-    OTLP has no place for a data point's uid, so it is made here, of all that the point
-    says: what says the same again is the same point. Without a time it has none.
+    A data point in OTLP has no uid, so one is made here, of all that the point says:
+    what says the same again is the same point. Without a time it has none.
     """
     for resource, scope, metric in otlp_items(request["resourceMetrics"], "scopeMetrics", "metrics"):
         kind = next((kind for kind in POINTS if kind in metric), None)

@@ -198,7 +198,7 @@ class Consumer(unittest.TestCase):
         trace, other, span = "4b" * 16, "4c" * 16, "01" * 8
         spans = {"start_time": "2026-02-03T04:05:06Z", "trace_id": trace, "span_id": span, "name": "GET /"}
         point = {"name": "m", "time": "2026-02-03T04:05:06Z", "value": 1}
-        ecs = {"@timestamp": "2026-02-03T04:05:06Z", "event.start": "2026-02-03T04:05:06Z"}
+        ecs = {"@timestamp": "2026-02-03T04:05:06Z", "event.start": "2026-02-03T04:05:06Z", "event.end": "2026-02-03T04:05:07Z"}
         records = {
             "-".join((trace, span, "client")): {**spans, "kind": "client"},
             "-".join((trace, span, "server")): {**spans, "kind": "server"},
