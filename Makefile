@@ -66,6 +66,10 @@ $(TOOLS)/ocb: $(TOOLMOD)/go.mod
 $(TOOLS)/golangci-lint: $(TOOLMOD)/go.mod
 	@go -C $(TOOLMOD) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+# A real S3 server for the tests; nothing else needs it.
+$(TOOLS)/versitygw: $(TOOLMOD)/go.mod
+	@go -C $(TOOLMOD) build -ldflags '-s -w' -o $@ github.com/versity/versitygw/cmd/versitygw
+
 # --- running ------------------------------------------------------------------
 
 .PHONY: run
@@ -97,7 +101,7 @@ test-race: $(GOTEST) ## unit tests with the race detector
 	@CGO_ENABLED=1 $(GOTEST) -race $(UNIT)
 
 .PHONY: integration
-integration: build validate $(GOTEST) ## black-box tests of the built binary
+integration: build validate $(GOTEST) $(TOOLS)/versitygw ## black-box tests of the built binary
 	@$(GOTEST) -count=1 -timeout 20m ./integration/...
 
 .PHONY: stdout-programs
@@ -107,6 +111,9 @@ stdout-programs: ## install and build the programs that log with real libraries 
 .PHONY: kinesis-servers
 kinesis-servers: ## install the servers that stand for Kinesis, and the example consumer's libraries
 	@sh integration/kinesis/kinesis.sh prepare
+
+.PHONY: s3-servers
+s3-servers: $(TOOLS)/versitygw kinesis-servers ## build and install the servers that stand for S3; moto stands for Kinesis, too
 
 .PHONY: test-modules
 test-modules: $(GOTEST) ## tests of the tools and of the benchmarks' own code
