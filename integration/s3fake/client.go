@@ -1,4 +1,4 @@
-package s3server
+package s3fake
 
 import (
 	"io"
@@ -10,8 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// What every server here takes, and what a client's environment would have:
-// AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+// What the servers of tests take: this fake, and those of package s3server.
 const (
 	Region    = "us-east-1"
 	AccessKey = "key"
@@ -39,10 +38,19 @@ func NewClient(tb testing.TB, url string, options ...func(*s3.Options)) *s3.Clie
 type plainBody struct{ http.RoundTripper }
 
 func (p plainBody) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
+	if r.Body != nil && r.Body != http.NoBody {
 		plain := *r // a RoundTripper leaves its request as it is
 		plain.Body = struct{ io.ReadCloser }{r.Body}
 		r = &plain
 	}
 	return p.RoundTripper.RoundTrip(r)
+}
+
+// CreateLocked makes a bucket with Object Lock, and with it versioning, on any server.
+func CreateLocked(tb testing.TB, client *s3.Client, bucket string) {
+	tb.Helper()
+	_, err := client.CreateBucket(tb.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket), ObjectLockEnabledForBucket: aws.Bool(true)})
+	if err != nil {
+		tb.Fatalf("create the bucket %s with Object Lock: %v", bucket, err)
+	}
 }
