@@ -66,9 +66,10 @@ $(TOOLS)/ocb: $(TOOLMOD)/go.mod
 $(TOOLS)/golangci-lint: $(TOOLMOD)/go.mod
 	@go -C $(TOOLMOD) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-# A real S3 server for the tests; nothing else needs it.
+# A real S3 server for the tests; nothing else needs it. Tests of several packages may
+# build it at one time, and run what is there: hence the new name first.
 $(TOOLS)/versitygw: $(TOOLMOD)/go.mod
-	@go -C $(TOOLMOD) build -ldflags '-s -w' -o $@ github.com/versity/versitygw/cmd/versitygw
+	@go -C $(TOOLMOD) build -ldflags '-s -w' -o $@.$$$$ github.com/versity/versitygw/cmd/versitygw && mv $@.$$$$ $@
 
 # --- running ------------------------------------------------------------------
 

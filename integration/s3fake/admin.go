@@ -97,7 +97,7 @@ func (s *Server) Edit(name, key, id string, edit func(*Version)) error {
 	all := b.objects[key]
 	v := *all[at]
 	old := v.Data
-	v.Data = bytes.Clone(old)
+	v.Data, v.Tags, v.Metadata = bytes.Clone(old), maps.Clone(v.Tags), maps.Clone(v.Metadata)
 	edit(&v)
 	v.Key, v.ID, v.Latest = key, all[at].ID, false
 	if !bytes.Equal(old, v.Data) {

@@ -24,7 +24,8 @@ type Version struct {
 	Latest       bool
 	DeleteMarker bool
 
-	// Data is not to be changed in place. None with Discard.
+	// Data, Tags and Metadata are shared with the fake, and not to be changed in place,
+	// but in Edit. No Data with Discard.
 	Data   []byte
 	Size   int64
 	SHA256 [sha256.Size]byte
