@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"testing"
 )
@@ -57,4 +58,66 @@ func BenchmarkHashAndTree(b *testing.B) {
 	tree.Root()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(block)), "ns/B")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(lines), "ns/line")
+}
+
+func BenchmarkObjectWriter(b *testing.B) {
+	lines := sampleLines(16 << 20)
+	total := 0
+	for _, line := range lines {
+		total += len(line) + 1
+	}
+	for _, c := range compressions {
+		b.Run("compression="+string(c), func(b *testing.B) {
+			tree := NewTree()
+			b.SetBytes(int64(total))
+			b.ReportAllocs()
+			var info ObjectInfo
+			for b.Loop() {
+				w, err := NewObjectWriter(io.Discard, WriteSettings{Compression: c, Lines: true, Hashes: func(hashes []byte) error {
+					tree.Append(hashes, nil)
+					return nil
+				}})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, line := range lines {
+					if err := w.Append(line); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if info, err = w.Finish(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if tree.Size() != int64(b.N*len(lines)) {
+				b.Fatalf("%d leaves", tree.Size())
+			}
+			b.ReportMetric(float64(info.Bytes)/float64(info.Size), "ratio")
+		})
+	}
+}
+
+// BenchmarkObjectReader is what verify does with an object.
+func BenchmarkObjectReader(b *testing.B) {
+	lines := sampleLines(16 << 20)
+	for _, c := range compressions {
+		b.Run("compression="+string(c), func(b *testing.B) {
+			stored, _, info := writeObject(b, c, true, lines...)
+			tree := NewTree()
+			b.SetBytes(info.Bytes)
+			b.ReportAllocs()
+			for b.Loop() {
+				again, err := ReadHashes(bytes.NewReader(stored), ReadSettings{Compression: c, Lines: true}, func(hashes []byte) error {
+					tree.Append(hashes, nil)
+					return nil
+				})
+				if err != nil || again != info {
+					b.Fatal(again, err)
+				}
+			}
+			if tree.Size() != int64(b.N*len(lines)) {
+				b.Fatalf("%d leaves", tree.Size())
+			}
+		})
+	}
 }
