@@ -1,26 +1,144 @@
 package archive
 
-// FilterBuilder collects the ids of an object's records. It is not for several goroutines.
-type FilterBuilder struct{}
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+
+	"golang.org/x/crypto/blake2b"
+)
+
+const (
+	filterMark    = "HWBF"
+	filterKeySize = 16
+	filterHeader  = len(filterMark) + 4 + filterKeySize
+	filterWord    = 8 // bits are a multiple of as many bytes
+
+	// 10 bits for each id and 7 hashes: 0.8 % wrong answers.
+	filterBitsPerID = 10
+	filterHashes    = 7
+	// maxFilterHashes is what a reader takes, so that a filter is no work without end.
+	maxFilterHashes = 32
+)
+
+// FilterBuilder collects the ids of an object's records, at 20 to 40 bytes for each. It is
+// not for several goroutines.
+type FilterBuilder struct {
+	key    [filterKeySize]byte
+	hasher filterHasher
+	ids    map[[16]byte]struct{}
+	last   [16]byte
+	any    bool
+}
 
 // NewFilterBuilder begins a filter with a random key.
-func NewFilterBuilder() *FilterBuilder { return &FilterBuilder{} }
+func NewFilterBuilder() *FilterBuilder {
+	b := &FilterBuilder{ids: map[[16]byte]struct{}{}}
+	rand.Read(b.key[:])
+	b.hasher = newFilterHasher(b.key[:])
+	return b
+}
 
 // Add adds an id: a request id as it is, a trace id as 32 lower-case hex digits. Ids that
-// are there already cost nothing.
-func (b *FilterBuilder) Add(id []byte) {}
+// are there already cost no memory; one that is empty is none.
+func (b *FilterBuilder) Add(id []byte) {
+	if len(id) == 0 {
+		return
+	}
+	sum := b.hasher.sum(id)
+	if b.any && sum == b.last {
+		return // records of one request come one behind the other
+	}
+	b.last, b.any = sum, true
+	b.ids[sum] = struct{}{}
+}
 
 // Len is how many ids it has.
-func (b *FilterBuilder) Len() int { return 0 }
+func (b *FilterBuilder) Len() int { return len(b.ids) }
 
 // Append appends the filter to dst.
-func (b *FilterBuilder) Append(dst []byte) []byte { return dst }
+func (b *FilterBuilder) Append(dst []byte) []byte {
+	words := max(1, (len(b.ids)*filterBitsPerID+8*filterWord-1)/(8*filterWord))
+	dst = append(dst, filterMark...)
+	dst = binary.LittleEndian.AppendUint32(dst, filterHashes)
+	dst = append(dst, b.key[:]...)
+	at := len(dst)
+	dst = append(dst, make([]byte, words*filterWord)...)
+	bits := dst[at:]
+	n := uint64(len(bits)) * 8
+	for sum := range b.ids {
+		x, step := filterNumbers(sum)
+		for range filterHashes {
+			j := x % n
+			bits[j/8] |= 1 << (j % 8)
+			x += step
+		}
+	}
+	return dst
+}
 
-// Filter says whether an id may be in an object.
-type Filter struct{}
+// Filter says whether an id may be in an object. It may be asked by several goroutines.
+type Filter struct {
+	key    []byte
+	hashes int
+	bits   []byte
+}
 
 // OpenFilter reads a filter, which keeps data.
-func OpenFilter(data []byte) (Filter, error) { return Filter{}, errNotYet }
+func OpenFilter(data []byte) (Filter, error) {
+	if len(data) < filterHeader || string(data[:len(filterMark)]) != filterMark {
+		return Filter{}, errors.New("no filter: it does not begin with " + filterMark + " and a key")
+	}
+	hashes := binary.LittleEndian.Uint32(data[len(filterMark):])
+	if hashes < 1 || hashes > maxFilterHashes {
+		return Filter{}, fmt.Errorf("no filter: %d hashes, not 1 to %d", hashes, maxFilterHashes)
+	}
+	bits := data[filterHeader:]
+	if len(bits) == 0 || len(bits)%filterWord != 0 {
+		return Filter{}, fmt.Errorf("no filter: its bits have %d bytes, not a multiple of %d", len(bits), filterWord)
+	}
+	return Filter{key: data[filterHeader-filterKeySize : filterHeader], hashes: int(hashes), bits: bits}, nil
+}
 
 // May says that an id may be there, or that it is not.
-func (f Filter) May(id []byte) bool { return true }
+func (f Filter) May(id []byte) bool {
+	h := newFilterHasher(f.key)
+	x, step := filterNumbers(h.sum(id))
+	n := uint64(len(f.bits)) * 8
+	for range f.hashes {
+		j := x % n
+		if f.bits[j/8]&(1<<(j%8)) == 0 {
+			return false
+		}
+		x += step
+	}
+	return true
+}
+
+// filterNumbers takes a hash apart: the first bit, and from one bit to the next.
+func filterNumbers(sum [16]byte) (x, step uint64) {
+	return binary.LittleEndian.Uint64(sum[:]), binary.LittleEndian.Uint64(sum[8:]) | 1
+}
+
+// filterHasher is BLAKE2b (RFC 7693) of 16 bytes with a key.
+type filterHasher struct {
+	hash hash.Hash
+	buf  []byte
+}
+
+func newFilterHasher(key []byte) filterHasher {
+	h, err := blake2b.New(16, key)
+	if err != nil {
+		panic(err) //nolint:forbidigo // of other sizes alone
+	}
+	return filterHasher{hash: h}
+}
+
+func (h *filterHasher) sum(id []byte) (sum [16]byte) {
+	h.hash.Reset()
+	h.hash.Write(id)
+	h.buf = h.hash.Sum(h.buf[:0])
+	return [16]byte(h.buf)
+}

@@ -414,14 +414,14 @@ func isSafe(text string) bool {
 
 // CheckWriter says what is wrong with a writer's name.
 func CheckWriter(name string) error {
-	fits := len(name) >= 1 && len(name) <= maxWriter && name != writersFolder
+	fits := len(name) >= 1 && len(name) <= maxWriter && name != writersFolder && name != rootKey
 	for i := range len(name) {
 		c := name[i]
-		fits = fits && staysInKey(c) && !('A' <= c && c <= 'Z') && (i > 0 || isLetterOrDigit(c))
+		fits = fits && staysInKey(c) && (c < 'A' || c > 'Z') && (i > 0 || isLetterOrDigit(c))
 	}
 	if !fits {
-		return fmt.Errorf("%q is no name of a writer: it has 1 to %d of a-z, 0-9 and \".-_\", the first a letter or digit, and is not %q",
-			name, maxWriter, writersFolder)
+		return fmt.Errorf("%q is no name of a writer: it has 1 to %d of a-z, 0-9 and \".-_\", the first a letter or digit, and is neither %q nor %q",
+			name, maxWriter, writersFolder, rootKey)
 	}
 	return nil
 }
@@ -451,7 +451,7 @@ func CheckPrefix(prefix string) error {
 	}
 	for part := range strings.SplitSeq(inner, "/") {
 		if part == "" || part == "." || part == ".." {
-			return fmt.Errorf("the prefix %q has a part that is empty, . or ..", prefix)
+			return fmt.Errorf("the prefix %q has a part that is empty, \".\" or \"..\", which tools take for folders", prefix)
 		}
 		for i := range len(part) {
 			if c := part[i]; !staysInKey(c) && c != '=' {

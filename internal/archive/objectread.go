@@ -130,7 +130,7 @@ func (r *summingReader) Read(p []byte) (int, error) {
 	n, err := r.from.Read(p)
 	r.sum.Write(p[:n])
 	r.size += int64(n)
-	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped io.EOF is no end
+	if err != nil && err != io.EOF {
 		r.err = err
 	}
 	return n, err
@@ -149,11 +149,11 @@ type objectReader struct {
 // malformed is an error of where the object is being read.
 func (o *objectReader) malformed(format string, arguments ...any) error {
 	where := ""
-	switch {
-	case o.settings.Compression == CompressionNone:
-	case o.settings.Compression == CompressionGzip:
+	switch o.settings.Compression {
+	case CompressionNone:
+	case CompressionGzip:
 		where = fmt.Sprintf("gzip member %d: ", o.piece)
-	default:
+	case CompressionZstd:
 		where = fmt.Sprintf("zstd frame %d: ", o.piece)
 	}
 	if o.settings.Lines {
@@ -283,7 +283,7 @@ func readAtMost(r io.Reader, buf []byte, limit int) ([]byte, error) {
 		switch {
 		case len(buf) > limit:
 			return buf, fmt.Errorf("its content is more than %d bytes", limit)
-		case err == io.EOF: //nolint:errorlint // as Read says it
+		case err == io.EOF:
 			return buf, nil
 		case err != nil:
 			return buf, err

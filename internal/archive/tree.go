@@ -144,9 +144,8 @@ func (t *Tree) fill(level int, data []byte, full func(t tlog.Tile, data []byte))
 	if level+1 == len(t.edge) {
 		t.edge = append(t.edge, make([]byte, 0, tileSize))
 	}
-	above := append(t.edge[level+1], root[:]...)
-	t.edge[level+1] = above
-	if len(above) == tileSize {
+	t.edge[level+1] = append(t.edge[level+1], root[:]...)
+	if above := t.edge[level+1]; len(above) == tileSize {
 		t.fill(level+1, above, full)
 	}
 }

@@ -1,5 +1,0 @@
-package archive
-
-import "errors"
-
-var errNotYet = errors.New("not yet")
