@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,6 @@ type TileHashes struct {
 	filled map[tlog.Tile][]byte // full tiles that nobody may have stored yet
 	load   TileLoader
 	kept   map[tlog.Tile][]byte
-	failed error // of load
 }
 
 // maxKeptTiles keeps what TileHashes keeps below 8 MiB.
@@ -48,15 +48,25 @@ func (h *TileHashes) Size() int64 { return h.tree.Size() }
 func (h *TileHashes) Root() Hash { return h.root }
 
 // ReadHashes gives hashes by their stored index, see [tlog.StoredHashIndex]. An error is one
-// of the loader, or ErrTile.
+// of the loader, or ErrTile. (tlog.TileHashReader before x/mod v0.40.0 leaves tiles
+// unchecked, CVE-2026-56865; here each is checked where it is loaded.)
 func (h *TileHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	h.failed = nil
-	hashes, err := tlog.TileHashReader(tlog.Tree{N: h.Size(), Hash: h.root}, tileReader{h}).ReadHashes(indexes)
-	switch {
-	case h.failed != nil:
-		return nil, h.failed
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrTile, err)
+	hashes := make([]tlog.Hash, len(indexes))
+	for i, index := range indexes {
+		if index < 0 || index >= tlog.StoredHashIndex(0, h.Size()) {
+			return nil, fmt.Errorf("there is no hash %d in a tree of %d leaves", index, h.Size())
+		}
+		t := tlog.TileForIndex(TileHeight, index)
+		data, err := h.tile(t.L, t.N)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) < t.W*HashSize {
+			return nil, fmt.Errorf("there is no hash %d in a tree of %d leaves", index, h.Size())
+		}
+		if hashes[i], err = tlog.HashFromTile(t, data, index); err != nil {
+			return nil, err
+		}
 	}
 	return hashes, nil
 }
@@ -69,62 +79,40 @@ func (h *TileHashes) Prove(index int64) (tlog.RecordProof, error) {
 	return tlog.ProveRecord(h.Size(), index, h)
 }
 
-// tileReader is a tlog.TileReader.
-type tileReader struct{ h *TileHashes }
-
-func (r tileReader) Height() int { return TileHeight }
-
-func (r tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
-	out := make([][]byte, len(tiles))
-	for i, t := range tiles {
-		data, err := r.h.tile(t)
-		if err != nil {
-			r.h.failed = err
-			return nil, err
-		}
-		out[i] = data[:t.W*HashSize]
+// tile gives the hashes of a tile that are in the tree, which are of the tree: those of the
+// edge make its root, and those of full tiles make a hash in the tile above.
+func (h *TileHashes) tile(level int, n int64) ([]byte, error) {
+	if level >= len(h.tree.edge) {
+		return nil, fmt.Errorf("a tree of %d leaves has no tiles of level %d", h.Size(), level)
 	}
-	return out, nil
-}
-
-// SaveTiles is told of those that are of the tree.
-func (r tileReader) SaveTiles(tiles []tlog.Tile, data [][]byte) {
-	for i, t := range tiles {
-		if t.W < TileWidth {
-			continue
-		}
-		if len(r.h.kept) >= maxKeptTiles {
-			clear(r.h.kept)
-		}
-		r.h.kept[t] = data[i]
+	if n >= h.Size()>>(TileHeight*(level+1)) {
+		return h.tree.edge[level], nil
 	}
-}
-
-// tile gives the hashes of a tile, at least as many as it is wide.
-func (h *TileHashes) tile(t tlog.Tile) ([]byte, error) {
-	full := t
-	full.W = TileWidth
-	if t.L >= len(h.tree.edge) {
-		return nil, fmt.Errorf("a tree of %d leaves has no tile %s", h.Size(), t.Path())
-	}
-	if t.N == h.Size()>>(TileHeight*(t.L+1)) {
-		if edge := h.tree.edge[t.L]; len(edge) >= t.W*HashSize {
-			return edge, nil
-		}
-		return nil, fmt.Errorf("a tree of %d leaves has no tile %s", h.Size(), t.Path())
-	}
-	if data, ok := h.filled[full]; ok {
+	t := tlog.Tile{H: TileHeight, L: level, N: n, W: TileWidth}
+	if data, ok := h.filled[t]; ok {
 		return data, nil
 	}
-	if data, ok := h.kept[full]; ok {
+	if data, ok := h.kept[t]; ok {
 		return data, nil
 	}
-	data, err := h.load(h.ctx, full)
+	above, err := h.tile(level+1, n/TileWidth)
 	if err != nil {
-		return nil, fmt.Errorf("tile %s: %w", TilePath(full), err)
+		return nil, err
 	}
-	if len(data) != tileSize {
-		return nil, fmt.Errorf("%w: tile %s has %d bytes, not %d", ErrTile, TilePath(full), len(data), tileSize)
+	want := above[n%TileWidth*HashSize:][:HashSize]
+	data, err := h.load(h.ctx, t)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("tile %s: %w", TilePath(t), err)
+	case len(data) != tileSize:
+		return nil, fmt.Errorf("%w: %s has %d bytes, not %d", ErrTile, TilePath(t), len(data), tileSize)
 	}
+	if root := subtree(data); !bytes.Equal(root[:], want) {
+		return nil, fmt.Errorf("%w: %s", ErrTile, TilePath(t))
+	}
+	if len(h.kept) >= maxKeptTiles {
+		clear(h.kept)
+	}
+	h.kept[t] = data
 	return data, nil
 }

@@ -1,0 +1,113 @@
+package archive
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/blake2b"
+)
+
+func TestFilter(t *testing.T) {
+	for _, n := range []int{0, 1, 6, 7, 1000, 20_000} {
+		b := NewFilterBuilder()
+		for i := range n {
+			for range 3 {
+				b.Add(fmt.Appendf(nil, "request-%d", i))
+			}
+			b.Add([]byte("request-0"))
+			b.Add(nil)
+		}
+		require.Equal(t, n, b.Len())
+		data := b.Append([]byte("before"))[len("before"):]
+		require.Len(t, data, 24+max(1, (10*n+63)/64)*8)
+		f, err := OpenFilter(data)
+		require.NoError(t, err)
+		for i := range n {
+			require.True(t, f.May(fmt.Appendf(nil, "request-%d", i)))
+		}
+		wrong := 0
+		const asked = 20_000
+		for i := range asked {
+			if f.May(fmt.Appendf(nil, "other-%d", i)) {
+				wrong++
+			}
+		}
+		switch {
+		case n == 0:
+			assert.Zero(t, wrong)
+		case n >= 1000: // with few ids, how they fall counts for more
+			assert.Less(t, wrong, asked*11/1000, "%d ids", n) // 0.8 % and chance
+		default:
+			assert.Less(t, wrong, asked/20, "%d ids", n)
+		}
+	}
+}
+
+// TestFilterAsDocumented reads bits without the package's own arithmetic.
+func TestFilterAsDocumented(t *testing.T) {
+	b := NewFilterBuilder()
+	b.Add([]byte("a"))
+	b.Add([]byte("b"))
+	data := b.Append(nil)
+	require.Equal(t, "HWBF", string(data[:4]))
+	k := binary.LittleEndian.Uint32(data[4:])
+	require.Equal(t, uint32(7), k)
+	bits := data[24:]
+	want := make([]byte, len(bits))
+	for _, id := range []string{"a", "b"} {
+		h, err := blake2b.New(16, data[8:24])
+		require.NoError(t, err)
+		h.Write([]byte(id))
+		sum := h.Sum(nil)
+		x, y := binary.LittleEndian.Uint64(sum), binary.LittleEndian.Uint64(sum[8:])|1
+		for i := range uint64(k) {
+			j := (x + i*y) % uint64(8*len(bits))
+			want[j/8] |= 1 << (j % 8)
+		}
+	}
+	assert.Equal(t, want, bits)
+	other := NewFilterBuilder()
+	other.Add([]byte("a"))
+	assert.NotEqual(t, data[8:24], other.Append(nil)[8:24], "keys are random")
+}
+
+func TestFilterRefused(t *testing.T) {
+	b := NewFilterBuilder()
+	b.Add([]byte("a"))
+	good := b.Append(nil)
+	change := func(at int, to byte) []byte {
+		c := append([]byte(nil), good...)
+		c[at] = to
+		return c
+	}
+	for name, data := range map[string][]byte{
+		"empty": nil, "short": good[:23], "no bits": good[:24], "cut off": good[:31], "a byte more": append(append([]byte(nil), good...), 0),
+		"mark": change(0, 'h'), "no hashes": change(4, 0), "too many hashes": change(4, 33), "2^24 hashes": change(7, 1),
+	} {
+		_, err := OpenFilter(data)
+		require.ErrorContains(t, err, "no filter: ", name)
+	}
+}
+
+func FuzzFilter(f *testing.F) {
+	b := NewFilterBuilder()
+	b.Add([]byte("a"))
+	f.Add(b.Append(nil), []byte("a"))
+	f.Add([]byte("HWBF\x20\x00\x00\x00................\xff\xff\xff\xff\xff\xff\xff\xff"), []byte(""))
+	f.Fuzz(func(t *testing.T, data, id []byte) {
+		filter, err := OpenFilter(data)
+		if err != nil {
+			return
+		}
+		all := true
+		for _, c := range data[24:] {
+			all = all && c == 0xff
+		}
+		if may := filter.May(id); all && !may {
+			t.Fatal("all bits are set")
+		}
+	})
+}
