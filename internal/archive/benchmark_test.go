@@ -15,9 +15,9 @@ func sample(bytes int) []byte {
 	words := []string{"checkout", "cart", "payment", "shipping", "inventory", "search"}
 	b := make([]byte, 0, bytes+400)
 	for len(b) < bytes {
-		b = fmt.Appendf(b, `{"@timestamp":"2026-03-01T12:%02d:%02d.%06dZ","message":"request served","log":{"level":"info"},"service":{"name":"%s","version":"1.%d.0"},"http":{"status":%d,"duration_ms":%d},"request":{"id":"%016x"},"trace":{"id":"%016x%016x"},"span":{"id":"%016x"},"host":{"name":"web-%d"},"uid":"%016x"}`,
-			random.IntN(60), random.IntN(60), random.IntN(1e6), words[random.IntN(len(words))], random.IntN(9), 200+random.IntN(4)*100, random.IntN(5000),
-			random.Uint64(), random.Uint64(), random.Uint64(), random.Uint64(), random.IntN(40), random.Uint64())
+		b = fmt.Appendf(b, `{"@timestamp":"2026-03-01T12:%02d:%02d.%06dZ","message":"request served","log":{"level":"info"},"service":{"name":"%s"},"http":{"status":%d,"duration_ms":%d},"request":{"id":"%016x"},"trace":{"id":"%016x%016x"},"host":{"name":"web-%d"},"uid":"%016x"}`,
+			random.IntN(60), random.IntN(60), random.IntN(1e6), words[random.IntN(len(words))], 200+random.IntN(4)*100, random.IntN(5000),
+			random.Uint64(), random.Uint64(), random.Uint64(), random.IntN(40), random.Uint64())
 		b = append(b, '\n')
 	}
 	return b

@@ -35,7 +35,8 @@ func LeafHash(line []byte) Hash {
 type LeafHasher struct {
 	// buf is the mark and the line one behind the other: one call of Sum256 is half the
 	// price of a hash.Hash that is given both.
-	buf []byte
+	buf   []byte
+	lanes *lanes // of AppendLines
 }
 
 func (h *LeafHasher) hash(line []byte) Hash {
@@ -52,6 +53,16 @@ func (h *LeafHasher) Append(dst, line []byte) []byte {
 // AppendLines appends the hashes of the lines of a block to dst, HashSize bytes for each.
 // The last byte of the block is a line's end.
 func (h *LeafHasher) AppendLines(dst, block []byte) []byte {
+	if !twoLanes {
+		return h.appendLines(dst, block)
+	}
+	if h.lanes == nil {
+		h.lanes = new(lanes)
+	}
+	return h.lanes.appendLines(h, dst, block)
+}
+
+func (h *LeafHasher) appendLines(dst, block []byte) []byte {
 	for len(block) > 0 {
 		end := bytes.IndexByte(block, '\n')
 		if end < 0 {
@@ -159,8 +170,12 @@ func subtree(hashes []byte) Hash {
 	var node [1 + 2*HashSize]byte
 	node[0] = nodeMark
 	for {
-		out := 0
-		for at := 0; at < len(hashes); at += 2 * HashSize {
+		at := 0
+		if twoLanes {
+			at = pairs(level[:], hashes)
+		}
+		out := at / 2
+		for ; at < len(hashes); at += 2 * HashSize {
 			copy(node[1:], hashes[at:at+2*HashSize])
 			sum := sha256.Sum256(node[:])
 			out += copy(level[out:], sum[:])

@@ -174,3 +174,70 @@ func TestLargestTree(t *testing.T) {
 	assert.Equal(t, int64(1<<63-1), tree.Size())
 	tree.Root()
 }
+
+// TestLanes holds the hashes of lines of all lengths, side by side with any others, to
+// x/mod's; with two lanes and without.
+func TestLanes(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	text := make([]byte, 20<<10)
+	for i := range text {
+		text[i] = byte(random.IntN(255))
+		if text[i] >= '\n' {
+			text[i]++
+		}
+	}
+	var lengths []int
+	for n := range 400 {
+		lengths = append(lengths, n)
+	}
+	for n := 8<<10 - 70; n < 8<<10+70; n++ {
+		lengths = append(lengths, n)
+	}
+	lengths = append(lengths, len(text), 0, 1, len(text), len(text), 2)
+	for round := range 20 {
+		var block, want []byte
+		for _, n := range lengths {
+			line := text[len(text)-n:]
+			block = append(append(block, line...), '\n')
+			sum := tlog.RecordHash(line)
+			want = append(want, sum[:]...)
+		}
+		before := bytes.Clone(block)
+		var h LeafHasher
+		for range 2 { // what is left in a hasher does not matter
+			require.True(t, bytes.Equal(want, h.AppendLines(nil, block)), "round %d", round)
+		}
+		require.True(t, bytes.Equal(want, h.appendLines(nil, block)), "round %d", round)
+		require.Equal(t, before, block, "the block is not written to")
+		random.Shuffle(len(lengths), func(i, j int) { lengths[i], lengths[j] = lengths[j], lengths[i] })
+	}
+
+	// The hashes go behind what is in dst, and nowhere else: dst has room behind them.
+	backing := bytes.Repeat([]byte{0xaa}, 1000)
+	var h LeafHasher
+	got := h.AppendLines(backing[:10], []byte("a\nb\nc\n"))
+	require.Len(t, got, 10+3*HashSize)
+	require.Equal(t, bytes.Repeat([]byte{0xaa}, 10), backing[:10])
+	require.Equal(t, bytes.Repeat([]byte{0xaa}, 1000-10-3*HashSize), backing[10+3*HashSize:])
+}
+
+// TestSubtrees holds the hashes over hashes to x/mod's, node by node.
+func TestSubtrees(t *testing.T) {
+	var slow func(hashes []byte) tlog.Hash
+	slow = func(hashes []byte) tlog.Hash {
+		if len(hashes) == HashSize {
+			return tlog.Hash(hashes)
+		}
+		half := len(hashes) / 2
+		return tlog.NodeHash(slow(hashes[:half]), slow(hashes[half:]))
+	}
+	random := rand.NewChaCha8([32]byte{1})
+	for width := 1; width <= TileWidth; width *= 2 {
+		hashes := make([]byte, width*HashSize)
+		_, err := random.Read(hashes)
+		require.NoError(t, err)
+		before := bytes.Clone(hashes)
+		require.Equal(t, slow(hashes), subtree(hashes), "%d hashes", width)
+		require.Equal(t, before, hashes, "what is hashed is not written to")
+	}
+}
