@@ -23,20 +23,51 @@ func sample(bytes int) []byte {
 	return b
 }
 
+// BenchmarkLeafHashes has what two lanes gain beside crypto/sha256 line by line.
 func BenchmarkLeafHashes(b *testing.B) {
 	block := sample(1 << 20)
 	lines := bytes.Count(block, []byte("\n"))
 	var h LeafHasher
-	var hashes []byte
-	b.SetBytes(int64(len(block)))
-	b.ReportAllocs()
-	for b.Loop() {
-		hashes = h.AppendLines(hashes[:0], block)
+	for name, hash := range map[string]func(dst, block []byte) []byte{"lanes=1": h.appendLines, "lanes=2": h.AppendLines} {
+		b.Run(name, func(b *testing.B) {
+			var hashes []byte
+			b.SetBytes(int64(len(block)))
+			b.ReportAllocs()
+			for b.Loop() {
+				hashes = hash(hashes[:0], block)
+			}
+			if len(hashes) != lines*HashSize {
+				b.Fatalf("%d bytes of hashes of %d lines", len(hashes), lines)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(lines), "ns/line")
+		})
 	}
-	if len(hashes) != lines*HashSize {
-		b.Fatalf("%d bytes of hashes of %d lines", len(hashes), lines)
+}
+
+// BenchmarkSubtree is a tile's root: 255 nodes.
+func BenchmarkSubtree(b *testing.B) {
+	hashes := make([]byte, tileSize)
+	var one func(hashes []byte) Hash
+	one = func(hashes []byte) Hash {
+		if len(hashes) == HashSize {
+			return Hash(hashes)
+		}
+		return nodeHash(one(hashes[:len(hashes)/2]), one(hashes[len(hashes)/2:]))
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(lines), "ns/line")
+	want := one(hashes)
+	for name, root := range map[string]func([]byte) Hash{"lanes=1": one, "lanes=2": subtree} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var got Hash
+			for b.Loop() {
+				got = root(hashes)
+			}
+			if got != want {
+				b.Fatal(got)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(TileWidth-1), "ns/node")
+		})
+	}
 }
 
 // BenchmarkHashAndTree is what an archive costs beyond encoding and compression.
@@ -119,5 +150,76 @@ func BenchmarkObjectReader(b *testing.B) {
 				b.Fatalf("%d leaves", tree.Size())
 			}
 		})
+	}
+}
+
+func BenchmarkFilter(b *testing.B) {
+	ids := make([][]byte, 20_000)
+	for i := range ids {
+		ids[i] = fmt.Appendf(nil, "%032x", i)
+	}
+	b.Run("build", func(b *testing.B) {
+		b.ReportAllocs()
+		size := 0
+		for b.Loop() {
+			f := NewFilterBuilder()
+			for _, id := range ids {
+				f.Add(id)
+				f.Add(id)
+			}
+			size = len(f.Append(nil))
+		}
+		if size != 24+len(ids)*10/8 {
+			b.Fatal(size)
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(ids)), "ns/id")
+	})
+	b.Run("ask", func(b *testing.B) {
+		f := NewFilterBuilder()
+		for _, id := range ids {
+			f.Add(id)
+		}
+		filter, err := OpenFilter(f.Append(nil))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if !filter.May(ids[7]) {
+				b.Fatal("it is there")
+			}
+		}
+	})
+}
+
+func BenchmarkManifest(b *testing.B) {
+	m := testManifest()
+	one := m.Objects[1]
+	l := Layout{Prefix: "p/"}
+	m.Objects, m.Leaf, m.Filters.Size = nil, m.FirstLeaf, 0
+	for range 1000 {
+		o := one
+		o.FirstLeaf = m.Leaf
+		o.Filter.Offset = m.Filters.Size
+		o.Key = l.Data(DataKey{Class: o.Class, Hour: m.From, Writer: "gateway-1", FirstLeaf: o.FirstLeaf, SHA256: o.SHA256, Extension: "otlp.binpb"})
+		m.Objects = append(m.Objects, o)
+		m.Leaf++
+		m.Filters.Size += o.Filter.Length
+	}
+	m.Ledger.Accepted, m.Ledger.Archived = 20_000, 7000
+	m.Totals.Accepted, m.Totals.Archived = 20_100, 7094
+	tree := NewTree()
+	tree.Append(make([]byte, m.Leaf*HashSize), nil)
+	m.Edge = tree.Edge()
+	data, err := m.Marshal()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseManifest(data); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -1,11 +1,13 @@
 package archive
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
+	"hash/maphash"
 
 	"golang.org/x/crypto/blake2b"
 )
@@ -21,6 +23,10 @@ const (
 	filterHashes    = 7
 	// maxFilterHashes is what a reader takes, so that a filter is no work without end.
 	maxFilterHashes = 32
+
+	// Records of the requests of the moment come mixed: as many ids are remembered as
+	// they are, so that most are not hashed again, unless they are longer than that.
+	recentIDs, maxRecentID = 256, 64
 )
 
 // FilterBuilder collects the ids of an object's records, at 20 to 40 bytes for each. It is
@@ -29,13 +35,13 @@ type FilterBuilder struct {
 	key    [filterKeySize]byte
 	hasher filterHasher
 	ids    map[[16]byte]struct{}
-	last   [16]byte
-	any    bool
+	seed   maphash.Seed
+	recent [recentIDs][]byte
 }
 
 // NewFilterBuilder begins a filter with a random key.
 func NewFilterBuilder() *FilterBuilder {
-	b := &FilterBuilder{ids: map[[16]byte]struct{}{}}
+	b := &FilterBuilder{ids: map[[16]byte]struct{}{}, seed: maphash.MakeSeed()}
 	rand.Read(b.key[:])
 	b.hasher = newFilterHasher(b.key[:])
 	return b
@@ -47,12 +53,14 @@ func (b *FilterBuilder) Add(id []byte) {
 	if len(id) == 0 {
 		return
 	}
-	sum := b.hasher.sum(id)
-	if b.any && sum == b.last {
-		return // records of one request come one behind the other
+	if len(id) <= maxRecentID {
+		slot := &b.recent[maphash.Bytes(b.seed, id)%recentIDs]
+		if bytes.Equal(*slot, id) {
+			return
+		}
+		*slot = append((*slot)[:0], id...)
 	}
-	b.last, b.any = sum, true
-	b.ids[sum] = struct{}{}
+	b.ids[b.hasher.sum(id)] = struct{}{}
 }
 
 // Len is how many ids it has.
