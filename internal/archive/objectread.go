@@ -306,7 +306,7 @@ var decoder = sync.OnceValue(func() *zstd.Decoder {
 // frames reads an object of zstd frames (RFC 8878, section 3.1.1). It finds the ends of
 // frames itself, so that each is decoded with its own limit and nothing is skipped.
 func (o *objectReader) frames() error {
-	var frame, content []byte
+	var frame, buf []byte
 	for ; ; o.piece++ {
 		if _, err := o.source.Peek(1); errors.Is(err, io.EOF) {
 			return nil
@@ -320,8 +320,10 @@ func (o *objectReader) frames() error {
 		if frame, err = o.blocks(frame, size); err != nil {
 			return err
 		}
-		content = slices.Grow(content[:0], size)
-		content, err = decoder().DecodeAll(frame, content[:0:max(size, 1)])
+		if cap(buf) < size {
+			buf = make([]byte, 0, min(size+size/8, o.maxBlock)) // frames are nearly of one size
+		}
+		content, err := decoder().DecodeAll(frame, buf[:0:size]) // the capacity is a limit
 		if err != nil {
 			return o.malformed("%w", err)
 		}
