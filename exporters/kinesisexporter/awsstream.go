@@ -4,47 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"math/rand/v2"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/middleware"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	smithymiddleware "github.com/aws/smithy-go/middleware"
 
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/sender"
+	"github.com/heartwood-otel/heartwood/internal/awsclient"
 )
 
 // awsStream is a stream of Kinesis. It is safe for concurrent use.
 type awsStream struct {
 	client    *kinesis.Client
 	name, arn *string // one of them
-	transport *http.Transport
-}
-
-// plainBody hides that a request's body can write itself. The SDK closes the body as
-// soon as an answer begins, while net/http may still look for its end; the body's
-// WriteTo then says io.EOF, for which net/http closes the connection, and the rest of
-// the answer is lost, whose records are then sent again (smithy-go up to 1.28.9). Its
-// Read says io.EOF, too, which is right.
-type plainBody struct{ http.RoundTripper }
-
-func (p plainBody) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		plain := *r // a RoundTripper leaves its request as it is
-		plain.Body = struct{ io.ReadCloser }{r.Body}
-		r = &plain
-	}
-	return p.RoundTripper.RoundTrip(r)
+	closeIdle func()
 }
 
 // Many shards are written to at the same time, all of them at one address.
@@ -53,45 +30,20 @@ const maxIdleConnections = 256
 // newAWSStream makes a client. It does not call anyone but those that credentials and
 // region come from.
 func newAWSStream(ctx context.Context, cfg *Config, userAgent string) (*awsStream, error) {
-	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConnsPerHost, t.MaxIdleConns = maxIdleConnections, maxIdleConnections
-	})
-	options := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(client),
-		// What is sent again, when, and what came of it, is the sender's matter.
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-	}
 	if cfg.UserAgent != "" {
 		userAgent = cfg.UserAgent
 	}
-	name, version, _ := strings.Cut(userAgent, "/")
-	options = append(options, config.WithAPIOptions([]func(*smithymiddleware.Stack) error{middleware.AddUserAgentKeyValue(name, version)}))
-	if region := cfg.region(); region != "" {
-		options = append(options, config.WithRegion(region))
+	loaded, closeIdle, err := awsclient.Load(ctx, awsclient.Settings{
+		Region: cfg.region(), UserAgent: userAgent, MaxIdleConnections: maxIdleConnections,
+		RoleARN: cfg.RoleARN, ExternalID: cfg.ExternalID, SessionName: "heartwood-kinesis",
+	})
+	switch {
+	case errors.Is(err, awsclient.ErrNoRegion):
+		return nil, fmt.Errorf("%w; name the stream's region, or give its ARN as stream", err)
+	case err != nil:
+		return nil, err
 	}
-	loaded, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return nil, fmt.Errorf("load the configuration of AWS: %w", err)
-	}
-	if loaded.Region == "" {
-		return nil, errors.New("region is not set, and neither is AWS_REGION; name the stream's region, or give its ARN as stream")
-	}
-	transport := &http.Transport{}
-	if client, ok := loaded.HTTPClient.(*awshttp.BuildableClient); ok { // with AWS_CA_BUNDLE
-		transport = client.GetTransport()
-	}
-	// One whose connections can be closed.
-	loaded.HTTPClient = &http.Client{Transport: plainBody{transport}}
-	if cfg.RoleARN != "" {
-		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), cfg.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = "heartwood-kinesis"
-			if cfg.ExternalID != "" {
-				o.ExternalID = aws.String(cfg.ExternalID)
-			}
-		})
-		loaded.Credentials = aws.NewCredentialsCache(role)
-	}
-	s := &awsStream{transport: transport}
+	s := &awsStream{closeIdle: closeIdle}
 	s.client = kinesis.NewFromConfig(loaded, func(o *kinesis.Options) {
 		if cfg.Endpoint != "" {
 			o.BaseEndpoint = aws.String(cfg.Endpoint)
@@ -105,7 +57,7 @@ func newAWSStream(ctx context.Context, cfg *Config, userAgent string) (*awsStrea
 	return s, nil
 }
 
-func (s *awsStream) close() { s.transport.CloseIdleConnections() }
+func (s *awsStream) close() { s.closeIdle() }
 
 // PutRecords implements sender.Stream.
 func (s *awsStream) PutRecords(ctx context.Context, entries []sender.Entry) ([]sender.Result, error) {

@@ -1,4 +1,4 @@
-package kinesisexporter
+package awsclient
 
 import (
 	"errors"
