@@ -35,7 +35,7 @@ type command struct {
 }
 
 // commands in the order in which help lists them.
-var commands = []command{quickstartCommand, storiesCommand, runCommand, sendCommand, lintCommand, versionCommand}
+var commands = []command{quickstartCommand, storiesCommand, runCommand, sendCommand, lintCommand, bucketCommand, keygenCommand, enrollCommand, retireCommand, planCommand, versionCommand}
 
 // program is what a command may use of the world.
 type program struct {

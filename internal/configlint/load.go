@@ -26,6 +26,20 @@ type source struct {
 // --config takes them (file:, env:, yaml:). They are merged in their order: mappings key
 // by key, anything else replaced. An error names the file, and the key or line.
 func Load(ctx context.Context, locations []string) (*Config, error) {
+	conf, sources, err := resolve(ctx, locations)
+	if err != nil {
+		return nil, err
+	}
+	return newConfig(conf.ToStringMap(), sources)
+}
+
+// Resolve reads as Load does, and gives what comes out, merged and expanded.
+func Resolve(ctx context.Context, locations []string) (*confmap.Conf, error) {
+	conf, _, err := resolve(ctx, locations)
+	return conf, err
+}
+
+func resolve(ctx context.Context, locations []string) (*confmap.Conf, []source, error) {
 	sources := make([]source, 0, len(locations))
 	var errs []error
 	for _, location := range locations {
@@ -37,7 +51,7 @@ func Load(ctx context.Context, locations []string) (*Config, error) {
 		sources = append(sources, s)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	resolver, err := confmap.NewResolver(confmap.ResolverSettings{
 		URIs:          locations,
@@ -47,14 +61,14 @@ func Load(ctx context.Context, locations []string) (*Config, error) {
 		},
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	conf, err := resolver.Resolve(ctx)
 	err = errors.Join(err, resolver.Shutdown(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", strings.Join(locations, ", "), err)
+		return nil, nil, fmt.Errorf("%s: %w", strings.Join(locations, ", "), err)
 	}
-	return newConfig(conf.ToStringMap(), sources)
+	return conf, sources, nil
 }
 
 // readSource finds what is wrong with a file by itself: the resolver does not say
