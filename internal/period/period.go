@@ -122,3 +122,21 @@ func (p *Period) UnmarshalText(text []byte) error {
 
 // MarshalText writes the period as String does.
 func (p Period) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalMapstructure is for mapstructure, which decodes the Collector's configuration:
+// a number, for which it has only its own words, is told what it lacks.
+func (p *Period) UnmarshalMapstructure(input any) error {
+	switch v := input.(type) {
+	case Period: // of UnmarshalText
+		*p = v
+		return nil
+	case *Period:
+		*p = *v
+		return nil
+	case string:
+		return p.UnmarshalText([]byte(v))
+	case int, int64, uint64, float64:
+		return p.UnmarshalText(fmt.Append(nil, v))
+	}
+	return fmt.Errorf("period is %v, which is no text: %w", input, errForm)
+}

@@ -87,11 +87,27 @@ func TestForgottenUnitInYAML(t *testing.T) {
 	var got rule
 	require.NoError(t, confmap.NewFromStringMap(map[string]any{"period": "90d"}).Unmarshal(&got))
 	assert.Equal(t, 90, got.Period.Days())
-	for _, value := range []any{90, 90.0, "90", true, map[string]any{"days": 90}} {
+	for _, one := range []struct {
+		value any
+		want  string
+	}{
+		{90, `period "90" has no unit: 90d is 90 days`},
+		{int64(90), `period "90" has no unit`},
+		{90.0, `period "90" has no unit`},
+		{90.5, `has the unit ".5"`},
+		{-90, `period "-90" is not a whole number`},
+		{"90", `period "90" has no unit`},
+		{true, `period is true, which is no text: write a period as days or years`},
+		{map[string]any{"days": 90}, "which is no text"},
+	} {
 		var got rule
-		require.Error(t, confmap.NewFromStringMap(map[string]any{"period": value}).Unmarshal(&got), value)
+		err := confmap.NewFromStringMap(map[string]any{"period": one.value}).Unmarshal(&got)
+		require.ErrorContains(t, err, one.want)
 		assert.True(t, got.Period.IsZero())
 	}
+	var none rule
+	require.NoError(t, confmap.NewFromStringMap(map[string]any{}).Unmarshal(&none))
+	assert.True(t, none.Period.IsZero())
 }
 
 func TestUntil(t *testing.T) {
