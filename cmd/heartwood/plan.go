@@ -95,13 +95,9 @@ func runPlan(ctx context.Context, p *program, flags *flag.FlagSet, args []string
 		return err
 	}
 	now := time.Now().UTC()
-	plans := make([]archiveplan.Plan, 0, len(exporters))
-	for i := range exporters {
-		plan, err := archiveplan.Make(&exporters[i], load, table, now)
-		if err != nil {
-			return err
-		}
-		plans = append(plans, plan)
+	plans, err := archiveplan.Make(exporters, load, table, now)
+	if err != nil {
+		return err
 	}
 	if *output == "json" {
 		text, err := json.MarshalIndent(map[string]any{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,8 +103,28 @@ type Plan struct {
 	SteadyYear   float64 `json:"steady_year_usd"`
 }
 
-// Make makes the plan of an exporter whose first byte is locked at a time.
-func Make(e *Exporter, load Load, prices Prices, at time.Time) (Plan, error) {
+// Make makes the plans of exporters, each of which gets all that is to be archived, and
+// whose first byte is locked at a time.
+func Make(exporters []Exporter, load Load, prices Prices, at time.Time) ([]Plan, error) {
+	for name := range load.Shares {
+		if !slices.ContainsFunc(exporters, func(e Exporter) bool {
+			return slices.ContainsFunc(e.Rules, func(r Rule) bool { return r.Name == name })
+		}) {
+			return nil, fmt.Errorf("--share %s: there is no such rule", name)
+		}
+	}
+	plans := make([]Plan, 0, len(exporters))
+	for i := range exporters {
+		plan, err := makeOne(&exporters[i], load, prices, at)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, plan)
+	}
+	return plans, nil
+}
+
+func makeOne(e *Exporter, load Load, prices Prices, at time.Time) (Plan, error) {
 	shares, err := load.spread(e.Rules)
 	if err != nil {
 		return Plan{}, fmt.Errorf("exporters::%s: %w", e.ID, err)
@@ -162,11 +183,6 @@ func (l *Load) spread(rules []Rule) ([]float64, error) {
 		named[r.Name] = true
 		shares[i] = share
 		sum += share
-	}
-	for name := range l.Shares {
-		if !named[name] {
-			return nil, fmt.Errorf("--share %s: there is no such rule", name)
-		}
 	}
 	switch {
 	case sum > 1+1e-9:
