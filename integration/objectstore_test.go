@@ -18,8 +18,9 @@ import (
 // Where the servers are known not to do as S3 does.
 var objectstoreSkips = map[string][]string{
 	"versitygw": {
-		"lists",             // its keys are paths: none of them may be another's folder
-		"folders",           // it lists those in which all objects have delete markers
+		"lists",   // its keys are paths: none of them may be another's folder
+		"folders", // it lists those in which all objects have delete markers
+		"a marker is no object",
 		"keys of strangers", // it leaves control characters as XML has them: not at all
 	},
 	"moto": {

@@ -150,6 +150,12 @@ func TestTampering(t *testing.T) {
 			data, _ := s.Bytes(layout.Writers(1), "")
 			s.Overwrite(layout.Writers(3), data, objectstore.Lock{})
 		}, "it is number 1"},
+		"a file that does not follow": {func(t *testing.T, s *memstore.Store, root *enrolment.Root) {
+			t.Helper()
+			alone := &archive.Writers{Origin: origin, Number: 3, Previous: archive.Digest{1}, Keys: []archive.WriterKey{newKey(t, "x", begin)}}
+			_, err := enrolment.Put(t.Context(), s, layout, root, alone, objectstore.Lock{})
+			require.NoError(t, err)
+		}, "writers file 3 does not follow 2"},
 		"something else beside them": {func(_ *testing.T, s *memstore.Store, _ *enrolment.Root) {
 			s.Overwrite(layout.WritersPrefix()+"0", nil, objectstore.Lock{})
 		}, "where writers file 0 is expected"},

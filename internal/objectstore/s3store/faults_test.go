@@ -68,6 +68,7 @@ func TestWhatAnErrorMeans(t *testing.T) {
 		"cut before":     {s3fake.CutBefore, objectstore.ErrBusy, []string{"no answer: look at the network"}},
 		"cut after":      {s3fake.CutAfter, objectstore.ErrBusy, []string{"no answer"}},
 		"409":            {s3fake.Conflict, objectstore.ErrBusy, []string{"ConditionalRequestConflict (HTTP 409"}},
+		"another 409":    {s3fake.Refuse(409, "Another"), objectstore.ErrBusy, nil},
 		"412":            {s3fake.Precondition, objectstore.ErrExists, []string{"PreconditionFailed (HTTP 412"}},
 		"403":            {s3fake.AccessDenied, objectstore.ErrDenied, []string{"AccessDenied (HTTP 403", "allow s3:PutObject, for an object with a lock s3:PutObjectRetention"}},
 		"expired":        {s3fake.ExpiredToken, objectstore.ErrDenied, []string{"ExpiredToken (HTTP 400", "renew them"}},

@@ -81,7 +81,7 @@ func Run(t *testing.T, start func(t *testing.T) Subject) {
 		"what is wrong is refused": refused, "what is not there": missing, "ranges": ranges,
 		"lists": lists, "folders": folders, "versions": versions, "keys of strangers": strangeKeys,
 		"the bucket": bucket, "the clock": clock, "a context that has ended": ended,
-		"a thousand and some": many,
+		"a thousand and some": many, "a marker is no object": overMarker,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t)
@@ -194,6 +194,15 @@ func missing(t *test) {
 	assert.Empty(t, t.keys("", ""))
 }
 
+func overMarker(t *test) {
+	first := t.put("key", "first", objectstore.Lock{})
+	t.Mark("key")
+	second := t.put("key", "second", objectstore.Lock{})
+	assert.NotEqual(t, first.VersionID, second.VersionID)
+	data, _ := t.get("key", "", 0, -1)
+	assert.Equal(t, "second", data)
+}
+
 func ranges(t *test) {
 	t.put("key", "0123456789", objectstore.Lock{})
 	for _, one := range []struct {
@@ -268,6 +277,9 @@ func versions(t *test) {
 	t.Overwrite("b", "two")
 	t.Mark("b")
 	t.put("c", "1", objectstore.Lock{})
+	t.put("d", "1", objectstore.Lock{})
+	t.Mark("d")
+	t.Overwrite("d", "two")
 	var got []string
 	latest := map[string]int{}
 	seen := map[string]bool{}
@@ -280,10 +292,10 @@ func versions(t *test) {
 		}
 		got = append(got, fmt.Sprint(info.Key, " ", info.Size, " ", info.Latest, " ", info.DeleteMarker))
 	}
-	assert.Equal(t, []string{"a 1 true false", "b 0 true true", "b 3 false false", "b 1 false false", "c 1 true false"}, got)
-	assert.Equal(t, map[string]int{"a": 1, "b": 1, "c": 1}, latest)
+	assert.Equal(t, []string{"a 1 true false", "b 0 true true", "b 3 false false", "b 1 false false", "c 1 true false", "d 3 true false", "d 0 false true", "d 1 false false"}, got)
+	assert.Equal(t, map[string]int{"a": 1, "b": 1, "c": 1, "d": 1}, latest)
 	assert.True(t, seen[first.VersionID])
-	for info, err := range t.Store.Versions(t.ctx, "d") {
+	for info, err := range t.Store.Versions(t.ctx, "e") {
 		t.Fatal("there is no such key", info, err)
 	}
 }
