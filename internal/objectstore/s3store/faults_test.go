@@ -419,3 +419,37 @@ func TestSettingsAreChecked(t *testing.T) {
 	require.ErrorContains(t, err, "lower max_object_size")
 	assert.False(t, bytes.Contains([]byte(err.Error()), []byte("HTTP")))
 }
+
+// An answer for another range than was asked for is none.
+func TestAnotherRange(t *testing.T) {
+	var contentRange string
+	status := http.StatusPartialContent
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if contentRange != "" {
+			w.Header().Set("Content-Range", contentRange)
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "3456")
+	}))
+	defer server.Close()
+	s := open(t, settings(t, server.URL))
+	contentRange = "bytes 3-6/10"
+	body, info, err := s.Get(t.Context(), "key", "", 3, 4)
+	require.NoError(t, err)
+	data, err := io.ReadAll(body)
+	require.NoError(t, err)
+	require.NoError(t, body.Close())
+	assert.Equal(t, "3456", string(data))
+	assert.EqualValues(t, 10, info.Size)
+	for _, contentRange = range []string{
+		"", "bytes 2-5/10", "bytes 3-5/10", "bytes 3-7/10", "bytes 3-6/*", "bytes 3-6/6", "bytes 6-3/10", "bytes -3-6/10", "3-6/10", "bytes 3-6/99999999999999999999",
+	} {
+		_, _, err := s.Get(t.Context(), "key", "", 3, 4)
+		is(t, err, objectstore.ErrBusy, contentRange)
+		require.ErrorContains(t, err, "WrongRange")
+	}
+	// All of it, instead of a part.
+	contentRange, status = "", http.StatusOK
+	_, _, err = s.Get(t.Context(), "key", "", 3, 4)
+	is(t, err, objectstore.ErrBusy, "no range")
+}
