@@ -453,3 +453,30 @@ func TestAnotherRange(t *testing.T) {
 	_, _, err = s.Get(t.Context(), "key", "", 3, 4)
 	is(t, err, objectstore.ErrBusy, "no range")
 }
+
+// What may not see locks must not take everything for unlocked.
+func TestALockThatMayNotBeSeen(t *testing.T) {
+	fake, s := start(t)
+	lock := objectstore.Lock{Mode: objectstore.Governance, RetainUntil: time.Now().Add(time.Hour).UTC().Truncate(time.Second)}
+	_, err := s.Put(t.Context(), storetest.Object("locked", "data", lock))
+	require.NoError(t, err)
+	_, err = s.Put(t.Context(), object("unlocked", "data"))
+	require.NoError(t, err)
+	always(fake, "GetObjectRetention", s3fake.AccessDenied)
+	fake.OnAnswer(func(_ s3fake.Request, h http.Header) {
+		h.Del("X-Amz-Object-Lock-Mode")
+		h.Del("X-Amz-Object-Lock-Retain-Until-Date")
+	})
+	for _, key := range []string{"locked", "unlocked"} {
+		_, err = s.Head(t.Context(), key, "")
+		is(t, err, objectstore.ErrDenied, key)
+		require.ErrorContains(t, err, "allow s3:GetObjectRetention")
+	}
+	fake.Misbehave(s3fake.Faults{})
+	info, err := s.Head(t.Context(), "locked", "")
+	require.NoError(t, err)
+	assert.Equal(t, lock, info.Lock)
+	info, err = s.Head(t.Context(), "unlocked", "")
+	require.NoError(t, err)
+	assert.Equal(t, objectstore.Lock{}, info.Lock)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -130,8 +131,9 @@ func (c cutOff) Unwrap() []error {
 	return []error{io.ErrUnexpectedEOF, objectstore.ErrBusy, c.error}
 }
 
-// Head implements objectstore.Reader. S3 tells the lock to those who have the right
-// s3:GetObjectRetention; to others it looks unlocked.
+// Head implements objectstore.Reader. What looks unlocked is asked for its retention as
+// well: S3 leaves the lock out of its answer to those who may not see it, which is
+// ErrDenied here, and versitygw leaves out that of versions which are not the latest.
 func (s *Store) Head(ctx context.Context, key, versionID string) (objectstore.Info, error) {
 	input := &s3.HeadObjectInput{
 		Bucket: aws.String(s.set.Bucket), Key: aws.String(key), ExpectedBucketOwner: s.owner, ChecksumMode: types.ChecksumModeEnabled,
@@ -148,7 +150,32 @@ func (s *Store) Head(ctx context.Context, key, versionID string) (objectstore.In
 		Lock: lockOf(output.ObjectLockMode, output.ObjectLockRetainUntilDate), StorageClass: storageClass(string(output.StorageClass)),
 	}
 	info.SHA256, info.HasSHA256 = checksum(output.ChecksumSHA256)
-	return info, nil
+	if info.Lock.Mode == objectstore.Unlocked {
+		info.Lock, err = s.retention(ctx, key, info.VersionID)
+	}
+	return info, err
+}
+
+// retention asks for a version's lock alone.
+func (s *Store) retention(ctx context.Context, key, versionID string) (objectstore.Lock, error) {
+	input := &s3.GetObjectRetentionInput{Bucket: aws.String(s.set.Bucket), Key: aws.String(key), ExpectedBucketOwner: s.owner}
+	if versionID != "" {
+		input.VersionId = aws.String(versionID)
+	}
+	output, err := s.client.GetObjectRetention(ctx, input)
+	if err != nil {
+		err = s.failure(ctx, "GetObjectRetention", key, err)
+		var f *callFailure
+		// The object has none, or the bucket has no Object Lock.
+		if errors.As(err, &f) && (f.code == "NoSuchObjectLockConfiguration" || f.code == "InvalidRequest" || f.code == "NotImplemented") {
+			return objectstore.Lock{}, nil
+		}
+		return objectstore.Lock{}, err
+	}
+	if output.Retention == nil {
+		return objectstore.Lock{}, nil
+	}
+	return lockOf(types.ObjectLockMode(output.Retention.Mode), output.Retention.RetainUntilDate), nil
 }
 
 func lockOf(mode types.ObjectLockMode, until *time.Time) objectstore.Lock {
