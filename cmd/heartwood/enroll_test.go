@@ -246,3 +246,29 @@ func TestEnrolling(t *testing.T) {
 	_, stderr = run(exitFailure, "retire", place, "--root-key", key("root.key"), "--writer", "x")
 	assert.Contains(t, stderr, "can be read by others on this machine")
 }
+
+// What is locked, and from when a key counts, goes by S3's clock and not by this machine's.
+func TestEnrollingGoesByS3sClock(t *testing.T) {
+	for _, server := range []time.Time{time.Date(2099, 12, 31, 23, 30, 0, 0, time.UTC), time.Date(2020, 1, 1, 0, 0, 1, 0, time.UTC)} {
+		fake := s3fake.Start(t, s3fake.Settings{Buckets: map[string]s3fake.Bucket{"archive": {Lock: true}}, IgnoreSkew: true})
+		fake.SetClock(func() time.Time { return server })
+		_, _ = startS3(t, nil) // for the environment
+		dir := t.TempDir()
+		for _, args := range [][]string{{"--root", "example.com/logs"}, {"--writer", "example.com/logs/w"}} {
+			status, _, stderr := call(t, "", append([]string{"keygen", "--out", dir}, args...)...)
+			require.Equal(t, exitOK, status, stderr)
+		}
+		reach := []string{"--endpoint", fake.URL(), "--region", s3fake.Region}
+		status, _, stderr := call(t, "", append([]string{
+			"enroll", "s3://archive", "--root-key", filepath.Join(dir, "root.key"), "--writer", filepath.Join(dir, "w.pub"), "--period", "90d",
+		}, reach...)...)
+		require.Equal(t, exitOK, status, stderr)
+		stored := fake.Versions("archive")
+		require.Len(t, stored, 1)
+		want := server.Add(90 * 24 * time.Hour).Truncate(time.Hour).Add(time.Hour)
+		assert.True(t, want.Equal(stored[0].RetainUntil), "%s, not %s", stored[0].RetainUntil, want)
+		status, stdout, _ := call(t, "", append([]string{"enroll", "s3://archive", "--list"}, reach...)...)
+		require.Equal(t, exitOK, status)
+		assert.Contains(t, stdout, "from "+server.Format(time.RFC3339))
+	}
+}
