@@ -37,6 +37,9 @@ type File interface {
 	Size() (int64, error)
 }
 
+// OS is the operating system's file system.
+func OS() FS { return osFS{} }
+
 type osFS struct{}
 
 // blockSize is what a disk and a page of the kernel's cache have at least: a write
