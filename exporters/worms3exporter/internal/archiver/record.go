@@ -1,0 +1,269 @@
+package archiver
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/objectstore"
+)
+
+// Signal is what a record is. Records of different ones are in different objects.
+type Signal uint8
+
+// The signals there are.
+const (
+	Logs Signal = iota + 1
+	Traces
+	Metrics
+)
+
+// Rule is what a rule of the configuration makes of a record, by value: a record that
+// waits in the queue is kept as the configuration was when it came.
+type Rule struct {
+	// Name is the class.
+	Name         string
+	Mode         objectstore.Mode
+	Period       time.Duration // whole seconds
+	StorageClass string
+}
+
+// Record is one that is to be archived, encoded. The archiver keeps nothing of it after
+// Accept.
+type Record struct {
+	Rule Rule
+	// Hour is that of dt and hour in the key, in UTC; the time within the hour is ignored.
+	Hour       time.Time
+	Partitions []archive.Partition
+	Encoding   string
+	Signal     Signal
+
+	// Time is what the record says of itself, Arrival when it came.
+	Time, Arrival time.Time
+	// Fingerprint is a hash of uid, time, body and event name. Where HasUID is set, a
+	// record with the fingerprint of one that is there is a repeat.
+	Fingerprint [16]byte
+	HasUID      bool
+	// RequestID is as it is, TraceID 16 bytes; both may be empty. They are for search.
+	RequestID, TraceID []byte
+	// Redactions is the record's redaction.count.
+	Redactions int64
+	// Line is the encoded record without a line's end. With otlp_proto it is a message
+	// of this one record: one behind the other, they are a message of all of them.
+	Line []byte
+}
+
+// recordVersion is the first byte of a record's form:
+//
+//	0x01, uvarint length and bytes of the destination, varint Time, varint Arrival (ns
+//	since 1970), flags (1: HasUID), 16 bytes fingerprint, uvarint length and bytes of
+//	the request id, the same of the trace id, uvarint redactions, the line
+//
+// The destination says which object a record belongs to, and is compared as it is:
+//
+//	signal, uvarint length and bytes of encoding, rule name, mode, storage class, uvarint
+//	period (s), varint hour (h since 1970), uvarint count of partitions, and for each
+//	uvarint length and bytes of name and value
+const recordVersion = 1
+
+const flagUID = 1
+
+var errRecord = errors.New("it is no record of a version that is known")
+
+// noTime stands for the zero time, which has no nanoseconds since 1970.
+const noTime = -1 << 63
+
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return noTime
+	}
+	return t.UnixNano()
+}
+
+func fromNanos(n int64) time.Time {
+	if n == noTime {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}
+
+func appendText[T ~string | ~[]byte](dst []byte, text T) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(text))), text...)
+}
+
+func appendDestination(dst []byte, r *Record) []byte {
+	dst = append(dst, byte(r.Signal))
+	dst = appendText(dst, r.Encoding)
+	dst = appendText(dst, r.Rule.Name)
+	dst = appendText(dst, r.Rule.Mode)
+	dst = appendText(dst, r.Rule.StorageClass)
+	dst = binary.AppendUvarint(dst, uint64(r.Rule.Period/time.Second))
+	dst = binary.AppendVarint(dst, floorDiv(r.Hour.Unix(), 3600))
+	dst = binary.AppendUvarint(dst, uint64(len(r.Partitions)))
+	for _, p := range r.Partitions {
+		dst = appendText(dst, p.Name)
+		dst = appendText(dst, p.Value)
+	}
+	return dst
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// appendRecord appends a record's form; scratch is for the destination and given back.
+func appendRecord(dst, scratch []byte, r *Record) (out, scratchOut []byte) {
+	scratch = appendDestination(scratch[:0], r)
+	dst = append(dst, recordVersion)
+	dst = appendText(dst, scratch)
+	dst = binary.AppendVarint(dst, nanos(r.Time))
+	dst = binary.AppendVarint(dst, nanos(r.Arrival))
+	var flags byte
+	if r.HasUID {
+		flags |= flagUID
+	}
+	dst = append(dst, flags)
+	dst = append(dst, r.Fingerprint[:]...)
+	dst = appendText(dst, r.RequestID)
+	dst = appendText(dst, r.TraceID)
+	dst = binary.AppendUvarint(dst, uint64(r.Redactions))
+	return append(dst, r.Line...), scratch
+}
+
+// stored is a record as it is in the queue; all of it is parts of one payload.
+type stored struct {
+	destination        []byte
+	time, arrival      int64
+	hasUID             bool
+	fingerprint        [16]byte
+	requestID, traceID []byte
+	redactions         int64
+	line               []byte
+}
+
+// fields takes a form apart; failed says that it ended too early.
+type fields struct {
+	rest   []byte
+	failed bool
+}
+
+func (f *fields) uvarint() uint64 {
+	v, n := binary.Uvarint(f.rest)
+	if n <= 0 {
+		f.failed, f.rest = true, nil
+		return 0
+	}
+	f.rest = f.rest[n:]
+	return v
+}
+
+func (f *fields) varint() int64 {
+	v, n := binary.Varint(f.rest)
+	if n <= 0 {
+		f.failed, f.rest = true, nil
+		return 0
+	}
+	f.rest = f.rest[n:]
+	return v
+}
+
+func (f *fields) bytes(n uint64) []byte {
+	if n > uint64(len(f.rest)) {
+		f.failed, f.rest = true, nil
+		return nil
+	}
+	b := f.rest[:n:n]
+	f.rest = f.rest[n:]
+	return b
+}
+
+func (f *fields) text() []byte { return f.bytes(f.uvarint()) }
+
+func (f *fields) byte() byte {
+	if b := f.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+// parseRecord reads a record's form.
+func parseRecord(payload []byte, s *stored) error {
+	f := fields{rest: payload}
+	version := f.byte()
+	s.destination = f.text()
+	s.time, s.arrival = f.varint(), f.varint()
+	flags := f.byte()
+	s.hasUID = flags&flagUID != 0
+	copy(s.fingerprint[:], f.bytes(uint64(len(s.fingerprint))))
+	s.requestID, s.traceID = f.text(), f.text()
+	redactions := f.uvarint()
+	s.redactions, s.line = int64(redactions), f.rest
+	if f.failed || version != recordVersion || flags > flagUID || s.redactions < 0 || len(s.destination) == 0 {
+		return errRecord
+	}
+	return nil
+}
+
+// destination is what the records of an object have in common.
+type destination struct {
+	rule       Rule
+	hour       time.Time
+	partitions []archive.Partition
+	encoding   string
+	signal     Signal
+}
+
+const (
+	maxPartitions = 64
+	// maxPeriodSeconds is what a time.Duration holds.
+	maxPeriodSeconds = uint64(1<<63-1) / uint64(time.Second)
+	// maxHour is beyond what dt=YYYY can say.
+	maxHour = 9999 * 366 * 24
+)
+
+func parseDestination(form []byte) (destination, error) {
+	f := fields{rest: form}
+	d := destination{signal: Signal(f.byte()), encoding: string(f.text())}
+	d.rule.Name = string(f.text())
+	d.rule.Mode = objectstore.Mode(f.text())
+	d.rule.StorageClass = string(f.text())
+	period, hour, count := f.uvarint(), f.varint(), f.uvarint()
+	if f.failed || period > maxPeriodSeconds || hour > maxHour || hour < -maxHour || count > maxPartitions {
+		return d, errRecord
+	}
+	d.rule.Period = time.Duration(period) * time.Second
+	d.hour = time.Unix(hour*3600, 0).UTC()
+	for range count {
+		d.partitions = append(d.partitions, archive.Partition{Name: string(f.text()), Value: string(f.text())})
+	}
+	if f.failed || len(f.rest) > 0 || d.signal < Logs || d.signal > Metrics {
+		return d, errRecord
+	}
+	return d, nil
+}
+
+// check says what makes a record one that no object can have.
+func (r *Record) check() error {
+	switch {
+	case archive.HasLines(r.Encoding) && bytes.IndexByte(r.Line, '\n') >= 0:
+		return errors.New("a line that has a line's end in it can't be archived")
+	case len(r.Line) == 0:
+		return errors.New("a record without a line can't be archived")
+	case r.Signal < Logs || r.Signal > Metrics:
+		return fmt.Errorf("a record has the signal %d: there are %d to %d", r.Signal, Logs, Metrics)
+	case r.Redactions < 0:
+		return fmt.Errorf("a record has %d redactions", r.Redactions)
+	case len(r.Partitions) > maxPartitions:
+		return fmt.Errorf("a record has %d partitions, the limit is %d", len(r.Partitions), maxPartitions)
+	case r.Rule.Name == "" || r.Rule.Period < 0:
+		return fmt.Errorf("a record has the rule %+v", r.Rule)
+	}
+	return nil
+}
