@@ -74,8 +74,8 @@ type Archiver struct {
 	counted  []counted
 	open     int
 	// pumped says that nothing more is sealed, and no more intervals end.
-	pumped bool
-	lastEnd  time.Time
+	pumped  bool
+	lastEnd time.Time
 }
 
 var (

@@ -101,21 +101,14 @@ func (a *Archiver) takeUp(ctx context.Context, number int64) error {
 		return bad(err)
 	}
 	previous.CheckpointVersion = checkpoint.VersionID
-	tree, err := m.manifest.Tree()
-	if err != nil {
+	// What waited there is lost: it does not count as waiting here.
+	head := &headEntry{Number: number, Previous: previous, To: m.manifest.To, Totals: m.manifest.Totals}
+	if err := head.grow(m.manifest, m.raw); err != nil {
 		return bad(err)
 	}
-	leaf := archive.LeafHash(m.raw)
-	tree.Append(leaf[:], nil)
-	recovered, err := a.behind(ctx, m.manifest, tree.Size())
-	if err != nil {
+	if head.Recovered, err = a.behind(ctx, m.manifest, head.Size); err != nil {
 		return bad(err)
 	}
-	head := &headEntry{
-		Number: number, Size: tree.Size(), Edge: tree.Edge(), Previous: previous, To: m.manifest.To, Totals: m.manifest.Totals,
-		Recovered: recovered,
-	}
-	// What waited there is lost: it must not count as waiting here.
 	entry, err := appendEntry(kindHead, head)
 	if err != nil {
 		return err
@@ -128,7 +121,7 @@ func (a *Archiver) takeUp(ctx context.Context, number int64) error {
 	defer a.mu.Unlock()
 	a.head, a.headID, a.nextLeaf = head, id, head.Size
 	a.logger.Warn("The log was taken up from the bucket: there was none on disk", zap.String("origin", a.origin), zap.Int64("checkpoint", number),
-		zap.Int64("waiting_then", m.manifest.Ledger.Waiting), zap.Int("objects_behind", len(recovered.Objects)))
+		zap.Int64("waiting_then", m.manifest.Ledger.Waiting), zap.Int("objects_behind", len(head.Recovered.Objects)))
 	return nil
 }
 

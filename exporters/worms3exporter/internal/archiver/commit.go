@@ -94,22 +94,20 @@ func (a *Archiver) commit(ctx context.Context, e *ending, objects []*object) err
 	if err != nil {
 		return err
 	}
-	tree, err := m.Tree()
-	if err != nil {
-		return fmt.Errorf("%w: manifest %d in the journal: %w", ErrDamage, e.Number, err)
-	}
-	leaf := archive.LeafHash(e.commit.manifest)
-	tree.Append(leaf[:], nil)
-	a.set.Observer.Committed(Commit{
-		Number: e.Number, Event: e.Event, Size: tree.Size(), To: e.To, Checkpoint: e.commit.checkpoint,
-		Manifest: manifestKey, Ledger: e.Ledger,
-	})
-	return a.moveHead(ctx, e, objects, &headEntry{
-		Number: e.Number, Size: tree.Size(), Edge: tree.Edge(), To: e.To, Totals: m.Totals, Waiting: e.Ledger.Waiting, Counted: e.Counted,
+	head := &headEntry{
+		Number: e.Number, To: e.To, Totals: m.Totals, Waiting: e.Ledger.Waiting, Counted: e.Counted,
 		Previous: &archive.Previous{
 			ManifestSHA256: sum, ManifestVersion: manifest.VersionID, CheckpointVersion: checkpoint.VersionID, FiltersVersion: e.commit.FiltersVersion,
 		},
+	}
+	if err := head.grow(m, e.commit.manifest); err != nil {
+		return fmt.Errorf("%w: manifest %d in the journal: %w", ErrDamage, e.Number, err)
+	}
+	a.set.Observer.Committed(Commit{
+		Number: e.Number, Event: e.Event, Size: head.Size, To: e.To, Checkpoint: e.commit.checkpoint,
+		Manifest: manifestKey, Ledger: e.Ledger,
 	})
+	return a.moveHead(ctx, e, objects, head)
 }
 
 // moveHead has the journal say that the log has grown, and lets go of the interval.
@@ -299,6 +297,9 @@ func (a *Archiver) putTiles(ctx context.Context, e *ending, objects []*object) (
 				cancel(err)
 			}
 		})
+	}
+	for _, t := range a.head.Tiles {
+		full(tlog.Tile{H: archive.TileHeight, L: t.Level, N: t.N, W: archive.TileWidth}, t.Data)
 	}
 	for _, o := range objects {
 		w := &treeWriter{ctx: ctx, tree: tree, full: full}

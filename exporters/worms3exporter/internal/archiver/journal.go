@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
@@ -43,29 +46,28 @@ const (
 
 // sealedEntry is an object. Its files have the number File.
 type sealedEntry struct {
-	File       uint64           `json:"file"`
-	Key        string           `json:"key"`
-	Size       int64            `json:"size"`
-	SHA256     archive.Digest   `json:"sha256"`
-	Bytes      int64            `json:"bytes"`
-	FirstLeaf  int64            `json:"first_leaf"`
-	Leaves     int64            `json:"leaves"`
-	Records    int64            `json:"records"`
-	MinTime    time.Time        `json:"min_time"`
-	MaxTime    time.Time        `json:"max_time"`
-	Class      string           `json:"class"`
-	Encoding   string           `json:"encoding"`
+	File       uint64              `json:"file"`
+	Key        string              `json:"key"`
+	Size       int64               `json:"size"`
+	SHA256     archive.Digest      `json:"sha256"`
+	Bytes      int64               `json:"bytes"`
+	FirstLeaf  int64               `json:"first_leaf"`
+	Leaves     int64               `json:"leaves"`
+	Records    int64               `json:"records"`
+	MinTime    time.Time           `json:"min_time"`
+	MaxTime    time.Time           `json:"max_time"`
+	Class      string              `json:"class"`
+	Encoding   string              `json:"encoding"`
 	Compressed archive.Compression `json:"compression"`
-	Mode       objectstore.Mode `json:"mode"`
-	Period     time.Duration    `json:"period"`
-	Storage    string           `json:"storage_class"`
-	FilterSize int64            `json:"filter_size"`
-	Redactions int64            `json:"redactions"`
+	Mode       objectstore.Mode    `json:"mode"`
+	Period     time.Duration       `json:"period"`
+	Storage    string              `json:"storage_class"`
+	FilterSize int64               `json:"filter_size"`
+	Redactions int64               `json:"redactions"`
 	// Repeated are those read between the object sealed before and this one.
 	Repeated int64 `json:"repeated"`
 	// SealedAt is by the server's clock.
 	SealedAt time.Time `json:"sealed_at"`
-
 }
 
 type windowEntry struct {
@@ -109,14 +111,36 @@ type commitEntry struct {
 type headEntry struct {
 	Number int64 `json:"number"`
 	// Size is that of the checkpoint's tree, Edge the tree's.
-	Size      int64              `json:"size"`
-	Edge      [][]byte           `json:"edge"`
+	Size int64    `json:"size"`
+	Edge [][]byte `json:"edge"`
+	// Tiles are those that the checkpoint's manifest filled: they are put with the next.
+	Tiles     []headTile         `json:"tiles,omitempty"`
 	Previous  *archive.Previous  `json:"previous"`
 	To        time.Time          `json:"to"`
 	Totals    archive.Counts     `json:"totals"`
 	Waiting   int64              `json:"waiting"`
 	Counted   []spool.ID         `json:"counted,omitempty"`
 	Recovered *archive.Recovered `json:"recovered,omitempty"`
+}
+
+type headTile struct {
+	Level int    `json:"level"`
+	N     int64  `json:"n"`
+	Data  []byte `json:"data"`
+}
+
+// grow makes the head that of a manifest's tree with its own leaf.
+func (h *headEntry) grow(m *archive.Manifest, raw []byte) error {
+	tree, err := m.Tree()
+	if err != nil {
+		return err
+	}
+	leaf := archive.LeafHash(raw)
+	tree.Append(leaf[:], func(t tlog.Tile, data []byte) {
+		h.Tiles = append(h.Tiles, headTile{t.L, t.N, slices.Clone(data)})
+	})
+	h.Size, h.Edge = tree.Size(), tree.Edge()
+	return nil
 }
 
 type countEntry struct {
@@ -240,4 +264,3 @@ func (j *journal) append(ctx context.Context, what string, records ...[]byte) (f
 	})
 	return first, err
 }
-

@@ -28,8 +28,10 @@ type pump struct {
 	start bool
 	// drained says that the queue had nothing more.
 	drained bool
-	record  stored
-	hex     []byte
+	// last says that nothing more comes into the queue.
+	last   bool
+	record stored
+	hex    []byte
 }
 
 type pendingAck struct {
@@ -63,7 +65,7 @@ func (p *pump) run(ctx context.Context) {
 	for attempt := p.a.set.RetryInitial; err == nil; {
 		var done bool
 		done, err = p.turn(ctx)
-		if done {
+		if done && err == nil {
 			return
 		}
 		var disk diskError
@@ -99,45 +101,58 @@ func (p *pump) turn(ctx context.Context) (done bool, err error) {
 	}
 	now := time.Now()
 	p.forget(now)
-	room, ended, closing, accepting, uploaded := p.look()
+	v := p.look()
+	if v.closing && !v.accepting && !p.last {
+		p.last, p.drained = true, false // more may have come since it was
+	}
 	switch {
-	case ended:
+	case v.ended:
 	case p.start:
 		if err := p.endInterval(ctx, archive.EventStart); err != nil {
 			return false, err
 		}
 		p.start = false
 		return false, nil
-	case closing && !accepting && p.drained && len(p.open) == 0 && uploaded:
+	case p.last && p.drained && len(p.open) == 0 && v.uploaded:
 		return true, p.endInterval(ctx, archive.EventShutdown)
-	case !closing && !now.Before(p.intervalDue()):
+	case !v.closing && !now.Before(p.intervalDue()):
 		return false, p.endInterval(ctx, archive.EventInterval)
 	}
-	if room {
-		sealed, err := p.sealDue(ctx, now, closing && !accepting && p.drained)
+	if v.room {
+		sealed, err := p.sealDue(ctx, now, p.last && p.drained)
 		if sealed || err != nil {
 			return false, err
 		}
 		if err := p.read(ctx, now); err != nil || !p.drained {
 			return false, err
 		}
-		if closing && !accepting && len(p.open) > 0 {
+		if p.last && len(p.open) > 0 {
 			return false, nil // they are to be sealed
 		}
 	}
-	return false, p.wait(ctx, now, room)
+	return false, p.wait(ctx, now, v)
 }
 
-// look is what of the state the pump goes by.
-func (p *pump) look() (room, ended, closing, accepting, uploaded bool) {
+// view is what of the state the pump goes by.
+type view struct {
+	// room says that more may be sealed, ended that an interval has and is not committed,
+	// uploaded that all sealed objects are.
+	room, ended, closing, accepting, uploaded bool
+	changed                                   chan struct{} // since then
+}
+
+func (p *pump) look() view {
 	a := p.a
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	uploaded = true
-	for _, o := range a.sealed {
-		uploaded = uploaded && o.uploaded != nil
+	v := view{
+		room: a.sealedBytes < a.set.SealedSize, ended: a.end != nil, closing: a.phase == phaseClosing,
+		accepting: a.accepting > 0, uploaded: true, changed: a.changed,
 	}
-	return a.sealedBytes < a.set.SealedSize, a.end != nil, a.phase == phaseClosing, a.accepting > 0, uploaded
+	for _, o := range a.sealed {
+		v.uploaded = v.uploaded && o.uploaded != nil
+	}
+	return v
 }
 
 func (p *pump) intervalDue() time.Time {
@@ -270,7 +285,7 @@ func (p *pump) due(o *openObject) time.Time {
 }
 
 // wait waits until there is something to do.
-func (p *pump) wait(ctx context.Context, now time.Time, room bool) error {
+func (p *pump) wait(ctx context.Context, now time.Time, v view) error {
 	due := now.Add(idle)
 	earlier := func(t time.Time) {
 		if t.Before(due) {
@@ -278,13 +293,11 @@ func (p *pump) wait(ctx context.Context, now time.Time, room bool) error {
 		}
 	}
 	a := p.a
-	a.mu.Lock()
-	if a.end == nil && a.phase == phaseRunning {
+	if !v.ended && !v.closing {
 		earlier(p.intervalDue())
 	}
-	a.mu.Unlock()
 	for _, o := range p.open {
-		if room {
+		if v.room {
 			earlier(p.due(o))
 		}
 	}
@@ -293,8 +306,11 @@ func (p *pump) wait(ctx context.Context, now time.Time, room bool) error {
 	}
 	waiting, cancel := context.WithDeadline(ctx, due)
 	defer cancel()
-	before := p.state()
 	a.mu.Lock()
+	if a.changed != v.changed {
+		a.mu.Unlock()
+		return nil // there may be something to do by now
+	}
 	a.wake = cancel
 	a.mu.Unlock()
 	defer func() {
@@ -302,10 +318,7 @@ func (p *pump) wait(ctx context.Context, now time.Time, room bool) error {
 		a.wake = nil
 		a.mu.Unlock()
 	}()
-	if before != p.state() {
-		return nil // it changed before anyone could be woken
-	}
-	if !room {
+	if !v.room {
 		<-waiting.Done()
 		return nil
 	}
@@ -318,13 +331,6 @@ func (p *pump) wait(ctx context.Context, now time.Time, room bool) error {
 		return nil
 	}
 	return diskError{fmt.Errorf("read the queue: %w", err)}
-}
-
-// state is the channel that is closed with the next change.
-func (p *pump) state() chan struct{} {
-	p.a.mu.Lock()
-	defer p.a.mu.Unlock()
-	return p.a.changed
 }
 
 // ack acknowledges records in the queue, that are in the journal.
