@@ -78,16 +78,6 @@ type Archiver struct {
 	lastEnd time.Time
 }
 
-var (
-	forever = context.Background()
-	// ended is a context that has.
-	ended = func() context.Context {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		return ctx
-	}()
-)
-
 type phase int
 
 const (

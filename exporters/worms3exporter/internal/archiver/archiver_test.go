@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		_, err = archive.ReadLines(&object, archive.ReadSettings{Compression: archive.CompressionZstd, Lines: true}, func([]byte) error { return nil })
 	}
 	if err != nil {
-		panic(err) //nolint:forbidigo // a test's
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -63,7 +63,7 @@ var testKeys = sync.OnceValue(func() (k struct {
 		k.verifier, err = archive.NewVerifier(verifier)
 	}
 	if err != nil {
-		panic(err) //nolint:forbidigo // a test's
+		panic(err)
 	}
 	return k
 })
@@ -102,6 +102,7 @@ func (s *seen) Deviation(_ string, err error) {
 	defer s.mu.Unlock()
 	s.deviations = append(s.deviations, err)
 }
+
 func (s *seen) Committed(c Commit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +145,7 @@ func start(t *testing.T, set Settings) *Archiver {
 
 func shut(t *testing.T, a *Archiver) {
 	t.Helper()
-	require.NoError(t, a.Shutdown(context.Background())) //nolint:usetesting // the test's may have ended
+	require.NoError(t, a.Shutdown(context.Background()))
 }
 
 // kill stops all at once, as far as a process can do that to itself.
@@ -194,7 +195,10 @@ func audit(store *memstore.Store, layout archive.Layout) (*auditResult, error) {
 		// The manifest of that number that is the checkpoint's last leaf.
 		var m *archive.Manifest
 		var mraw []byte
-		for info := range store.List(ctx, layout.ManifestPrefix(testWriter), "") {
+		for info, err := range store.List(ctx, layout.ManifestPrefix(testWriter), "") {
+			if err != nil {
+				return nil, err
+			}
 			_, n, sum, err := layout.ParseManifest(info.Key)
 			if err != nil {
 				return nil, err
@@ -223,6 +227,9 @@ func audit(store *memstore.Store, layout archive.Layout) (*auditResult, error) {
 			return nil, fmt.Errorf("no manifest of number %d", number)
 		}
 		if before != nil {
+			if err := m.CheckFollows(before, beforeSum); err != nil {
+				return nil, err
+			}
 			if m.Previous.ManifestSHA256 != beforeSum || m.FirstLeaf != before.Leaf+1 || !m.From.Equal(before.To) {
 				return nil, fmt.Errorf("manifest %d does not follow the one before", number)
 			}
@@ -273,6 +280,9 @@ func audit(store *memstore.Store, layout archive.Layout) (*auditResult, error) {
 			return nil, fmt.Errorf("manifest %d has %d records, and says %d", number, records, l.Archived)
 		}
 		if m.Filters != nil {
+			if err := auditFilters(store, layout, m); err != nil {
+				return nil, err
+			}
 			covered[layout.Filters(testWriter, number, m.Filters.SHA256)] = true
 		}
 		for _, tile := range m.Tiles {
@@ -320,6 +330,42 @@ func audit(store *memstore.Store, layout archive.Layout) (*auditResult, error) {
 	return r, nil
 }
 
+// auditFilters sees that each object's request ids are in its filter.
+func auditFilters(store *memstore.Store, layout archive.Layout, m *archive.Manifest) error {
+	body, _, err := store.Get(context.Background(), layout.Filters(testWriter, m.Number, m.Filters.SHA256), "", 0, -1)
+	if err != nil {
+		return err
+	}
+	all, err := io.ReadAll(body)
+	if err != nil || int64(len(all)) != m.Filters.Size || sha256.Sum256(all) != m.Filters.SHA256 {
+		return fmt.Errorf("the filters of %d are not those of its manifest: %w", m.Number, err)
+	}
+	for _, o := range m.Objects {
+		f, err := archive.OpenFilter(all[o.Filter.Offset : o.Filter.Offset+o.Filter.Length])
+		if err != nil {
+			return err
+		}
+		object, _, err := store.Get(context.Background(), o.Key, "", 0, -1)
+		if err != nil {
+			return err
+		}
+		_, err = archive.ReadLines(object, archive.ReadSettings{Compression: o.Compression, Lines: true}, func(line []byte) error {
+			var n int
+			if _, err := fmt.Sscanf(string(line), `{"n":%d,`, &n); err != nil {
+				return err
+			}
+			if !f.May(fmt.Appendf(nil, "request-%d", n/4)) || !f.May([]byte(strings.Repeat(fmt.Sprintf("%02x", byte(n)), 16))) {
+				return fmt.Errorf("record %d is not in the filter of %s", n, o.Key)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func mustAudit(t *testing.T, store *memstore.Store) *auditResult {
 	t.Helper()
 	r, err := audit(store, archive.Layout{})
@@ -360,7 +406,7 @@ func TestSimplePath(t *testing.T) {
 		assert.Equal(t, 1100, saw.accepted)
 		assert.Equal(t, 100, saw.repeated)
 		assert.Len(t, saw.commits, 3)
-		assert.NoError(t, saw.fatal)
+		require.NoError(t, saw.fatal)
 		assert.Equal(t, 4, r.objects)
 	})
 }

@@ -20,7 +20,7 @@ import (
 // lost, the log is taken up from the bucket. It tries until the context ends.
 func (a *Archiver) meetBucket(ctx context.Context) error {
 	return a.retry.do(ctx, "look for the log in the bucket", func(ctx context.Context) error {
-		last, any, err := a.lastCheckpoint(ctx)
+		last, found, err := a.lastCheckpoint(ctx)
 		if err != nil {
 			return err
 		}
@@ -28,18 +28,18 @@ func (a *Archiver) meetBucket(ctx context.Context) error {
 		head, end, empty := a.head, a.end, a.headID == 0 && a.end == nil && len(a.sealed) == 0
 		a.mu.Unlock()
 		switch {
-		case empty && any:
+		case empty && found:
 			return a.takeUp(ctx, last)
-		case head.Number >= 0 && !any:
+		case head.Number >= 0 && !found:
 			return permanent(fmt.Errorf("%w: %s has the log of %s up to checkpoint %d, and there is none in the bucket: is it another bucket, or prefix? A new log needs an empty directory",
 				ErrState, a.set.Directory, a.origin, head.Number))
-		case any && last > head.Number:
+		case found && last > head.Number:
 			// The last one may have been put before the power went.
 			if end == nil || end.commit == nil || last != end.Number {
 				return permanent(fmt.Errorf("%w: %w: the bucket has checkpoint %d of %s, and %s ends at %d: it is an old copy, or two writers have one name. To go on behind the bucket's, begin with an empty directory",
 					ErrState, ErrOtherWriter, last, a.origin, a.set.Directory, head.Number))
 			}
-		case any && last < head.Number:
+		case found && last < head.Number:
 			a.deviates(a.set.Layout.Checkpoint(a.set.Writer, head.Number), fmt.Errorf("%w: it is gone: the bucket's last checkpoint is %d", ErrState, last))
 		}
 		return nil
@@ -47,7 +47,7 @@ func (a *Archiver) meetBucket(ctx context.Context) error {
 }
 
 // lastCheckpoint is the number of the last one in the bucket.
-func (a *Archiver) lastCheckpoint(ctx context.Context) (last int64, any bool, err error) {
+func (a *Archiver) lastCheckpoint(ctx context.Context) (last int64, found bool, err error) {
 	prefix := a.set.Layout.CheckpointPrefix(a.set.Writer)
 	a.mu.Lock()
 	number := a.head.Number
@@ -67,13 +67,13 @@ func (a *Archiver) lastCheckpoint(ctx context.Context) (last int64, any bool, er
 				a.deviates(info.Key, err)
 				continue
 			}
-			last, any = n, true
+			last, found = n, true
 		}
-		if any {
+		if found {
 			break
 		}
 	}
-	return last, any, nil
+	return last, found, nil
 }
 
 // takeUp makes the head that of a checkpoint in the bucket: the disk was lost.

@@ -151,7 +151,7 @@ func (a *Archiver) prepareCommit(ctx context.Context, e *ending, objects []*obje
 		Format: archive.Format, Origin: a.origin, Number: e.Number, Event: e.Event, Instance: a.instance,
 		From: e.From, To: e.To, FirstLeaf: e.FirstLeaf, Leaf: e.Leaf, Previous: head.Previous,
 		Objects: []archive.ManifestObject{}, Tiles: []archive.TileRef{},
-		Ledger: e.Ledger, Totals: head.Totals, Interval: a.set.CheckpointInterval,
+		Ledger: e.Ledger, Totals: head.Totals, Interval: archive.Duration(a.set.CheckpointInterval),
 		ConfigSHA256: a.set.ConfigSHA256, Version: a.set.Version, Recovered: head.Recovered,
 	}
 	m.Totals.Accepted += e.Ledger.Accepted
@@ -303,7 +303,7 @@ func (a *Archiver) putTiles(ctx context.Context, e *ending, objects []*object) (
 	}
 	for _, o := range objects {
 		w := &treeWriter{ctx: ctx, tree: tree, full: full}
-		err = a.retry.do(ctx, "read leaves", func(ctx context.Context) error {
+		err = a.retry.do(ctx, "read leaves", func(context.Context) error {
 			_, err := a.copyFile(w, a.file(o.File, leavesFile))
 			if err != nil && w.n > 0 {
 				err = permanent(err) // what was read is in the tree

@@ -190,7 +190,7 @@ func model(t *testing.T, dice *rand.Rand) {
 		defer func() { <-lock }()
 		*p = v
 	}
-	w.store.SetFault(func(_ context.Context, c memstore.Call) error {
+	w.store.SetFault(func(_ context.Context, _ memstore.Call) error {
 		if roll(&net) {
 			return objectstore.ErrBusy
 		}

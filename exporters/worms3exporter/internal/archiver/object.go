@@ -210,8 +210,8 @@ func (p *pump) seal(ctx context.Context, o *openObject) error {
 	a.nextLeaf = sealed.end()
 	a.announceLocked()
 	a.mu.Unlock()
-	p.ack(&o.ids)
-	p.takeRepeats()
+	p.ack(ctx, &o.ids)
+	p.takeRepeats(ctx)
 	a.set.Observer.Sealed(sealed.manifestObject())
 	return nil
 }

@@ -334,7 +334,7 @@ func (p *pump) wait(ctx context.Context, now time.Time, v view) error {
 }
 
 // ack acknowledges records in the queue, that are in the journal.
-func (p *pump) ack(ranges ...*idRanges) {
+func (p *pump) ack(ctx context.Context, ranges ...*idRanges) {
 	var ids []spool.ID
 	for _, r := range ranges {
 		ids = r.appendTo(ids)
@@ -343,6 +343,8 @@ func (p *pump) ack(ranges ...*idRanges) {
 		p.acks = append(p.acks, pendingAck{ids, p.a.queue.Ack(ids...)})
 	}
 	// Those that are done need no memory.
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
 	kept := p.acks[:0]
 	for _, ack := range p.acks {
 		if ack.ticket.Wait(ended) != nil {
@@ -416,7 +418,7 @@ func (p *pump) endInterval(ctx context.Context, event archive.Event) error {
 	if e.id, err = a.journal.append(ctx, "end an interval", entry); err != nil {
 		return err
 	}
-	p.takeRepeats()
+	p.takeRepeats(ctx)
 	// The committer takes the entry out of the journal: by then they must be durable.
 	if err := p.settle(ctx); err != nil {
 		return err
@@ -430,10 +432,10 @@ func (p *pump) endInterval(ctx context.Context, event archive.Event) error {
 }
 
 // takeRepeats acknowledges the repeats, which are in the journal.
-func (p *pump) takeRepeats() {
+func (p *pump) takeRepeats(ctx context.Context) {
 	if p.repeats.total > 0 {
 		p.a.set.Observer.Repeated(int(p.repeats.total))
-		p.ack(&p.repeats)
+		p.ack(ctx, &p.repeats)
 		p.repeats = idRanges{}
 	}
 }

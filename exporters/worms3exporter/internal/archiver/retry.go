@@ -44,7 +44,7 @@ func (r *retrier) do(ctx context.Context, what string, call func(context.Context
 			r.logger.Warn("It will be tried again", zap.String("what", what), zap.Int("attempt", n), zap.Error(err))
 		}
 		// Full jitter: many that failed together don't come again together.
-		if !sleep(ctx, time.Duration(rand.Int64N(int64(limit)+1))) {
+		if !sleep(ctx, time.Duration(rand.Int64N(int64(limit)+1))) { //nolint:gosec // it only spreads calls
 			return fmt.Errorf("%s: %w", what, errors.Join(context.Cause(ctx), err))
 		}
 		limit = min(2*limit, r.most)

@@ -121,15 +121,29 @@ type Commit struct {
 // NoObserver hears nothing. It may be embedded.
 type NoObserver struct{}
 
-// The methods of Observer.
-func (NoObserver) Accepted(int, int64)                            {}
-func (NoObserver) Repeated(int)                                   {}
-func (NoObserver) Sealed(archive.ManifestObject)                  {}
+// Accepted implements Observer.
+func (NoObserver) Accepted(int, int64) {}
+
+// Repeated implements Observer.
+func (NoObserver) Repeated(int) {}
+
+// Sealed implements Observer.
+func (NoObserver) Sealed(archive.ManifestObject) {}
+
+// Uploaded implements Observer.
 func (NoObserver) Uploaded(archive.ManifestObject, time.Duration) {}
-func (NoObserver) Retry(string, error)                            {}
-func (NoObserver) Deviation(string, error)                        {}
-func (NoObserver) Committed(Commit)                               {}
-func (NoObserver) Fatal(error)                                    {}
+
+// Retry implements Observer.
+func (NoObserver) Retry(string, error) {}
+
+// Deviation implements Observer.
+func (NoObserver) Deviation(string, error) {}
+
+// Committed implements Observer.
+func (NoObserver) Committed(Commit) {}
+
+// Fatal implements Observer.
+func (NoObserver) Fatal(error) {}
 
 const (
 	minQueueSize = 1 << 20

@@ -2,6 +2,7 @@ package archiver
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -72,7 +73,7 @@ func (a *Archiver) openState() error {
 	}
 	// What was sealed is not read again.
 	if len(s.sealedIDs) > 0 {
-		if err := a.queue.Ack(s.sealedIDs...).Wait(forever); err != nil {
+		if err := a.queue.Ack(s.sealedIDs...).Wait(context.Background()); err != nil {
 			return fmt.Errorf("acknowledge in the queue what was sealed: %w", err)
 		}
 	}

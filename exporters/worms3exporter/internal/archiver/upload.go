@@ -137,7 +137,7 @@ func (a *Archiver) put(ctx context.Context, o objectstore.Object, r Retention, s
 		if info.Lock.Mode == objectstore.Unlocked {
 			info.Lock = o.Lock
 		}
-		if share := a.set.VerifyShare; share < 1 && rand.Float64() >= share {
+		if share := a.set.VerifyShare; share < 1 && rand.Float64() >= share { //nolint:gosec // a sample
 			return info, nil
 		}
 		version := info.VersionID
