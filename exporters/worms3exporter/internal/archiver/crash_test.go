@@ -28,6 +28,7 @@ type world struct {
 	next  int
 	acked []int
 	sent  map[string]int // by line
+	tune  func(*Settings)
 }
 
 func newWorld(t *testing.T) *world {
@@ -43,6 +44,9 @@ func (w *world) settings() Settings {
 	set.CheckpointInterval = 30 * time.Second
 	set.MaxObjectAge = 10 * time.Second
 	set.RepeatWindow = 24 * time.Hour
+	if w.tune != nil {
+		w.tune(&set)
+	}
 	return set
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -229,19 +230,22 @@ func parseRanges(form []byte) (idRanges, error) {
 	return r, nil
 }
 
-// appendTo appends the IDs.
-func (r *idRanges) appendTo(ids []spool.ID) []spool.ID {
-	f := fields{rest: r.bytes()}
-	var end spool.ID
-	for len(f.rest) > 0 {
-		gap, count := f.uvarint(), f.uvarint()
-		end += spool.ID(gap)
-		for range count {
-			ids = append(ids, end)
-			end++
+// all gives the IDs.
+func (r *idRanges) all() iter.Seq[spool.ID] {
+	return func(yield func(spool.ID) bool) {
+		f := fields{rest: r.bytes()}
+		var end spool.ID
+		for len(f.rest) > 0 {
+			gap, count := f.uvarint(), f.uvarint()
+			end += spool.ID(gap)
+			for range count {
+				if !yield(end) {
+					return
+				}
+				end++
+			}
 		}
 	}
-	return ids
 }
 
 // journal is the spool of what was sealed and is not in the log, and of the log's head.

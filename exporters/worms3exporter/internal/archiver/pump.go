@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -337,7 +338,7 @@ func (p *pump) wait(ctx context.Context, now time.Time, v view) error {
 func (p *pump) ack(ctx context.Context, ranges ...*idRanges) {
 	var ids []spool.ID
 	for _, r := range ranges {
-		ids = r.appendTo(ids)
+		ids = slices.AppendSeq(ids, r.all())
 	}
 	if len(ids) > 0 {
 		p.acks = append(p.acks, pendingAck{ids, p.a.queue.Ack(ids...)})

@@ -72,10 +72,8 @@ func (a *Archiver) openState() error {
 		return fmt.Errorf("open the queue: %w", err)
 	}
 	// What was sealed is not read again.
-	if len(s.sealedIDs) > 0 {
-		if err := a.queue.Ack(s.sealedIDs...).Wait(context.Background()); err != nil {
-			return fmt.Errorf("acknowledge in the queue what was sealed: %w", err)
-		}
+	if err := s.ackSealed(a.queue); err != nil {
+		return fmt.Errorf("acknowledge in the queue what was sealed: %w", err)
 	}
 	if len(s.stale) > 0 {
 		a.journal.Ack(s.stale...)
@@ -162,7 +160,7 @@ type saved struct {
 	// stale are entries that are no longer needed.
 	stale []spool.ID
 	// sealedIDs are those in the queue of what is sealed, or was a repeat.
-	sealedIDs []spool.ID
+	sealedIDs []idRanges
 }
 
 type uploadedAt struct {
@@ -258,7 +256,33 @@ func (s *saved) addIDs(blobs ...[]byte) error {
 		if err != nil {
 			return err
 		}
-		s.sealedIDs = ranges.appendTo(s.sealedIDs)
+		s.sealedIDs = append(s.sealedIDs, ranges)
+	}
+	return nil
+}
+
+// ackSealed acknowledges what is sealed, in parts of a bounded size.
+func (s *saved) ackSealed(queue *spool.Spool) error {
+	var tickets []spool.Ticket
+	ids := make([]spool.ID, 0, 1<<14)
+	flush := func() {
+		if len(ids) > 0 {
+			tickets = append(tickets, queue.Ack(ids...))
+			ids = ids[:0]
+		}
+	}
+	for i := range s.sealedIDs {
+		for id := range s.sealedIDs[i].all() {
+			if ids = append(ids, id); len(ids) == cap(ids) {
+				flush()
+			}
+		}
+	}
+	flush()
+	for _, t := range tickets {
+		if err := t.Wait(context.Background()); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -19,8 +19,10 @@ type repeatWindow struct {
 	// next - 1 are there.
 	ring        []known
 	first, next uint64
-	// table has twice as many places: 1 + the place in the ring, 0 is none.
-	table []uint32
+	// table has twice as many places: 32 bits of a hash, and 32 of 1 + the place in the
+	// ring; 0 is none. So what is read of the ring, far apart in memory, is the one entry
+	// that is meant.
+	table []uint64
 	most  int
 	// groups are in the order of their entries.
 	groups []knownGroup
@@ -40,13 +42,17 @@ type knownGroup struct {
 
 const (
 	minKnown = 1 << 10
+	// maxKnown is where places in the table have 32 bits of hash left to be spread by.
+	maxKnown = 1 << 30
 	// groupTime is how exactly times are known.
 	groupTime = time.Second
+	// noFile is of no object: their numbers begin at 1.
+	noFile = 0
 )
 
 func newRepeatWindow(window time.Duration, most int) *repeatWindow {
 	size := minKnown
-	for size < most {
+	for size < most && size < maxKnown {
 		size *= 2
 	}
 	return &repeatWindow{window: window, seed: maphash.MakeSeed(), most: size}
@@ -56,9 +62,8 @@ func (w *repeatWindow) len() int { return int(w.next - w.first) }
 
 func (w *repeatWindow) at(n uint64) *known { return &w.ring[n&uint64(len(w.ring)-1)] }
 
-func (w *repeatWindow) home(f *fingerprint) uint64 {
-	return maphash.Bytes(w.seed, f[:]) & uint64(len(w.table)-1)
-}
+// hash is a key of the table. Who sends records does not know the seed.
+func (w *repeatWindow) hash(f *fingerprint) uint64 { return maphash.Bytes(w.seed, f[:]) >> 32 }
 
 // add adds a fingerprint of an object's record, and says whether it was there already.
 func (w *repeatWindow) add(f *fingerprint, file uint64, now time.Time) (repeat bool) {
@@ -73,26 +78,24 @@ func (w *repeatWindow) add(f *fingerprint, file uint64, now time.Time) (repeat b
 		}
 	}
 	mask := uint64(len(w.table) - 1)
-	i := w.home(f)
+	hash := w.hash(f)
+	i := hash & mask
 	for ; w.table[i] != 0; i = (i + 1) & mask {
-		if w.ring[w.table[i]-1].fingerprint == *f {
+		if t := w.table[i]; t>>32 == hash && w.ring[uint32(t)-1].fingerprint == *f {
 			return true
 		}
 	}
 	place := w.next & uint64(len(w.ring)-1)
 	w.ring[place] = known{*f, file}
-	w.table[i] = uint32(place) + 1
+	w.table[i] = hash<<32 | (place + 1)
 	w.next++
-	if n := len(w.groups); n > 0 && now.Sub(w.groups[n-1].at) < groupTime {
+	if n := len(w.groups); n > 0 && now.Sub(w.groups[n-1].at) < 0 {
 		w.groups[n-1].end = w.next
 	} else {
 		w.groups = append(w.groups, knownGroup{w.next, now.Add(groupTime)})
 	}
 	return false
 }
-
-// noFile is of no object: their numbers begin at 1.
-const noFile = 0
 
 // belongs says of which object the record is that was added last.
 func (w *repeatWindow) belongs(file uint64) {
@@ -121,15 +124,16 @@ func (w *repeatWindow) forget() {
 // no run has a hole.
 func (w *repeatWindow) unlink(n uint64) {
 	mask := uint64(len(w.table) - 1)
-	place := uint32(n&uint64(len(w.ring)-1)) + 1
-	i := w.home(&w.at(n).fingerprint)
-	for ; w.table[i] != place; i = (i + 1) & mask {
+	hash := w.hash(&w.at(n).fingerprint)
+	entry := hash<<32 | (n&uint64(len(w.ring)-1) + 1)
+	i := hash & mask
+	for ; w.table[i] != entry; i = (i + 1) & mask {
 		if w.table[i] == 0 {
 			return // it was dropped
 		}
 	}
 	for j := (i + 1) & mask; w.table[j] != 0; j = (j + 1) & mask {
-		home := w.home(&w.ring[w.table[j]-1].fingerprint)
+		home := w.table[j] >> 32 & mask
 		if (j-home)&mask >= (j-i)&mask {
 			w.table[i] = w.table[j]
 			i = j
@@ -148,26 +152,27 @@ func (w *repeatWindow) drop(gone func(file uint64) bool) {
 	}
 }
 
+// grow doubles the ring and the table.
 func (w *repeatWindow) grow() {
-	old, oldMask := w.ring, uint64(len(w.ring)-1)
+	old, table := w.ring, w.table
+	oldMask := uint64(len(old) - 1)
 	size := max(2*len(old), minKnown)
-	ring := make([]known, size)
-	oldTable := w.table
-	w.ring, w.table = ring, make([]uint32, 2*size)
+	w.ring, w.table = make([]known, size), make([]uint64, 2*size)
 	for n := w.first; n < w.next; n++ {
 		*w.at(n) = old[n&oldMask]
 	}
 	mask := uint64(len(w.table) - 1)
-	for _, place := range oldTable {
-		if place == 0 {
+	for _, entry := range table {
+		if entry == 0 {
 			continue
 		}
-		// The entry of an old place: the one between first and next that is there.
-		n := w.first + (uint64(place-1)-w.first)&oldMask
-		i := w.home(&w.at(n).fingerprint)
+		// The one between first and next that was at that place.
+		n := w.first + (uint64(uint32(entry))-1-w.first)&oldMask
+		hash := entry >> 32
+		i := hash & mask
 		for w.table[i] != 0 {
 			i = (i + 1) & mask
 		}
-		w.table[i] = uint32(n&uint64(size-1)) + 1
+		w.table[i] = hash<<32 | (n&uint64(size-1) + 1)
 	}
 }

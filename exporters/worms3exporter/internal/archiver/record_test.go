@@ -1,0 +1,130 @@
+package archiver
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/objectstore"
+	"github.com/heartwood-otel/heartwood/internal/spool"
+)
+
+func TestRecordRoundTrip(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 34, 56, 789, time.UTC)
+	for name, r := range map[string]Record{
+		"all": {
+			Rule:       Rule{"audit", objectstore.Compliance, 7 * 365 * 24 * time.Hour, "STANDARD_IA"},
+			Hour:       time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+			Partitions: []archive.Partition{{Name: "service", Value: "../etc"}, {Name: "empty", Value: ""}},
+			Encoding:   archive.EncodingJSON, Signal: Logs, Time: at, Arrival: at.Add(time.Second),
+			Fingerprint: [16]byte{1, 2, 15: 3}, HasUID: true, RequestID: []byte("r"), TraceID: bytes.Repeat([]byte{7}, 16),
+			Redactions: 12, Line: []byte(`{"a":1}`),
+		},
+		"least":       {Rule: Rule{Name: "a"}, Hour: time.Unix(0, 0).UTC(), Signal: Metrics, Line: []byte("x")},
+		"before 1970": {Rule: Rule{Name: "a"}, Hour: time.Date(1969, 12, 31, 23, 0, 0, 0, time.UTC), Signal: Traces, Time: time.Unix(0, -1).UTC(), Line: []byte("x")},
+	} {
+		form, _ := appendRecord(nil, nil, &r)
+		var s stored
+		require.NoError(t, parseRecord(form, &s), name)
+		d, err := parseDestination(s.destination)
+		require.NoError(t, err, name)
+		got := Record{
+			Rule: d.rule, Hour: d.hour, Partitions: d.partitions, Encoding: d.encoding, Signal: d.signal,
+			Time: fromNanos(s.time), Arrival: fromNanos(s.arrival), Fingerprint: s.fingerprint, HasUID: s.hasUID,
+			Redactions: s.redactions, Line: s.line,
+		}
+		if len(s.requestID) > 0 {
+			got.RequestID = s.requestID
+		}
+		if len(s.traceID) > 0 {
+			got.TraceID = s.traceID
+		}
+		assert.Equal(t, r, got, name)
+		for cut := range len(form) - len(r.Line) {
+			require.Error(t, parseRecord(form[:cut], &s), "%s: the first %d bytes", name, cut)
+		}
+		form[0]++
+		require.Error(t, parseRecord(form, &s), "another version")
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	r := testRecord(1, "access")
+	r.Partitions = []archive.Partition{{Name: "a", Value: "b"}}
+	form, _ := appendRecord(nil, nil, &r)
+	f.Add(form)
+	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var s stored
+		if parseRecord(data, &s) != nil {
+			return
+		}
+		d, err := parseDestination(s.destination)
+		if err != nil {
+			return
+		}
+		// What is read is written again, and read the same.
+		again, _ := appendRecord(nil, nil, &Record{
+			Rule: d.rule, Hour: d.hour, Partitions: d.partitions, Encoding: d.encoding, Signal: d.signal,
+			Time: fromNanos(s.time), Arrival: fromNanos(s.arrival), Fingerprint: s.fingerprint, HasUID: s.hasUID,
+			RequestID: s.requestID, TraceID: s.traceID, Redactions: s.redactions, Line: s.line,
+		})
+		var s2 stored
+		require.NoError(t, parseRecord(again, &s2))
+		d2, err := parseDestination(s2.destination)
+		require.NoError(t, err)
+		require.Equal(t, d, d2)
+		require.Equal(t, []any{s.time, s.arrival, s.hasUID, s.fingerprint, s.redactions}, []any{s2.time, s2.arrival, s2.hasUID, s2.fingerprint, s2.redactions})
+		require.True(t, bytes.Equal(s.line, s2.line) && bytes.Equal(s.requestID, s2.requestID) && bytes.Equal(s.traceID, s2.traceID))
+	})
+}
+
+func TestRanges(t *testing.T) {
+	for _, ids := range [][]spool.ID{nil, {1}, {1, 2, 3}, {5, 6, 9, 100, 101, 1 << 40}} {
+		var r idRanges
+		for _, id := range ids {
+			r.add(id)
+		}
+		got, err := parseRanges(r.bytes())
+		require.NoError(t, err)
+		assert.Equal(t, ids, slices.Collect(got.all()))
+		assert.EqualValues(t, len(ids), got.total)
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	var r idRanges
+	r.add(3)
+	r.add(9)
+	for _, entry := range []struct {
+		kind  entryKind
+		v     any
+		blobs [][]byte
+	}{
+		{kindSealed, sealedEntry{File: 1, Key: "k"}, [][]byte{r.bytes(), nil}},
+		{kindEnd, endEntry{Number: 1, Event: archive.EventStart}, [][]byte{r.bytes()}},
+		{kindCommit, commitEntry{Number: 1}, [][]byte{[]byte("m"), []byte("c")}},
+		{kindHead, headEntry{Number: 1, Edge: [][]byte{{1}}}, nil},
+		{kindUploaded, uploadedEntry{File: 1}, nil},
+		{kindWindow, windowEntry{File: 1}, nil},
+		{kindCount, countEntry{1}, nil},
+	} {
+		data, err := appendEntry(entry.kind, entry.v, entry.blobs...)
+		require.NoError(f, err)
+		s := &saved{uploaded: map[uint64]uploadedAt{}}
+		require.NoError(f, s.add(1, data))
+		f.Add(data)
+	}
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		if len(data) > 1<<16 {
+			return
+		}
+		s := &saved{uploaded: map[uint64]uploadedAt{}}
+		_ = s.add(1, data) // it neither panics nor takes more memory than its checksummed bytes say
+	})
+}

@@ -1,0 +1,620 @@
+package archiver
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/crashfs"
+	"github.com/heartwood-otel/heartwood/internal/objectstore"
+	"github.com/heartwood-otel/heartwood/internal/objectstore/memstore"
+)
+
+// inWorld runs a story in a bubble.
+func inWorld(t *testing.T, story func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { story(newWorld(t)) })
+}
+
+func TestLostDisk(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.up(t.Context()))
+		require.NoError(t, w.send(t.Context(), 100))
+		time.Sleep(40 * time.Second) // they are in the log
+		require.NoError(t, w.send(t.Context(), 50))
+		// Objects and filters are put, and no manifest any more.
+		w.store.SetFault(func(_ context.Context, c memstore.Call) error {
+			if strings.Contains(c.Key, "/manifest/") {
+				return objectstore.ErrBusy
+			}
+			return nil
+		})
+		time.Sleep(40 * time.Second)
+		lost := w.a
+		kill(lost)
+		w.store.SetFault(nil)
+		w.fs = crashfs.New()
+		w.acked = w.acked[:100] // the others were on that disk only, as far as the log knows
+
+		require.NoError(t, w.up(t.Context()))
+		assert.NotEqual(t, lost.instance, w.a.instance)
+		require.NoError(t, w.send(t.Context(), 700))
+		require.NoError(t, w.a.Shutdown(t.Context()))
+		require.NoError(t, w.saw.fatal)
+		r, err := audit(w.store, archive.Layout{})
+		require.NoError(t, err)
+		var recovered []*archive.Manifest
+		for _, m := range r.manifests {
+			if m.Recovered != nil {
+				recovered = append(recovered, m)
+			}
+		}
+		require.Len(t, recovered, 1)
+		m := recovered[0]
+		assert.Equal(t, archive.EventStart, m.Event)
+		assert.Equal(t, m.Number-1, m.Recovered.FromNumber)
+		require.Len(t, m.Recovered.Objects, 3, "two objects and their filters")
+		for _, o := range m.Recovered.Objects {
+			info, err := w.store.Head(t.Context(), o.Key, o.VersionID)
+			require.NoError(t, err)
+			assert.Equal(t, archive.Digest(info.SHA256), o.SHA256)
+		}
+		found := map[int]int{}
+		for line, n := range r.lines {
+			found[w.sent[line]] += n
+		}
+		for _, n := range w.acked {
+			require.Equal(t, 1, found[n], "record %d", n)
+		}
+	})
+}
+
+// TestTileInTheWay puts a tile where one is that a lost disk has left.
+func TestTileInTheWay(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.up(t.Context()))
+		tile := tlog.Tile{H: archive.TileHeight, L: 0, N: 7, W: archive.TileWidth}
+		one, two := bytes.Repeat([]byte("1"), 8192), bytes.Repeat([]byte("2"), 8192)
+		refs := [2]archive.TileRef{}
+		for i, data := range [][]byte{one, two} {
+			refs[i] = archive.TileRef{Path: archive.TilePath(tile), SHA256: sha256.Sum256(data)}
+			for range 2 { // and once more, as after a crash
+				ref := refs[i]
+				require.NoError(t, w.a.putTile(t.Context(), tile, &ref, data, time.Now()))
+				if refs[i].VersionID != "" {
+					assert.Equal(t, refs[i].VersionID, ref.VersionID)
+				}
+				refs[i].VersionID = ref.VersionID
+				if i == 0 {
+					assert.Equal(t, "0/007", ref.Path)
+				} else {
+					assert.Equal(t, "0/007-"+refs[1].SHA256.String(), ref.Path)
+				}
+				got, _ := w.store.Bytes("_log/gateway-1/tile/"+ref.Path, ref.VersionID)
+				assert.Equal(t, data, got)
+			}
+		}
+		assert.Len(t, w.saw.deviations, 2)
+		shut(t, w.a)
+	})
+}
+
+func TestTakeUpIsRefused(t *testing.T) {
+	for name, spoil := range map[string]func(s *memstore.Store, key, manifest string){
+		"checkpoint": func(s *memstore.Store, key, _ string) {
+			s.Overwrite(key, []byte("example.com/logs/gateway-1\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n— example.com/logs/gateway-1 Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp=\n"), objectstore.Lock{})
+		},
+		"manifest": func(s *memstore.Store, _, manifest string) { s.Overwrite(manifest, []byte("{}"), objectstore.Lock{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				t := w.t
+				require.NoError(t, w.story(t.Context()))
+				last := w.saw.commits[len(w.saw.commits)-1]
+				spoil(w.store, archive.Layout{}.Checkpoint(testWriter, last.Number), last.Manifest)
+				w.fs = crashfs.New()
+				err := w.up(t.Context())
+				require.ErrorIs(t, err, ErrState)
+				assert.ErrorContains(t, err, "can't be taken up")
+			})
+		})
+	}
+}
+
+func TestOldCopyOfTheState(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.story(t.Context()))
+		now := w.fs
+		w.fs = now.Killed()
+		require.NoError(t, w.story(t.Context()))
+		w.fs = now.Killed()
+		err := w.up(t.Context())
+		require.ErrorIs(t, err, ErrState)
+		require.ErrorIs(t, err, ErrOtherWriter)
+	})
+}
+
+func TestOtherBucket(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.story(t.Context()))
+		w.store = memstore.New(nil)
+		require.ErrorIs(t, w.up(t.Context()), ErrState)
+	})
+}
+
+func TestTwoWritersOfOneName(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.up(t.Context()))
+		require.NoError(t, w.send(t.Context(), 10))
+		time.Sleep(time.Second)
+		one, saw := w.a, w.saw
+		w.fs = crashfs.New()
+		require.NoError(t, w.up(t.Context()), "it looks like a lost disk")
+		two := w.a
+		require.NoError(t, w.send(t.Context(), 10))
+		time.Sleep(2 * time.Minute)
+		failed := 0
+		for a, saw := range map[*Archiver]*seen{one: saw, two: w.saw} {
+			saw.mu.Lock()
+			if saw.fatal != nil {
+				failed++
+				require.ErrorIs(t, saw.fatal, ErrOtherWriter)
+				require.ErrorIs(t, a.Accept(t.Context(), []Record{testRecord(1, "access")}), ErrOtherWriter)
+				require.ErrorIs(t, a.Stats().Fatal, ErrOtherWriter)
+			}
+			saw.mu.Unlock()
+		}
+		assert.Equal(t, 1, failed)
+		shut(t, one)
+		shut(t, two)
+	})
+}
+
+func TestClock(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		var ahead atomic.Int64
+		ahead.Store(int64(6 * time.Minute))
+		w.store.SetClock(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+		require.NoError(t, w.up(t.Context()))
+		records := []Record{testRecord(1, "access"), testRecord(2, "audit")}
+		records[1].Rule = Rule{Name: "audit", Mode: objectstore.Compliance, Period: 7 * 365 * 24 * time.Hour, StorageClass: "STANDARD_IA"}
+		records[1].Time = time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+		require.NoError(t, w.a.Accept(t.Context(), records))
+		time.Sleep(5 * time.Minute)
+		var classes []string
+		for folder := range w.store.Folders(t.Context(), "category=") { //nolint:errcheck // it is not nil in memory
+			classes = append(classes, folder)
+		}
+		assert.Equal(t, []string{"category=access/"}, classes)
+		w.saw.mu.Lock()
+		var waits int
+		for what, n := range w.saw.retries {
+			if strings.Contains(what, "category=audit") {
+				waits += n
+			}
+		}
+		w.saw.mu.Unlock()
+		assert.Greater(t, waits, 100)
+
+		ahead.Store(int64(4 * time.Minute))
+		// The server is heard at its next answer.
+		for range w.store.List(t.Context(), "none", "") { //nolint:errcheck // there is none
+			continue
+		}
+		shut(t, w.a)
+		r := mustAudit(t, w.store)
+		var seen int
+		for _, m := range r.manifests {
+			for _, o := range m.Objects {
+				seen++
+				put := m.To.Add(-10 * time.Minute)
+				period := governance.Period
+				if o.Class == "audit" {
+					period = records[1].Rule.Period
+					assert.Equal(t, "COMPLIANCE", o.Mode)
+					assert.Equal(t, "STANDARD_IA", o.StorageClass)
+					assert.Equal(t, 2099, o.MaxTime.Year())
+				}
+				assert.WithinRange(t, o.RetainUntil, put.Add(period), m.To.Add(period+time.Hour))
+				assert.Equal(t, o.RetainUntil, o.RetainUntil.Truncate(time.Hour), "whole hours")
+			}
+		}
+		assert.Equal(t, 2, seen)
+	})
+}
+
+// TestOutage has the store fail until the queue is full, and come back.
+func TestOutage(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		var down atomic.Bool
+		w.store.SetFault(func(context.Context, memstore.Call) error {
+			if down.Load() {
+				return objectstore.ErrBusy
+			}
+			return nil
+		})
+		set := w.settings()
+		set.QueueSize, set.SealedSize, set.Compression = 1<<20, 1<<20, archive.CompressionNone
+		a, err := New(set)
+		require.NoError(t, err)
+		require.NoError(t, a.Start(t.Context()))
+		down.Store(true)
+		n := 0
+		batch := func() []Record {
+			var records []Record
+			for range 20 {
+				r := testRecord(n, "access")
+				r.Line = fmt.Appendf(nil, `{"n":%d,"text":"%s"}`, n, strings.Repeat("x", 2000))
+				n++
+				records = append(records, r)
+			}
+			return records
+		}
+		accepted := 0
+		for {
+			began := time.Now()
+			err := a.Accept(t.Context(), batch())
+			if err != nil {
+				require.ErrorIs(t, err, ErrFull)
+				assert.Equal(t, 5*time.Second, time.Since(began))
+				break
+			}
+			accepted += 20
+			time.Sleep(time.Second)
+			require.Less(t, accepted, 10000)
+		}
+		stats := a.Stats()
+		assert.Greater(t, stats.Queue.Bytes, int64(900<<10))
+		assert.Less(t, stats.Queue.Bytes, int64(1100<<10))
+		assert.Greater(t, stats.SealedBytes, int64(1<<20))
+		assert.Less(t, stats.SealedBytes, int64(2<<20))
+		assert.Less(t, w.fs.Size(), 5<<20)
+		time.Sleep(time.Hour)
+		down.Store(false)
+		time.Sleep(time.Minute)
+		require.NoError(t, a.Accept(t.Context(), batch()))
+		shut(t, a)
+		r := mustAudit(t, w.store)
+		assert.Len(t, r.lines, accepted+20)
+		for _, m := range r.manifests {
+			assert.Less(t, m.To.Sub(m.From), 2*time.Hour)
+		}
+	})
+}
+
+func TestTooLarge(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.up(t.Context()))
+		r := testRecord(1, "access")
+		r.Line = bytes.Repeat([]byte("x"), 17<<20)
+		require.ErrorIs(t, w.a.Accept(t.Context(), []Record{r}), ErrTooLarge)
+		for _, bad := range []func(*Record){
+			func(r *Record) { r.Line = nil },
+			func(r *Record) { r.Line = []byte("two\nlines") },
+			func(r *Record) { r.Signal = 0 },
+			func(r *Record) { r.Rule.Name = "" },
+			func(r *Record) { r.Redactions = -1 },
+			func(r *Record) { r.Partitions = make([]archive.Partition, 65) },
+		} {
+			r := testRecord(1, "access")
+			bad(&r)
+			require.Error(t, w.a.Accept(t.Context(), []Record{testRecord(2, "access"), r}))
+		}
+		shut(t, w.a)
+		assert.Empty(t, mustAudit(t, w.store).lines)
+	})
+}
+
+// TestDeviation has a bucket that locks for too short a time.
+func TestDeviation(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		set := w.settings()
+		set.Store = shortener{w.store}
+		a := start(t, set)
+		require.NoError(t, a.Accept(t.Context(), []Record{testRecord(1, "access")}))
+		shut(t, a)
+		r := mustAudit(t, w.store)
+		assert.Len(t, r.lines, 1, "it is archived all the same, and the manifest says what is there")
+		require.NotEmpty(t, w.saw.deviations)
+		assert.ErrorContains(t, w.saw.deviations[0], "it is locked until")
+	})
+}
+
+type shortener struct{ *memstore.Store }
+
+func (s shortener) Put(ctx context.Context, o objectstore.Object) (objectstore.Info, error) {
+	o.Lock.RetainUntil = o.Lock.RetainUntil.Add(-25 * time.Hour)
+	return s.Store.Put(ctx, o)
+}
+
+func TestDamagedState(t *testing.T) {
+	for name, damage := range map[string]func(fs *crashfs.FS, path string) bool{
+		"leaves":   func(_ *crashfs.FS, path string) bool { return strings.HasSuffix(path, ".leaves") },
+		"object":   func(_ *crashfs.FS, path string) bool { return strings.HasSuffix(path, ".obj") },
+		"filter":   func(_ *crashfs.FS, path string) bool { return strings.HasSuffix(path, ".filter") },
+		"queue":    func(_ *crashfs.FS, path string) bool { return strings.Contains(path, "/queue/") },
+		"instance": func(_ *crashfs.FS, path string) bool { return strings.HasSuffix(path, "/instance") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				t := w.t
+				require.NoError(t, w.up(t.Context()))
+				require.NoError(t, w.send(t.Context(), 10))
+				time.Sleep(time.Second)
+				w.store.SetFault(func(context.Context, memstore.Call) error { return objectstore.ErrBusy })
+				time.Sleep(20 * time.Second)
+				fs := w.fs
+				w.fs = fs.Killed()
+				kill(w.a)
+				removed := 0
+				for _, path := range w.fs.Files() {
+					if damage(w.fs, path) {
+						require.NoError(t, w.fs.Remove(path))
+						removed++
+					}
+				}
+				require.Positive(t, removed)
+				err := w.up(t.Context())
+				require.ErrorIs(t, err, ErrDamage)
+				assert.ErrorContains(t, err, "/state/")
+			})
+		})
+	}
+}
+
+// TestFullDisk has nothing accepted that is not safe, and goes on when there is room.
+func TestFullDisk(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.up(t.Context()))
+		full := errors.New("no space left on device")
+		w.fs.Fail(func(op, _ string) error {
+			if op == "write" || op == "create" {
+				return full
+			}
+			return nil
+		})
+		require.ErrorIs(t, w.send(t.Context(), 10), full)
+		w.fs.Fail(func(op, path string) error {
+			if strings.Contains(path, "/objects/") && op == "write" {
+				return full
+			}
+			return nil
+		})
+		require.NoError(t, w.send(t.Context(), 10), "the queue has room")
+		time.Sleep(10 * time.Minute)
+		w.saw.mu.Lock()
+		assert.Positive(t, w.saw.retries["write objects"])
+		w.saw.mu.Unlock()
+		w.fs.Fail(nil)
+		time.Sleep(time.Minute)
+		require.NoError(t, w.a.Shutdown(t.Context()))
+		w.check()
+	})
+}
+
+func TestReadOnlyDisk(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		readOnly := errors.New("read-only file system")
+		w.fs.Fail(func(string, string) error { return readOnly })
+		require.ErrorIs(t, w.up(t.Context()), readOnly)
+	})
+}
+
+func TestObjectsAreSealed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		set := w.settings()
+		set.MaxObjectSize, set.MinObjectSize, set.MaxWait, set.MaxOpen = 4<<20, 1<<20, 10*time.Minute, 2
+		set.Compression, set.CheckpointInterval = archive.CompressionNone, time.Hour
+		a := start(t, set)
+		n := 0
+		send := func(count, size int, class string) {
+			for range count {
+				r := testRecord(n, class)
+				r.Line = fmt.Appendf(nil, `{"n":%d,"x":"%s"}`, n, strings.Repeat("x", size))
+				n++
+				require.NoError(t, a.Accept(t.Context(), []Record{r}))
+			}
+			synctest.Wait()
+		}
+		sealed := func() int {
+			synctest.Wait()
+			w.saw.mu.Lock()
+			defer w.saw.mu.Unlock()
+			return len(w.saw.sealed)
+		}
+		send(3, 100, "access")
+		time.Sleep(9*time.Minute + 50*time.Second)
+		assert.Equal(t, 0, sealed(), "smaller than min_object_size")
+		time.Sleep(20 * time.Second)
+		assert.Equal(t, 1, sealed(), "after max_wait")
+		send(50, 100<<10, "access")
+		assert.Equal(t, 2, sealed(), "at max_object_size")
+		time.Sleep(11 * time.Second)
+		require.Equal(t, 2, sealed(), "what is left is small")
+		send(1, 100, "audit")
+		assert.Equal(t, 2, sealed())
+		send(1, 100, "application")
+		assert.Equal(t, 3, sealed(), "the oldest, for max_open")
+		send(20, 100<<10, "audit")
+		time.Sleep(11 * time.Second)
+		assert.Equal(t, 4, sealed(), "after max_object_age")
+		assert.Equal(t, 1, a.Stats().Open)
+		shut(t, a)
+		assert.Len(t, mustAudit(t, w.store).lines, n)
+	})
+}
+
+// TestRepeatsAfterARestart has a sender that had no answer send again.
+func TestRepeatsAfterARestart(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		w.tune = func(set *Settings) { set.RepeatWindow, set.CheckpointInterval = time.Hour, 5*time.Minute }
+		records := make([]Record, 100)
+		for n := range records {
+			records[n] = testRecord(n, "access")
+			w.sent[string(records[n].Line)] = n
+		}
+		for range 5 {
+			require.NoError(t, w.up(t.Context()))
+			require.NoError(t, w.a.Accept(t.Context(), records))
+			time.Sleep(15 * time.Second)
+			fs := w.fs
+			w.fs = fs.Killed()
+			kill(w.a)
+		}
+		require.NoError(t, w.up(t.Context()))
+		noUID := testRecord(1, "access")
+		noUID.HasUID = false
+		require.NoError(t, w.a.Accept(t.Context(), []Record{noUID}), "two equal lines without a uid are two records")
+		shut(t, w.a)
+		r := mustAudit(t, w.store)
+		require.Len(t, r.lines, 100)
+		assert.Equal(t, 2, r.lines[string(noUID.Line)])
+		last := r.manifests[len(r.manifests)-1]
+		assert.EqualValues(t, 101, last.Totals.Archived)
+		assert.EqualValues(t, 400, last.Totals.Repeated)
+		assert.EqualValues(t, 501, last.Totals.Accepted)
+
+		// The window ends, and its files go.
+		require.NoError(t, w.up(t.Context()))
+		time.Sleep(2 * time.Hour)
+		for _, path := range w.fs.Files() {
+			assert.NotContains(t, path, ".uids")
+		}
+		require.NoError(t, w.a.Accept(t.Context(), records[:1]))
+		shut(t, w.a)
+		assert.Equal(t, 2, mustAudit(t, w.store).lines[string(records[0].Line)])
+	})
+}
+
+func TestCountsOfDeadLetters(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.up(t.Context()))
+		require.NoError(t, w.a.DeadLettered(t.Context(), 3))
+		fs := w.fs
+		w.fs = fs.Killed()
+		kill(w.a)
+		require.NoError(t, w.up(t.Context()))
+		require.NoError(t, w.a.DeadLettered(t.Context(), 4))
+		time.Sleep(time.Minute)
+		shut(t, w.a)
+		r := mustAudit(t, w.store)
+		last := r.manifests[len(r.manifests)-1]
+		assert.EqualValues(t, 7, last.Totals.DeadLettered)
+		assert.EqualValues(t, 7, last.Totals.Accepted)
+		require.ErrorIs(t, w.a.DeadLettered(t.Context(), 1), ErrClosed)
+	})
+}
+
+// TestSilence writes checkpoints when there is nothing to write.
+func TestSilence(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.up(t.Context()))
+		time.Sleep(10*time.Minute + time.Second)
+		shut(t, w.a)
+		r := mustAudit(t, w.store)
+		require.Len(t, r.manifests, 22)
+		for i, m := range r.manifests[1:21] {
+			assert.Equal(t, archive.EventInterval, m.Event)
+			assert.Equal(t, 30*time.Second, m.To.Sub(m.From), "number %d", i+1)
+			assert.Equal(t, archive.Digest(sha256.Sum256([]byte("config"))), m.ConfigSHA256)
+		}
+	})
+}
+
+// TestStartWithoutTheBucket accepts while the bucket can't be asked.
+func TestStartWithoutTheBucket(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		var down atomic.Bool
+		down.Store(true)
+		w.store.SetFault(func(context.Context, memstore.Call) error {
+			if down.Load() {
+				return objectstore.ErrBusy
+			}
+			return nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		require.NoError(t, w.up(ctx))
+		require.NoError(t, w.send(t.Context(), 10))
+		time.Sleep(time.Hour)
+		down.Store(false)
+		time.Sleep(time.Minute)
+		require.NoError(t, w.a.Shutdown(t.Context()))
+		w.check()
+	})
+}
+
+func TestLifeCycle(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		a, err := New(w.settings())
+		require.NoError(t, err)
+		require.ErrorIs(t, a.Accept(t.Context(), []Record{testRecord(1, "access")}), ErrClosed)
+		_, err = New(w.settings())
+		require.Error(t, err, "the directory is taken")
+		require.NoError(t, a.Shutdown(t.Context()))
+		require.NoError(t, a.Shutdown(t.Context()))
+
+		require.NoError(t, w.up(t.Context()))
+		require.NoError(t, w.a.Accept(t.Context(), nil))
+		shut(t, w.a)
+		require.ErrorIs(t, w.a.Accept(t.Context(), []Record{testRecord(1, "access")}), ErrClosed)
+		shut(t, w.a)
+	})
+}
+
+func TestSettings(t *testing.T) {
+	store := memstore.New(nil)
+	for name, change := range map[string]func(*Settings){
+		"no store":          func(s *Settings) { s.Store = nil },
+		"no signing key":    func(s *Settings) { s.Signer = nil },
+		"no directory":      func(s *Settings) { s.Directory = "" },
+		"take its own key":  func(s *Settings) { s.Writer = "gateway-2" },
+		"it needs at least": func(s *Settings) { s.QueueSize = 1 },
+		"not of one pair":   func(s *Settings) { s.Verifier = otherVerifier(t) },
+	} {
+		set := testSettings(t.TempDir(), store)
+		change(&set)
+		_, err := New(set)
+		assert.ErrorContains(t, err, name)
+	}
+}
+
+func otherVerifier(t *testing.T) note.Verifier {
+	t.Helper()
+	_, text, err := archive.GenerateKey(archive.WriterOrigin(testOrigin, testWriter))
+	require.NoError(t, err)
+	v, err := archive.NewVerifier(text)
+	require.NoError(t, err)
+	return v
+}
