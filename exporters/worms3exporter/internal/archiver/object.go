@@ -197,6 +197,7 @@ func (p *pump) seal(ctx context.Context, o *openObject) error {
 		return err
 	}
 	sealed.id, window.id = first, first+1
+	told := sealed.manifestObject()
 	delete(p.open, o.name)
 	if len(entries) > 1 {
 		a.windows = append(a.windows, window)
@@ -212,7 +213,7 @@ func (p *pump) seal(ctx context.Context, o *openObject) error {
 	a.mu.Unlock()
 	p.ack(ctx, &o.ids)
 	p.takeRepeats(ctx)
-	a.set.Observer.Sealed(sealed.manifestObject())
+	a.set.Observer.Sealed(told)
 	return nil
 }
 

@@ -618,3 +618,21 @@ func otherVerifier(t *testing.T) note.Verifier {
 	require.NoError(t, err)
 	return v
 }
+
+func TestStateOfAnotherLog(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.story(t.Context()))
+		set := w.settings()
+		set.Writer = "gateway-2"
+		signer, verifier, err := archive.GenerateKey(archive.WriterOrigin(testOrigin, set.Writer))
+		require.NoError(t, err)
+		set.Signer, err = archive.NewSigner(signer)
+		require.NoError(t, err)
+		set.Verifier, err = archive.NewVerifier(verifier)
+		require.NoError(t, err)
+		_, err = New(set)
+		require.ErrorIs(t, err, ErrState)
+		assert.ErrorContains(t, err, "example.com/logs/gateway-1")
+	})
+}

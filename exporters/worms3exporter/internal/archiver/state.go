@@ -98,8 +98,12 @@ func (a *Archiver) openInstance(used bool) error {
 	fsys, path := a.set.FS, filepath.Join(a.set.Directory, "instance")
 	text, err := a.readSmall(path)
 	switch {
-	case err == nil && len(text) == len(rand.Text()):
-		a.instance = text
+	case err == nil && strings.Count(text, "\n") == 2:
+		name, origin, _ := strings.Cut(strings.TrimSuffix(text, "\n"), "\n")
+		if origin != a.origin {
+			return fmt.Errorf("%w: %s is the state of the log %s, and this writer's is %s: give it a directory of its own", ErrState, a.set.Directory, origin, a.origin)
+		}
+		a.instance = name
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("read %s: %w", path, err)
@@ -119,7 +123,7 @@ func (a *Archiver) newInstance(fsys spool.FS, path string) error {
 	if err != nil {
 		return fmt.Errorf("make %s: %w", tmp, err)
 	}
-	_, err = f.Write([]byte(name))
+	_, err = f.Write([]byte(name + "\n" + a.origin + "\n"))
 	if err == nil {
 		err = f.Sync()
 	}
@@ -142,7 +146,7 @@ func (a *Archiver) readSmall(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<10))
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, 4<<10))
 	return string(b), err
 }
 

@@ -145,8 +145,8 @@ func (a *Archiver) put(ctx context.Context, o objectstore.Object, r Retention, s
 			ctx, cancel := context.WithTimeout(ctx, a.set.CallTimeout)
 			defer cancel()
 			found, err := a.set.Store.Head(ctx, o.Key, version)
-			if errors.Is(err, objectstore.ErrNotFound) {
-				a.deviates(o.Key, fmt.Errorf("version %q, just put, is not there: %w", version, err))
+			if errors.Is(err, objectstore.ErrNotFound) || errors.Is(err, objectstore.ErrDenied) {
+				a.deviates(o.Key, fmt.Errorf("version %q was just put, and can't be looked at: %w", version, err))
 				return nil
 			}
 			if err == nil {
