@@ -259,14 +259,27 @@ func audit(store *memstore.Store, layout archive.Layout) (*auditResult, error) {
 				return nil, fmt.Errorf("%s begins at leaf %d, the log has %d", o.Key, o.FirstLeaf, tree.Size())
 			}
 			var hashes []byte
-			_, err = archive.ReadLines(bytes.NewReader(data), archive.ReadSettings{Compression: o.Compression, Lines: true}, func(line []byte) error {
+			if !archive.HasLines(o.Encoding) {
+				var all []byte
+				settings := archive.ReadSettings{Compression: o.Compression}
+				_, err = archive.ReadBlocks(bytes.NewReader(data), settings, func(block []byte) error {
+					all = append(all, block...)
+					return nil
+				})
+				if err != nil {
+					return nil, err
+				}
+				leaf := archive.LeafHash(all)
+				hashes = leaf[:]
+				r.lines[string(all)]++
+				records += o.Records
+			} else if _, err = archive.ReadLines(bytes.NewReader(data), archive.ReadSettings{Compression: o.Compression, Lines: true}, func(line []byte) error {
 				sum := archive.LeafHash(line)
 				hashes = append(hashes, sum[:]...)
 				r.lines[string(line)]++
 				records++
 				return nil
-			})
-			if err != nil {
+			}); err != nil {
 				return nil, fmt.Errorf("%s: %w", o.Key, err)
 			}
 			tree.Append(hashes, func(t tlog.Tile, data []byte) { full(archive.TilePath(t), data) })
@@ -341,6 +354,9 @@ func auditFilters(store *memstore.Store, layout archive.Layout, m *archive.Manif
 		return fmt.Errorf("the filters of %d are not those of its manifest: %w", m.Number, err)
 	}
 	for _, o := range m.Objects {
+		if !archive.HasLines(o.Encoding) {
+			continue
+		}
 		f, err := archive.OpenFilter(all[o.Filter.Offset : o.Filter.Offset+o.Filter.Length])
 		if err != nil {
 			return err

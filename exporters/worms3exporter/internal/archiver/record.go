@@ -73,11 +73,14 @@ const flagUID = 1
 
 var errRecord = errors.New("it is no record of a version that is known")
 
-// noTime stands for the zero time, which has no nanoseconds since 1970.
+// noTime stands for the zero time, and all that have no nanoseconds since 1970.
 const noTime = -1 << 63
 
+// What 64 bits of nanoseconds hold, in whole years.
+const firstYear, lastYear = 1678, 2261
+
 func nanos(t time.Time) int64 {
-	if t.IsZero() {
+	if y := t.UTC().Year(); y < firstYear || y > lastYear {
 		return noTime
 	}
 	return t.UnixNano()
@@ -262,6 +265,12 @@ func (r *Record) check() error {
 		return fmt.Errorf("a record has %d redactions", r.Redactions)
 	case len(r.Partitions) > maxPartitions:
 		return fmt.Errorf("a record has %d partitions, the limit is %d", len(r.Partitions), maxPartitions)
+	case len(r.Line) > archive.DefaultMaxLine:
+		return fmt.Errorf("%w: a line has %d bytes, the limit is %d", ErrTooLarge, len(r.Line), archive.DefaultMaxLine)
+	case r.Hour.UTC().Year() < 1 || r.Hour.UTC().Year() > 9999:
+		return fmt.Errorf("a record's hour is of the year %d, and dt in keys has four digits", r.Hour.UTC().Year())
+	case r.Rule.Mode != objectstore.Unlocked && r.Rule.Mode != objectstore.Governance && r.Rule.Mode != objectstore.Compliance:
+		return fmt.Errorf("a record has the lock mode %q, which S3 does not know", r.Rule.Mode)
 	case r.Rule.Name == "" || r.Rule.Period < 0:
 		return fmt.Errorf("a record has the rule %+v", r.Rule)
 	}

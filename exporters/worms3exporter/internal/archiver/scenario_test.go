@@ -316,14 +316,25 @@ func TestTooLarge(t *testing.T) {
 			func(r *Record) { r.Signal = 0 },
 			func(r *Record) { r.Rule.Name = "" },
 			func(r *Record) { r.Redactions = -1 },
+			func(r *Record) { r.Hour = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
+			func(r *Record) { r.Hour = time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC) },
+			func(r *Record) { r.Rule.Mode = "LEGAL" },
 			func(r *Record) { r.Partitions = make([]archive.Partition, 65) },
 		} {
 			r := testRecord(1, "access")
 			bad(&r)
 			require.Error(t, w.a.Accept(t.Context(), []Record{testRecord(2, "access"), r}))
 		}
+		odd := testRecord(3, "access")
+		odd.Time, odd.Hour = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC)
+		require.NoError(t, w.a.Accept(t.Context(), []Record{odd}))
+		odd.Hour = time.Time{}
+		odd.Fingerprint[15] = 1
+		require.NoError(t, w.a.Accept(t.Context(), []Record{odd}))
 		shut(t, w.a)
-		assert.Empty(t, mustAudit(t, w.store).lines)
+		got := mustAudit(t, w.store)
+		assert.Equal(t, 2, got.objects)
+		assert.True(t, odd.Arrival.Equal(got.manifests[len(got.manifests)-1].Objects[0].MaxTime), "the arrival, where the time can't be kept")
 	})
 }
 
@@ -635,4 +646,32 @@ func TestStateOfAnotherLog(t *testing.T) {
 		require.ErrorIs(t, err, ErrState)
 		assert.ErrorContains(t, err, "example.com/logs/gateway-1")
 	})
+}
+
+// TestObjectsWithoutLines makes one leaf of each object.
+func TestObjectsWithoutLines(t *testing.T) {
+	for _, compression := range []archive.Compression{archive.CompressionGzip, archive.CompressionZstd, archive.CompressionNone} {
+		inWorld(t, func(w *world) {
+			t := w.t
+			w.tune = func(set *Settings) { set.Compression = compression }
+			require.NoError(t, w.up(t.Context()))
+			var want []byte
+			for n := range 100 {
+				r := testRecord(n, "traces")
+				r.Encoding, r.Signal, r.Line = archive.EncodingOTLPProto, Traces, fmt.Appendf(nil, "message %d\n", n)
+				want = append(want, r.Line...)
+				require.NoError(t, w.a.Accept(t.Context(), []Record{r}))
+			}
+			logs := testRecord(1000, "traces")
+			logs.Encoding = archive.EncodingOTLPProto
+			require.NoError(t, w.a.Accept(t.Context(), []Record{logs}))
+			shut(t, w.a)
+			r := mustAudit(t, w.store)
+			require.Equal(t, 2, r.objects, "signals are apart")
+			assert.Equal(t, map[string]int{string(want): 1, string(logs.Line): 1}, r.lines)
+			last := r.manifests[len(r.manifests)-1]
+			assert.EqualValues(t, 101, last.Totals.Archived)
+			assert.Contains(t, last.Objects[0].Key, ".otlp.binpb")
+		})
+	}
 }
