@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/document"
+	"github.com/heartwood-otel/heartwood/internal/flatdocument"
 	"github.com/heartwood-otel/heartwood/internal/logencoding"
 )
 
@@ -230,7 +230,7 @@ func (*logCodec) truncate(logs plog.Logs, excess, size int) bool {
 }
 
 // flatLogs writes flat documents.
-type flatLogs struct{ f document.Flat }
+type flatLogs struct{ f flatdocument.Flat }
 
 func (e *flatLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
 	e.f.Begin(rl.Resource(), sl.Scope())
@@ -244,7 +244,7 @@ func (e *flatLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
 func (e *flatLogs) end() { e.f.End() }
 
 // otlpLogs writes OTLP's JSON.
-type otlpLogs struct{ o document.OTLPLog }
+type otlpLogs struct{ o flatdocument.OTLPLog }
 
 func (e *otlpLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error { return e.o.Begin(rl, sl) }
 

@@ -5,7 +5,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/document"
+	"github.com/heartwood-otel/heartwood/internal/flatdocument"
 )
 
 // metricCodec is what is to be known of data points. Without marshal, they are flat
@@ -20,7 +20,7 @@ func (m *metricCodec) appendBatch(dst []byte, metrics pmetric.Metrics) ([]byte, 
 		encoded, err := m.marshal.MarshalMetrics(metrics)
 		return append(dst, encoded...), err
 	}
-	var flat document.Flat
+	var flat flatdocument.Flat
 	for _, rm := range metrics.ResourceMetrics().All() {
 		for _, sm := range rm.ScopeMetrics().All() {
 			flat.Begin(rm.Resource(), sm.Scope())

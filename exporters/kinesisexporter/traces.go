@@ -4,7 +4,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlspan"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/document"
+	"github.com/heartwood-otel/heartwood/internal/flatdocument"
 )
 
 // traceCodec is what is to be known of spans. Without marshal, they are flat documents.
@@ -18,7 +18,7 @@ func (t *traceCodec) appendBatch(dst []byte, traces ptrace.Traces) ([]byte, erro
 		encoded, err := t.marshal.MarshalTraces(traces)
 		return append(dst, encoded...), err
 	}
-	var flat document.Flat
+	var flat flatdocument.Flat
 	for _, rs := range traces.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			flat.Begin(rs.Resource(), ss.Scope())
