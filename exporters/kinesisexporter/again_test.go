@@ -31,7 +31,7 @@ func TestWhatIsNotTakenComesAgainUnchanged(t *testing.T) {
 					each[i] = append(each[i], string(in.data(&u)))
 				}
 				for _, l := range in.letters {
-					each[i] = append(each[i], string(l.data))
+					each[i] = append(each[i], string(l.Data))
 				}
 			}
 			return each

@@ -229,7 +229,7 @@ func TestWhatCannotBeEncodedIsADeadLetterAndItsNeighboursGo(t *testing.T) {
 			lines := letterLines(t, letters)
 			require.Len(t, lines, 1)
 			assert.Contains(t, lines[0], errBad.Error())
-			var letter line
+			var letter struct{ Data *string }
 			require.NoError(t, json.Unmarshal([]byte(lines[0]), &letter))
 			require.NotNil(t, letter.Data)
 			assert.Contains(t, *letter.Data, `"body":{"stringValue":"bad"}`, "it is nowhere else")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/metadata"
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/sender"
+	"github.com/heartwood-otel/heartwood/internal/deadletter"
 	"github.com/heartwood-otel/heartwood/internal/spool"
 )
 
@@ -42,7 +43,7 @@ type kinesisExporter struct {
 	limit   *sizeLimit
 	intakes sync.Pool // of *intake
 	queue   queue     // nil until start
-	letters *deadLetters
+	letters *deadletter.Folder
 	stream  stream
 	sender  atomic.Pointer[sender.Sender]
 
@@ -232,15 +233,15 @@ func (x *kinesisExporter) refuse(r sender.Record, result sender.Result) error {
 		x.queue.refused(r.ID, consumererror.NewPermanent(fmt.Errorf("the stream refuses a record for good: %s", message)))
 		return nil
 	}
-	err := x.writeLetters(context.Background(), []letter{{reason: reasonRefused, message: message, key: string(r.Key), data: r.Data, count: r.Count}})
+	err := x.writeLetters(context.Background(), []deadletter.Letter{{Reason: reasonRefused, Message: message, Key: string(r.Key), Data: r.Data, Records: r.Count}})
 	if err == nil {
 		x.queue.done([]uint64{r.ID})
 	}
 	return err
 }
 
-func (x *kinesisExporter) writeLetters(ctx context.Context, letters []letter) error {
-	if err := x.letters.write(time.Now(), letters); err != nil {
+func (x *kinesisExporter) writeLetters(ctx context.Context, letters []deadletter.Letter) error {
+	if err := x.letters.Write(time.Now(), letters); err != nil {
 		if _, ok := x.tel.letterFailLog.Add(len(letters)); ok {
 			x.set.Logger.Error("Dead letters can't be written", zap.Error(err))
 		}
@@ -298,7 +299,7 @@ func (x *kinesisExporter) accept(ctx, ready context.Context, in *intake) error {
 	}
 	if len(in.letters) > 0 && x.letters == nil {
 		l := &in.letters[0]
-		return consumererror.NewPermanent(fmt.Errorf("%d user records can't be delivered, and there is no dead_letter::directory: %s: %s", len(in.letters), l.reason, l.message))
+		return consumererror.NewPermanent(fmt.Errorf("%d user records can't be delivered, and there is no dead_letter::directory: %s: %s", len(in.letters), l.Reason, l.Message))
 	}
 	return nil
 }
@@ -345,7 +346,7 @@ func (x *kinesisExporter) put(ctx context.Context, in *intake, payloads [][]byte
 func (x *kinesisExporter) divert(ctx context.Context, in *intake, reason error) error {
 	for i := range in.users {
 		u := &in.users[i]
-		in.letters = append(in.letters, letter{reason: reasonNoRoom, message: reason.Error(), key: u.key.text, data: in.data(u), count: u.count})
+		in.letters = append(in.letters, deadletter.Letter{Reason: reasonNoRoom, Message: reason.Error(), Key: u.key.text, Data: in.data(u), Records: u.count})
 	}
 	return x.writeLetters(ctx, in.letters)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/spoolrecord"
+	"github.com/heartwood-otel/heartwood/internal/deadletter"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 )
 
@@ -28,7 +29,7 @@ type intake struct {
 	users   []user
 	scratch []byte
 	// letters are what does not fit, or can't be encoded.
-	letters []letter
+	letters []deadletter.Letter
 	// truncated is how many records were cut.
 	truncated int
 	// records and payloads are filled by payload.
@@ -119,9 +120,9 @@ func (in *intake) payload() [][]byte {
 func (in *intake) data(u *user) []byte { return in.buf[u.data:u.end] }
 
 // letter makes the user record that is open a dead letter with this data.
-func (in *intake) letter(reason deadReason, message string, data []byte) {
+func (in *intake) letter(reason, message string, data []byte) {
 	u := in.users[len(in.users)-1]
-	in.letters = append(in.letters, letter{reason: reason, message: message, key: u.key.text, data: data, count: u.count})
+	in.letters = append(in.letters, deadletter.Letter{Reason: reason, Message: message, Key: u.key.text, Data: data, Records: u.count})
 	in.drop()
 }
 

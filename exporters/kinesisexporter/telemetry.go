@@ -13,6 +13,7 @@ import (
 
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/metadata"
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/sender"
+	"github.com/heartwood-otel/heartwood/internal/deadletter"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
 )
 
@@ -143,18 +144,18 @@ func (t *telemetry) Resharded(open int) {
 	t.log.Info("The stream has another list of shards", zap.Int("open", open))
 }
 
-func (t *telemetry) deadLetters(ctx context.Context, letters []letter) {
-	byReason := map[deadReason]int64{}
+func (t *telemetry) deadLetters(ctx context.Context, letters []deadletter.Letter) {
+	byReason := map[string]int64{}
 	for i := range letters {
-		byReason[letters[i].reason] += int64(letters[i].count)
+		byReason[letters[i].Reason] += int64(letters[i].Records)
 	}
 	for reason, n := range byReason {
-		t.ExporterKinesisDeadLetters.Add(ctx, n, labelled("reason", string(reason)))
+		t.ExporterKinesisDeadLetters.Add(ctx, n, labelled("reason", reason))
 	}
 	if n, ok := t.letterLog.Add(len(letters)); ok {
 		l := &letters[len(letters)-1]
 		t.log.Warn("Records can't be delivered and are dead letters now", zap.Int64("user_records", n),
-			zap.String("reason", string(l.reason)), zap.String("message", l.message))
+			zap.String("reason", l.Reason), zap.String("message", l.Message))
 	}
 }
 

@@ -1,10 +1,11 @@
-package kinesisexporter
+package deadletter
 
 import (
 	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,16 +13,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func orders(directory string) Settings {
+	return Settings{Directory: directory, Members: []Member{{"stream", "orders"}, {"signal", "logs"}}, Key: "partition_key"}
+}
+
+func readLines(tb testing.TB, file string) []string {
+	tb.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(tb, err)
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
 func TestDeadLettersAreAFileADay(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "letters")
-	d, err := openDeadLetters(directory, "orders", "logs")
+	d, err := Open(orders(directory))
 	require.NoError(t, err)
 	evening := time.Date(2026, 2, 3, 23, 59, 59, 0, time.UTC)
-	require.NoError(t, d.write(evening, []letter{
-		{reason: reasonRefused, message: "m", key: "k", data: []byte(`{"a":"ü"}`), count: 2},
-		{reason: reasonTooLarge, key: "k", data: []byte{0xff, 0x00}, count: 1},
+	require.NoError(t, d.Write(evening, []Letter{
+		{Reason: "refused", Message: "m", Key: "k", Data: []byte(`{"a":"ü"}`), Records: 2},
+		{Reason: "too_large", Key: "k", Data: []byte{0xff, 0x00}, Records: 1},
 	}))
-	require.NoError(t, d.write(evening.Add(time.Second), []letter{{reason: reasonNoRoom}}))
+	require.NoError(t, d.Write(evening.Add(time.Second), []Letter{{Reason: "no_room"}}))
 
 	lines := readLines(t, filepath.Join(directory, "2026-02-03.jsonl"))
 	require.Len(t, lines, 2)
@@ -45,11 +57,11 @@ func TestALineThatACrashHasCutEndsThere(t *testing.T) {
 	directory := t.TempDir()
 	file := filepath.Join(directory, "2026-02-03.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte("{\"whole\":1}\n{\"half"), 0o600))
-	d, err := openDeadLetters(directory, "orders", "logs")
+	d, err := Open(orders(directory))
 	require.NoError(t, err)
 	at := time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC)
-	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
-	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
+	require.NoError(t, d.Write(at, []Letter{{Reason: "no_room"}}))
+	require.NoError(t, d.Write(at, []Letter{{Reason: "no_room"}}))
 	lines := readLines(t, file)
 	require.Len(t, lines, 4)
 	assert.Equal(t, `{"half`, lines[1])
@@ -61,37 +73,37 @@ func TestOthersWriteToTheSameFile(t *testing.T) {
 	directory := t.TempDir()
 	file := filepath.Join(directory, "2026-02-03.jsonl")
 	at := time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC)
-	d, err := openDeadLetters(directory, "orders", "logs")
+	d, err := Open(orders(directory))
 	require.NoError(t, err)
-	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
+	require.NoError(t, d.Write(at, []Letter{{Reason: "no_room"}}))
 	// The exporter of another signal, for which the disk was full in the middle.
 	other, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
 	require.NoError(t, err)
 	_, err = other.WriteString(`{"half`)
 	require.NoError(t, err)
 	require.NoError(t, other.Close())
-	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
+	require.NoError(t, d.Write(at, []Letter{{Reason: "no_room"}}))
 	lines := readLines(t, file)
 	require.Len(t, lines, 3)
 	assert.True(t, json.Valid([]byte(lines[2])), lines[2])
 
 	// Somebody has read it, and takes it away.
 	require.NoError(t, os.Rename(file, file+".read"))
-	require.NoError(t, d.write(at, []letter{{reason: reasonNoRoom}}))
+	require.NoError(t, d.Write(at, []Letter{{Reason: "no_room"}}))
 	assert.Len(t, readLines(t, file), 1)
 }
 
 func TestADirectoryThatCannotBeWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	_, err := openDeadLetters(filepath.Join(file, "letters"), "orders", "logs")
+	_, err := Open(orders(filepath.Join(file, "letters")))
 	require.ErrorContains(t, err, "make the directory of the dead letters")
 
-	d, err := openDeadLetters(t.TempDir(), "orders", "logs")
+	d, err := Open(orders(t.TempDir()))
 	require.NoError(t, err)
-	require.NoError(t, os.Remove(d.directory))
-	err = d.write(time.Now(), []letter{{}})
-	require.ErrorContains(t, err, d.directory)
-	require.NoError(t, os.Mkdir(d.directory, 0o700))
-	require.NoError(t, d.write(time.Now(), []letter{{}}), "it is tried again with the next ones")
+	require.NoError(t, os.Remove(d.set.Directory))
+	err = d.Write(time.Now(), []Letter{{}})
+	require.ErrorContains(t, err, d.set.Directory)
+	require.NoError(t, os.Mkdir(d.set.Directory, 0o700))
+	require.NoError(t, d.Write(time.Now(), []Letter{{}}), "it is tried again with the next ones")
 }
