@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/heartwood-otel/heartwood/internal/datapoint"
 	"github.com/heartwood-otel/heartwood/internal/logencoding"
 )
 
@@ -400,9 +401,9 @@ func pointLines(metrics pmetric.Metrics) []string {
 				case pmetric.MetricTypeExponentialHistogram:
 					head += m.ExponentialHistogram().AggregationTemporality().String()
 				}
-				for p := range pointCount(m) {
-					point, attributes := pointOf(m, p)
-					line := head + fmt.Sprint(attributes.AsRaw())
+				for p := range datapoint.Count(m) {
+					point := datapoint.At(m, p)
+					line := head + fmt.Sprint(point.Attributes().AsRaw())
 					if n, ok := point.(pmetric.NumberDataPoint); ok {
 						line += fmt.Sprint(n.IntValue(), n.DoubleValue())
 					}

@@ -2,9 +2,9 @@ package kinesisexporter
 
 import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottldatapoint"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/heartwood-otel/heartwood/internal/datapoint"
 	"github.com/heartwood-otel/heartwood/internal/flatdocument"
 )
 
@@ -25,7 +25,7 @@ func (m *metricCodec) appendBatch(dst []byte, metrics pmetric.Metrics) ([]byte, 
 		for _, sm := range rm.ScopeMetrics().All() {
 			flat.Begin(rm.Resource(), sm.Scope())
 			for _, metric := range sm.Metrics().All() {
-				for p := range pointCount(metric) {
+				for p := range datapoint.Count(metric) {
 					dst = flat.AppendPoint(dst, metric, p)
 					if m.lines {
 						dst = append(dst, '\n')
@@ -37,44 +37,6 @@ func (m *metricCodec) appendBatch(dst []byte, metrics pmetric.Metrics) ([]byte, 
 	return dst, nil
 }
 
-// pointCount is how many data points a metric has.
-func pointCount(m pmetric.Metric) int {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		return m.Gauge().DataPoints().Len()
-	case pmetric.MetricTypeSum:
-		return m.Sum().DataPoints().Len()
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeSummary:
-		return m.Summary().DataPoints().Len()
-	}
-	return 0
-}
-
-// pointOf gives a data point by its place, with its attributes.
-func pointOf(m pmetric.Metric, point int) (any, pcommon.Map) {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		p := m.Gauge().DataPoints().At(point)
-		return p, p.Attributes()
-	case pmetric.MetricTypeSum:
-		p := m.Sum().DataPoints().At(point)
-		return p, p.Attributes()
-	case pmetric.MetricTypeHistogram:
-		p := m.Histogram().DataPoints().At(point)
-		return p, p.Attributes()
-	case pmetric.MetricTypeExponentialHistogram:
-		p := m.ExponentialHistogram().DataPoints().At(point)
-		return p, p.Attributes()
-	default:
-		p := m.Summary().DataPoints().At(point)
-		return p, p.Attributes()
-	}
-}
-
 // consume makes user records of data points.
 func (m *metricCodec) consume(in *intake, metrics pmetric.Metrics, e *expression[*ottldatapoint.TransformContext]) {
 	builders := map[string]*metricBuilder{}
@@ -82,7 +44,7 @@ func (m *metricCodec) consume(in *intake, metrics pmetric.Metrics, e *expression
 	for i, rm := range metrics.ResourceMetrics().All() {
 		for j, sm := range rm.ScopeMetrics().All() {
 			for k, metric := range sm.Metrics().All() {
-				for p := range pointCount(metric) {
+				for p := range datapoint.Count(metric) {
 					key := in.pointKey(rm, sm, metric, p, e)
 					at := pointPlace{i, j, k}
 					if in.x.cfg.Unit == unitRecord {
@@ -110,14 +72,14 @@ func (m *metricCodec) consume(in *intake, metrics pmetric.Metrics, e *expression
 }
 
 func (in *intake) pointKey(rm pmetric.ResourceMetrics, sm pmetric.ScopeMetrics, m pmetric.Metric, point int, e *expression[*ottldatapoint.TransformContext]) partitionKey {
-	p, attributes := pointOf(m, point)
+	p := datapoint.At(m, point)
 	var text string
 	if e != nil {
 		c := ottldatapoint.NewTransformContextPtr(rm, sm, m, p)
 		text = e.text(in.ctx, c)
 		c.Close()
 	} else {
-		text = in.keys.attribute(rm.Resource().Attributes(), attributes)
+		text = in.keys.attribute(rm.Resource().Attributes(), p.Attributes())
 	}
 	if text == "" {
 		text = in.keys.newUID(in.now)
@@ -158,42 +120,9 @@ func (b *metricBuilder) add(at pointPlace, rm pmetric.ResourceMetrics, sm pmetri
 	}
 	if at.metric != b.at.metric {
 		b.at.metric, b.metric = at.metric, b.slice.AppendEmpty()
-		describe(m, b.metric)
+		datapoint.Describe(m, b.metric)
 	}
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		m.Gauge().DataPoints().At(point).CopyTo(b.metric.Gauge().DataPoints().AppendEmpty())
-	case pmetric.MetricTypeSum:
-		m.Sum().DataPoints().At(point).CopyTo(b.metric.Sum().DataPoints().AppendEmpty())
-	case pmetric.MetricTypeHistogram:
-		m.Histogram().DataPoints().At(point).CopyTo(b.metric.Histogram().DataPoints().AppendEmpty())
-	case pmetric.MetricTypeExponentialHistogram:
-		m.ExponentialHistogram().DataPoints().At(point).CopyTo(b.metric.ExponentialHistogram().DataPoints().AppendEmpty())
-	case pmetric.MetricTypeSummary:
-		m.Summary().DataPoints().At(point).CopyTo(b.metric.Summary().DataPoints().AppendEmpty())
-	}
-}
-
-// describe copies all but the data points.
-func describe(from, to pmetric.Metric) {
-	to.SetName(from.Name())
-	to.SetDescription(from.Description())
-	to.SetUnit(from.Unit())
-	from.Metadata().CopyTo(to.Metadata())
-	switch from.Type() {
-	case pmetric.MetricTypeGauge:
-		to.SetEmptyGauge()
-	case pmetric.MetricTypeSum:
-		sum := to.SetEmptySum()
-		sum.SetAggregationTemporality(from.Sum().AggregationTemporality())
-		sum.SetIsMonotonic(from.Sum().IsMonotonic())
-	case pmetric.MetricTypeHistogram:
-		to.SetEmptyHistogram().SetAggregationTemporality(from.Histogram().AggregationTemporality())
-	case pmetric.MetricTypeExponentialHistogram:
-		to.SetEmptyExponentialHistogram().SetAggregationTemporality(from.ExponentialHistogram().AggregationTemporality())
-	case pmetric.MetricTypeSummary:
-		to.SetEmptySummary()
-	}
+	datapoint.Append(b.metric, m, point)
 }
 
 func (*metricCodec) plain(metrics pmetric.Metrics) ([]byte, error) {
@@ -205,7 +134,7 @@ func (*metricCodec) split(metrics pmetric.Metrics, n int) (first, rest pmetric.M
 	for i, rm := range metrics.ResourceMetrics().All() {
 		for j, sm := range rm.ScopeMetrics().All() {
 			for k, metric := range sm.Metrics().All() {
-				for p := range pointCount(metric) {
+				for p := range datapoint.Count(metric) {
 					to := a
 					if n <= 0 {
 						to = b
