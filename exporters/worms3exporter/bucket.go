@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,8 +19,14 @@ import (
 
 var encryptions = map[string]s3store.Encryption{sseNone: s3store.NoEncryption, sseS3: s3store.S3Encryption, sseKMS: s3store.KMSEncryption}
 
+// bucketStore is a bucket that can be asked whether it is right.
+type bucketStore interface {
+	objectstore.Store
+	Check(ctx context.Context, c s3store.Check) ([]s3store.Problem, error)
+}
+
 // newStore makes the client of the bucket. It is replaced by tests.
-var newStore = func(ctx context.Context, cfg *Config, userAgent string) (objectstore.Store, func(), error) {
+var newStore = func(ctx context.Context, cfg *Config, userAgent string) (bucketStore, func(), error) {
 	s, err := s3store.New(ctx, s3store.Settings{
 		Bucket: cfg.Bucket, Region: cfg.Region, Endpoint: cfg.Endpoint, PathStyle: cfg.pathStyle(),
 		RoleARN: cfg.RoleARN, ExternalID: cfg.ExternalID, ExpectedOwner: cfg.ExpectedBucketOwner, UserAgent: userAgent,
@@ -42,37 +49,47 @@ func (c *Config) pathStyle() bool {
 // checkBucket says whether the bucket has no locks, where the configuration allows that.
 // What does not fit is an error that says what to do. A bucket that can't be asked now is
 // taken to be right where it must be: S3 refuses to lock in one that is not.
-func (c *core) checkBucket(ctx context.Context) (unlocked bool, err error) {
+func (c *core) checkBucket(ctx context.Context, store bucketStore) (unlocked bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	b, err := c.store.Bucket(ctx)
+	problems, err := store.Check(ctx, s3store.Check{
+		Max: c.cfg.MaxRetention, Prefix: folder(c.cfg.Prefix),
+		Probe:          c.layout().CheckpointPrefix(c.cfg.Writer) + "probe",
+		StorageClasses: c.cfg.storageClasses(),
+	})
 	switch {
 	case err == nil:
 	case errors.Is(err, objectstore.ErrBusy) && c.cfg.OnUnlockedBucket == unlockedFail:
 		c.logger().Warn("The bucket can't be asked for its locks now; records are accepted, and wait", zap.String("bucket", c.cfg.Bucket), zap.Error(err))
 		return false, nil
 	default:
-		return false, fmt.Errorf("bucket %q can't be asked for versioning and locks; correct bucket, region or endpoint, or allow s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration: %w", c.cfg.Bucket, err)
+		return false, fmt.Errorf("bucket %q can't be asked for versioning, locks and rights; correct bucket, region or endpoint, or come again: %w", c.cfg.Bucket, err)
 	}
-	if limit := c.cfg.MaxRetention; !limit.IsZero() && b.DefaultPeriod > limit.Duration() {
-		return false, fmt.Errorf("bucket %q locks objects by default for %d days, and max_retention is %s; shorten the default, or correct max_retention", c.cfg.Bucket, int(b.DefaultPeriod/(24*time.Hour)), limit)
+	var errs []error
+	for _, p := range problems {
+		open := p.Kind == s3store.NoVersioning || p.Kind == s3store.NoLock
+		switch {
+		case p.Kind == s3store.Unsure, open && c.cfg.OnUnlockedBucket == unlockedWarn:
+			c.logger().Warn("The bucket may not be right", zap.String("problem", p.Text))
+			unlocked = unlocked || p.Kind == s3store.NoLock
+		case open:
+			errs = append(errs, fmt.Errorf("%s; for tests, on_unlocked_bucket: %s goes on without", p.Text, unlockedWarn))
+		default:
+			errs = append(errs, errors.New(p.Text))
+		}
 	}
-	var missing string
-	switch {
-	case !b.Versioning && !b.ObjectLock:
-		missing = "neither versioning nor Object Lock"
-	case !b.ObjectLock:
-		missing = "no Object Lock"
-	case !b.Versioning:
-		missing = "no versioning"
-	default:
-		return false, nil
+	return unlocked, errors.Join(errs...)
+}
+
+// storageClasses are those that objects will have, each once.
+func (c *Config) storageClasses() []string {
+	out := []string{standardClass} // of the log
+	for _, r := range c.allRules() {
+		if !slices.Contains(out, r.StorageClass) {
+			out = append(out, r.StorageClass)
+		}
 	}
-	if c.cfg.OnUnlockedBucket == unlockedFail {
-		return false, fmt.Errorf("bucket %q has %s: what is written there can be changed and removed. Make one with `heartwood bucket create s3://NAME`, or turn both on for this one; on_unlocked_bucket: %s is for tests", c.cfg.Bucket, missing, unlockedWarn)
-	}
-	c.logger().Warn("What is written to this bucket can be changed and removed", zap.String("bucket", c.cfg.Bucket), zap.String("it_has", missing))
-	return !b.ObjectLock, nil
+	return out
 }
 
 // maxWriters is more than any file of writers has, in bytes.

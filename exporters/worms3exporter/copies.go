@@ -35,6 +35,7 @@ type copies struct {
 type copyPlace struct {
 	kind, name string
 	put        func(ctx context.Context, c archiver.Commit) error
+	closeStore func() // nil for a file
 	retry      retryConfig
 	timeout    time.Duration
 	tel        *telemetry
@@ -68,6 +69,7 @@ func openCopies(ctx context.Context, c *core) (*copies, error) {
 			err = p.openBucket(ctx, c, one)
 		}
 		if err != nil {
+			out.closeStores()
 			return nil, fmt.Errorf("checkpoint_copies[%d] is %q; see to that it can be written: %w", i, p.name, err)
 		}
 		out.places = append(out.places, p)
@@ -141,10 +143,11 @@ func wholeCheckpoints(tail []byte) int {
 }
 
 func (p *copyPlace) openBucket(ctx context.Context, c *core, cfg *copyConfig) error {
-	store, err := newCopyStore(ctx, cfg, c.userAgent())
+	store, closeStore, err := newCopyStore(ctx, cfg, c.userAgent())
 	if err != nil {
 		return err
 	}
+	p.closeStore = closeStore
 	layout, writer := archive.Layout{Prefix: folder(cfg.Prefix)}, c.cfg.Writer
 	p.put = func(ctx context.Context, c archiver.Commit) error {
 		key := layout.Checkpoint(writer, c.Number)
@@ -172,11 +175,15 @@ func (p *copyPlace) openBucket(ctx context.Context, c *core, cfg *copyConfig) er
 }
 
 // newCopyStore is replaced by tests.
-var newCopyStore = func(ctx context.Context, cfg *copyConfig, userAgent string) (objectstore.Store, error) {
-	return s3store.New(ctx, s3store.Settings{
+var newCopyStore = func(ctx context.Context, cfg *copyConfig, userAgent string) (objectstore.Store, func(), error) {
+	s, err := s3store.New(ctx, s3store.Settings{
 		Bucket: cfg.Bucket, Region: cfg.Region, Endpoint: cfg.Endpoint, PathStyle: cfg.Endpoint != "",
 		RoleARN: cfg.RoleARN, ExternalID: cfg.ExternalID, UserAgent: userAgent, MaxConnections: 1,
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.Close, nil
 }
 
 // add has a checkpoint put to all places. It does not wait.
@@ -199,7 +206,7 @@ func (p *copyPlace) poke() {
 }
 
 // close puts what waits, for as long as the context allows.
-func (s *copies) close(ctx context.Context) error {
+func (s *copies) close(ctx context.Context) {
 	for _, p := range s.places {
 		p.mu.Lock()
 		p.closing = true
@@ -209,7 +216,15 @@ func (s *copies) close(ctx context.Context) error {
 	defer context.AfterFunc(ctx, s.stop)()
 	s.running.Wait()
 	s.stop()
-	return nil
+	s.closeStores()
+}
+
+func (s *copies) closeStores() {
+	for _, p := range s.places {
+		if p.closeStore != nil {
+			p.closeStore()
+		}
+	}
 }
 
 // next gives the checkpoint to be put; false: there is none, and it is over.

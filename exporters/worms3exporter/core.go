@@ -110,7 +110,7 @@ func (c *core) open(ctx context.Context) error {
 		return err
 	}
 	c.store, c.closeStore = &meteredStore{Store: store, tel: c.tel, checkpoints: c.layout().CheckpointPrefix(c.cfg.Writer)}, closeStore
-	if c.unlocked, err = c.checkBucket(ctx); err != nil {
+	if c.unlocked, err = c.checkBucket(ctx, store); err != nil {
 		return err
 	}
 	if err := c.checkEnrolment(ctx, verifier); err != nil {
@@ -152,7 +152,7 @@ func (c *core) close(ctx context.Context) error {
 		errs = append(errs, c.engine.Shutdown(ctx))
 	}
 	if c.copies != nil {
-		errs = append(errs, c.copies.close(ctx))
+		c.copies.close(ctx)
 	}
 	if c.closeStore != nil {
 		c.closeStore()
@@ -211,7 +211,7 @@ func (c *core) settings() (archiver.Settings, error) {
 		MaxPast:            max(cfg.Partition.MaxPast, time.Hour),
 		ConfigSHA256:       sum,
 		Version:            c.set.BuildInfo.Version,
-		Observer:           observer{c.tel, c.copies},
+		Observer:           engineObserver{c.tel, c.copies},
 		Logger:             c.set.Logger,
 	}
 	if c.unlocked {

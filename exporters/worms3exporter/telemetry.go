@@ -117,31 +117,31 @@ func errorOf(err error) string {
 	return "other"
 }
 
-// observer is told by the archiver.
-type observer struct {
+// engineObserver is told by the archiver.
+type engineObserver struct {
 	*telemetry
 	copies *copies
 }
 
-var _ archiver.Observer = observer{}
+var _ archiver.Observer = engineObserver{}
 
 // Accepted implements archiver.Observer.
-func (o observer) Accepted(records int, bytes int64) {
+func (o engineObserver) Accepted(records int, bytes int64) {
 	ctx := context.Background()
 	o.ExporterWormS3RecordsAccepted.Add(ctx, int64(records))
 	o.ExporterWormS3BytesAccepted.Add(ctx, bytes)
 }
 
 // Repeated implements archiver.Observer.
-func (o observer) Repeated(records int) {
+func (o engineObserver) Repeated(records int) {
 	o.ExporterWormS3RecordsRepeated.Add(context.Background(), int64(records))
 }
 
 // Sealed implements archiver.Observer.
-func (observer) Sealed(archive.ManifestObject) {}
+func (engineObserver) Sealed(archive.ManifestObject) {}
 
 // Uploaded implements archiver.Observer.
-func (o observer) Uploaded(object archive.ManifestObject, took time.Duration) {
+func (o engineObserver) Uploaded(object archive.ManifestObject, took time.Duration) {
 	ctx, class := context.Background(), o.class(object.Class)
 	o.ExporterWormS3ObjectsWritten.Add(ctx, 1, class)
 	o.ExporterWormS3BytesWritten.Add(ctx, object.Size, class)
@@ -150,18 +150,18 @@ func (o observer) Uploaded(object archive.ManifestObject, took time.Duration) {
 }
 
 // Retry implements archiver.Observer. The archiver has said it in the log.
-func (o observer) Retry(_ string, err error) {
+func (o engineObserver) Retry(_ string, err error) {
 	o.ExporterWormS3Retries.Add(context.Background(), 1, labelled("error", errorOf(err)))
 }
 
 // Deviation implements archiver.Observer.
-func (o observer) Deviation(key string, err error) {
+func (o engineObserver) Deviation(key string, err error) {
 	o.ExporterWormS3Deviations.Add(context.Background(), 1)
 	o.log.Error("An object in the bucket is not as it was put there: look into who has rights to it", zap.String("key", key), zap.Error(err))
 }
 
 // Committed implements archiver.Observer.
-func (o observer) Committed(c archiver.Commit) {
+func (o engineObserver) Committed(c archiver.Commit) {
 	o.ExporterWormS3Redactions.Add(context.Background(), c.Ledger.Redactions)
 	o.log.Info("Checkpoint", zap.Int64("number", c.Number), zap.String("event", string(c.Event)), zap.Int64("leaves", c.Size),
 		zap.Int64("accepted", c.Ledger.Accepted), zap.Int64("archived", c.Ledger.Archived), zap.Int64("repeated", c.Ledger.Repeated),
@@ -170,7 +170,7 @@ func (o observer) Committed(c archiver.Commit) {
 }
 
 // Fatal implements archiver.Observer. The archiver has said it in the log.
-func (observer) Fatal(error) {}
+func (engineObserver) Fatal(error) {}
 
 // meteredStore counts calls.
 type meteredStore struct {

@@ -1,0 +1,160 @@
+package worms3exporter
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/objectstore"
+	"github.com/heartwood-otel/heartwood/internal/objectstore/memstore"
+)
+
+func TestBucketsThatDoNotFitStopTheStart(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, one := range []struct {
+		text   string
+		bucket objectstore.Bucket
+		want   string // of the error; empty: it starts
+	}{
+		{`{}`, objectstore.Bucket{Versioning: true, ObjectLock: true}, ""},
+		{`{}`, objectstore.Bucket{Versioning: true}, `has no Object Lock`},
+		{`{}`, objectstore.Bucket{}, `has no versioning`},
+		{`{}`, objectstore.Bucket{Versioning: true}, `for tests, on_unlocked_bucket: warn goes on without`},
+		{`{on_unlocked_bucket: warn}`, objectstore.Bucket{Versioning: true}, ""},
+		{`{on_unlocked_bucket: warn}`, objectstore.Bucket{}, ""},
+		{`{max_retention: 90d}`, objectstore.Bucket{Versioning: true, ObjectLock: true, DefaultMode: objectstore.Compliance, DefaultPeriod: 91 * day}, `for 91 days, which is longer than max_retention 90d`},
+		{`{max_retention: 90d}`, objectstore.Bucket{Versioning: true, ObjectLock: true, DefaultMode: objectstore.Compliance, DefaultPeriod: 90 * day}, ""},
+	} {
+		b := newBench(t, one.text).withEngine(t)
+		b.store.SetBucket(one.bucket)
+		if one.want != "" {
+			require.ErrorContains(t, b.startError(t, host{}), one.want)
+			assert.Zero(t, b.engine.started)
+			continue
+		}
+		logs := b.startLogs(t, host{})
+		require.NoError(t, logs.ConsumeLogs(t.Context(), newLogs(rec{body: "x"})))
+		want := objectstore.Governance
+		if !one.bucket.ObjectLock {
+			want = objectstore.Unlocked
+			assert.Contains(t, b.logLines("warn"), "The bucket may not be right")
+		}
+		assert.Equal(t, want, b.engine.records[0].Rule.Mode)
+		assert.Equal(t, want, b.engine.set.LogLock.Mode)
+	}
+}
+
+func TestABucketThatDoesNotAnswer(t *testing.T) {
+	ask := func(err error) func(context.Context, memstore.Call) error {
+		return func(_ context.Context, c memstore.Call) error {
+			if c.Op == memstore.OpBucket && c.Stage == memstore.Before {
+				return err
+			}
+			return nil
+		}
+	}
+	b := newBench(t, `{}`).withEngine(t)
+	b.store.SetFault(ask(fmt.Errorf("timeout: %w", objectstore.ErrBusy)))
+	b.startLogs(t, host{})
+	assert.Contains(t, strings.Join(b.logLines("warn"), "\n"), "records are accepted, and wait")
+	assert.Equal(t, objectstore.Governance, b.engine.set.LogLock.Mode, "S3 refuses to lock in a bucket that has none")
+
+	b = newBench(t, `{on_unlocked_bucket: warn}`).withEngine(t)
+	b.store.SetFault(ask(objectstore.ErrBusy))
+	require.ErrorContains(t, b.startError(t, host{}), "can't be asked for versioning, locks and rights", "whether to lock must be known")
+
+	for _, err := range []error{objectstore.ErrDenied, objectstore.ErrNotFound} {
+		b = newBench(t, `{}`).withEngine(t)
+		b.store.SetFault(ask(err))
+		require.ErrorContains(t, b.startError(t, host{}), err.Error())
+	}
+}
+
+func TestStorageClassesAreThoseOfTheRules(t *testing.T) {
+	cfg := configured(t, `{rules: [{name: a, category: a, period: 1d, storage_class: GLACIER_IR}, {name: b, period: 1d, storage_class: GLACIER_IR}], metrics: {period: 1d, storage_class: STANDARD_IA}}`)
+	assert.Equal(t, []string{"STANDARD", "GLACIER_IR", "STANDARD_IA"}, cfg.storageClasses())
+}
+
+// enrol puts a file of writers into the bucket.
+func (b *bench) enrol(tb testing.TB, w *archive.Writers) {
+	tb.Helper()
+	private, _, err := archive.GenerateKey(archive.RootName(w.Origin))
+	require.NoError(tb, err)
+	root, err := note.NewSigner(private)
+	require.NoError(tb, err)
+	text, err := w.Sign(root)
+	require.NoError(tb, err)
+	_, err = b.store.Put(tb.Context(), objectstore.Object{
+		Key: archive.Layout{}.Writers(w.Number), Body: bytes.NewReader(text), Size: int64(len(text)), SHA256: sha256.Sum256(text),
+	})
+	require.NoError(tb, err)
+}
+
+func TestKeysThatAreNotEnrolledAreToldOf(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	_, other, err := archive.GenerateKey("example.com/logs/gateway-1")
+	require.NoError(t, err)
+	for _, one := range []struct {
+		key      string // another than the writer's own
+		from, to time.Time
+		want     string
+	}{
+		{"", now.Add(-time.Hour), time.Time{}, ""},
+		{"", now.Add(-time.Hour), now.Add(90 * 24 * time.Hour), ""},
+		{"", now.Add(-time.Hour), now.Add(24 * time.Hour), "The signing key's time ends soon"},
+		{"", now.Add(-2 * time.Hour), now.Add(-time.Hour), "The signing key is enrolled for another time"},
+		{"", now.Add(time.Hour), time.Time{}, "The signing key is enrolled for another time"},
+		{other, now.Add(-time.Hour), time.Time{}, "The signing key is not enrolled"},
+	} {
+		b := newBench(t, `{}`).withEngine(t)
+		key := one.key
+		if key == "" {
+			key = b.key
+		}
+		b.enrol(t, &archive.Writers{Origin: "example.com/logs", Keys: []archive.WriterKey{{Writer: "gateway-1", VKey: key, From: one.from, To: one.to}}})
+		b.startLogs(t, host{})
+		if one.want == "" {
+			assert.Empty(t, b.logLines("warn"))
+		} else {
+			require.Len(t, b.logLines("warn"), 1)
+			assert.Contains(t, b.logLines("warn")[0], one.want)
+		}
+	}
+
+	b := newBench(t, `{}`).withEngine(t)
+	b.startLogs(t, host{})
+	assert.Contains(t, b.logLines("warn")[0], "The archive has no file of writers; what this one writes counts as foreign until it is")
+
+	b = newBench(t, `{}`).withEngine(t)
+	text := []byte("nothing of the kind")
+	_, err = b.store.Put(t.Context(), objectstore.Object{Key: archive.Layout{}.Writers(0), Body: bytes.NewReader(text), Size: int64(len(text)), SHA256: sha256.Sum256(text)})
+	require.NoError(t, err)
+	b.startLogs(t, host{})
+	assert.Contains(t, b.logLines("warn")[0], "can't be read", "someone else's nonsense does not stop a writer")
+}
+
+func TestWritersThatWereRetiredDoNotStart(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	b := newBench(t, `{}`).withEngine(t)
+	b.enrol(t, &archive.Writers{
+		Origin:  "example.com/logs",
+		Keys:    []archive.WriterKey{{Writer: "gateway-1", VKey: b.key, From: now.Add(-2 * time.Hour), To: now.Add(-time.Hour)}},
+		Retired: map[string]time.Time{"gateway-1": now.Add(-time.Hour)},
+	})
+	require.ErrorContains(t, b.startError(t, host{}), `writer is "gateway-1", which was retired on `)
+
+	_, other, err := archive.GenerateKey("example.com/others/gateway-1")
+	require.NoError(t, err)
+	b = newBench(t, `{}`).withEngine(t)
+	b.enrol(t, &archive.Writers{Origin: "example.com/others", Keys: []archive.WriterKey{{Writer: "gateway-1", VKey: other, From: now}}})
+	require.ErrorContains(t, b.startError(t, host{}), `origin is "example.com/logs", and the archive in bucket "example-archive" is "example.com/others"`)
+}

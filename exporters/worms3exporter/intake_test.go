@@ -1,0 +1,135 @@
+package worms3exporter
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/google/uuid"
+
+	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
+)
+
+func TestUIDsAreGivenAndKept(t *testing.T) {
+	logs := newLogs(rec{body: "a"}, rec{body: "b", uid: "mine"}, rec{body: "c"})
+	in := taken(t, `{}`, logs, nil)
+	records := in.all()
+	require.Len(t, records, 3)
+	given := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	var uids []string
+	for i, r := range given.All() {
+		uid, _ := r.Attributes().Get(uidAttribute)
+		uids = append(uids, uid.Str())
+		assert.Contains(t, string(records[i].Line), `"log.record.uid":"`+uid.Str()+`"`, "it is given before the record is encoded")
+		assert.True(t, records[i].HasUID)
+	}
+	assert.Equal(t, "mine", uids[1])
+	assert.NotEqual(t, uids[0], uids[2])
+	parsed, err := uuid.Parse(uids[0])
+	require.NoError(t, err)
+	assert.Equal(t, uuid.Version(7), parsed.Version())
+
+	again := taken(t, `{}`, logs, nil).all()
+	for i := range records {
+		assert.Equal(t, records[i].Fingerprint, again[i].Fingerprint, "what comes again is known")
+		assert.Equal(t, string(records[i].Line), string(again[i].Line))
+	}
+}
+
+func TestFingerprintsTellRecordsApart(t *testing.T) {
+	var f fingerprinter
+	seen := map[[16]byte]string{}
+	add := func(name string, sum [16]byte) {
+		other, twice := seen[sum]
+		assert.False(t, twice, "%s is as %s", name, other)
+		seen[sum] = name
+	}
+	record := func(change func(plog.LogRecord)) plog.LogRecord {
+		r := plog.NewLogRecord()
+		r.SetTimestamp(1)
+		r.SetEventName("e")
+		r.Body().SetStr("b")
+		change(r)
+		return r
+	}
+	nothing := func(plog.LogRecord) {}
+	add("as it is", f.log("u", record(nothing)))
+	add("uid", f.log("v", record(nothing)))
+	add("uid and event", f.log("ue", record(func(r plog.LogRecord) { r.SetEventName("") })))
+	add("time", f.log("u", record(func(r plog.LogRecord) { r.SetTimestamp(2) })))
+	add("event name", f.log("u", record(func(r plog.LogRecord) { r.SetEventName("f") })))
+	for name, body := range map[string]any{
+		"other": "c", "long": strings.Repeat("b", 10_000), "none": nil, "int": 1, "double": 1.0, "one": "1", "true": true, "false": false,
+		"bytes": []byte("b"), "list": []any{"b"}, "lists": []any{"b", "b"}, "nested": []any{[]any{"b"}, "b"}, "map": map[string]any{"b": ""},
+		"map of list": map[string]any{"b": []any{}}, "nan": math.NaN(), "long map": map[string]any{"": "b"},
+	} {
+		add("body "+name, f.log("u", record(func(r plog.LogRecord) { require.NoError(t, r.Body().FromRaw(body)) })))
+	}
+	assert.Equal(t, "as it is", seen[f.log("u", record(func(r plog.LogRecord) {
+		r.Attributes().PutStr("a", "b")
+		r.SetSeverityNumber(3)
+	}))], "the rest may change on the way")
+
+	span := func(change func(ptrace.Span)) ptrace.Span {
+		s := ptrace.NewSpan()
+		s.SetTraceID([16]byte{1})
+		s.SetSpanID([8]byte{1})
+		change(s)
+		return s
+	}
+	add("span", f.span(span(func(ptrace.Span) {})))
+	add("span's trace", f.span(span(func(s ptrace.Span) { s.SetTraceID([16]byte{2}) })))
+	add("span's id", f.span(span(func(s ptrace.Span) { s.SetSpanID([8]byte{2}) })))
+	add("span's start", f.span(span(func(s ptrace.Span) { s.SetStartTimestamp(1) })))
+	add("span's end", f.span(span(func(s ptrace.Span) { s.SetEndTimestamp(1) })))
+	add("span's name", f.span(span(func(s ptrace.Span) { s.SetName("n") })))
+}
+
+func TestWhatIsKnownOfARecordGoesWithIt(t *testing.T) {
+	trace := pcommon.TraceID{1, 2, 3}
+	in := taken(t, `{rules: [{name: access, category: access, period: 1d}, {name: rest, period: 2d}], partition: {attributes: [tenant]}}`, newLogs(
+		rec{request: "r1", trace: trace, at: noon.Add(-2 * time.Hour), body: "x", attrs: map[string]any{"log.category": "access", "tenant": "t", redactionAttribute: 3}},
+		rec{request: strings.Repeat("r", maxRequestID+1), attrs: map[string]any{redactionAttribute: -5}},
+		rec{request: strings.Repeat("r", maxRequestID), attrs: map[string]any{redactionAttribute: math.MaxInt64}},
+		rec{attrs: map[string]any{redactionAttribute: "many", requestAttribute: 17}},
+	), nil)
+	records := in.all()
+	require.Len(t, records, 4)
+	r := records[0]
+	assert.Equal(t, "access", r.Rule.Name)
+	assert.Equal(t, noon.Add(-2*time.Hour), r.Time)
+	assert.Equal(t, noon, r.Arrival)
+	assert.Equal(t, noon.Add(-2*time.Hour).Truncate(time.Hour), r.Hour)
+	assert.Equal(t, "t", r.Partitions[0].Value)
+	assert.Equal(t, "r1", string(r.RequestID))
+	assert.Equal(t, trace[:], r.TraceID)
+	assert.EqualValues(t, 3, r.Redactions)
+	assert.Equal(t, "json", r.Encoding)
+	assert.Equal(t, archiver.Logs, r.Signal)
+	assert.Equal(t, "rest", records[1].Rule.Name)
+	assert.Empty(t, records[1].RequestID, "that is no id")
+	assert.Empty(t, records[1].TraceID)
+	assert.Zero(t, records[1].Redactions)
+	assert.Len(t, records[2].RequestID, maxRequestID)
+	assert.EqualValues(t, maxRedactions, records[2].Redactions)
+	assert.Zero(t, records[3].Redactions)
+	assert.Equal(t, "17", string(records[3].RequestID))
+	assert.Equal(t, noon.Truncate(time.Hour), records[3].Hour)
+	assert.True(t, records[3].Time.IsZero())
+
+	in.reset()
+	assert.Empty(t, in.all())
+}
+
+func TestObservedTimeStandsInForNone(t *testing.T) {
+	logs := newLogs(rec{})
+	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).SetObservedTimestamp(pcommon.NewTimestampFromTime(noon))
+	assert.Equal(t, noon, taken(t, `{}`, logs, nil).all()[0].Time)
+}
