@@ -117,9 +117,9 @@ var shapes = map[string][]string{
 		"warning receiver-drops syslog logs",
 	},
 	"spools": {
-		"warning memory-spool kinesis/memory logs,traces",
+		"warning volatile-spool worm_s3 logs", "warning memory-spool kinesis/memory logs,traces",
 		"error unredacted-exporter kinesis traces",
-		"error unredacted-exporter kinesis/memory traces",
+		"error unredacted-exporter kinesis/memory traces", "error unredacted-exporter worm_s3/disk traces",
 	},
 	"processors": {
 		"warning memory-fold event_fold logs",

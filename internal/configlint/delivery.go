@@ -1,6 +1,7 @@
 package configlint
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +54,11 @@ const (
 var stanzaTypes = []string{"file_log", "filelog", "syslog", "journald"}
 
 // spooling are the exporters of ours, which keep a queue of their own on disk.
-var spooling = []string{"kinesis"}
+var spooling = []string{"kinesis", "worm_s3"}
+
+// volatile are folders that a restart of the machine empties on the usual systems, since
+// they are in memory: https://refspecs.linuxfoundation.org/FHS_3.0/fhs/ch03s15.html
+var volatile = []string{"/dev/shm", "/run", "/var/run", "/tmp"}
 
 // holding are the processors that answer and decide later, with what they hold.
 var holding = map[string]string{
@@ -184,9 +189,7 @@ func (k *checker) exporters() {
 			continue
 		}
 		if slices.Contains(spooling, typeOf(id)) {
-			if spool, _ := exporter.section("spool"); spool.text("directory") == "" {
-				k.find(ruleMemorySpool, at)
-			}
+			k.spool(exporter, at)
 			continue
 		}
 		for _, q := range queuesOf(id) {
@@ -194,6 +197,25 @@ func (k *checker) exporters() {
 		}
 		if typeOf(id) == "kafka" {
 			k.acks(exporter, at)
+		}
+	}
+}
+
+// spool looks at where an exporter of ours keeps what it has accepted.
+func (k *checker) spool(exporter settings, at place) {
+	spool, _ := exporter.section("spool")
+	directory := spool.text("directory")
+	if directory == "" {
+		if typeOf(at.component) != "worm_s3" { // which does not start without
+			k.find(ruleMemorySpool, at)
+		}
+		return
+	}
+	for _, folder := range volatile {
+		if clean := path.Clean(directory); clean == folder || strings.HasPrefix(clean, folder+"/") {
+			at.key = spool.child("directory").path
+			k.find(ruleVolatileSpool, at, "directory", directory)
+			return
 		}
 	}
 }

@@ -35,6 +35,7 @@ const (
 	ruleConnector         = "unredacted-connector"
 	ruleJournal           = "unredacted-journal"
 	ruleMemorySpool       = "memory-spool"
+	ruleVolatileSpool     = "volatile-spool"
 	ruleMemoryQueue       = "memory-queue"
 	ruleQueueOverflow     = "queue-overflow"
 	ruleFiniteRetry       = "finite-retry"
@@ -132,6 +133,11 @@ var Rules = []Rule{
 		ID: ruleMemorySpool, Level: Warning,
 		Lost:   "Without a spool nothing is kept on disk: while its destination can't be reached, senders wait and are told to come again, and a receiver that has nobody to tell drops the records.",
 		Remedy: "Set {key}::spool::directory.",
+	},
+	{
+		ID: ruleVolatileSpool, Level: Warning,
+		Lost:   "{directory} is in memory on most systems, or is emptied at their start: what was accepted and not delivered is lost with the machine, though its senders had an answer.",
+		Remedy: "Set {key} to a folder on a disk, such as one below /var/lib.",
 	},
 	{
 		ID: ruleMemoryQueue, Level: Warning,
