@@ -228,7 +228,6 @@ func (c *Config) sum() (archive.Digest, error) {
 		return archive.Digest{}, fmt.Errorf("encode the configuration for its hash: %w", err)
 	}
 	values := conf.ToStringMap()
-	delete(values, "signing_key")
 	text, err := json.Marshal(values)
 	if err != nil {
 		return archive.Digest{}, fmt.Errorf("encode the configuration for its hash: %w", err)
