@@ -1,0 +1,292 @@
+package archiveaudit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/objectstore"
+)
+
+const (
+	// clockSlack is how far dates may be apart that should be in order: S3's are whole
+	// seconds, and its machines' clocks differ a little.
+	clockSlack = time.Minute
+	// lockSlack is how much shorter than expected a lock may be: they are rounded up to
+	// the next hour.
+	lockSlack = 2 * time.Hour
+
+	// maxManifest is the size of the largest manifest in bytes. One names some thousand
+	// objects and tiles, of about 1 KiB and 200 bytes.
+	maxManifest = 256 << 20
+	// maxFilters is the size of the largest object of filters in bytes.
+	maxFilters = 1 << 30
+	// maxWritersFile is that of a writers file.
+	maxWritersFile = 16 << 20
+	// tileBytes is the size of a full tile.
+	tileBytes = archive.TileWidth * archive.HashSize
+
+	// attempts is how often something is asked for, firstPause how long is waited after
+	// the first time; it doubles.
+	attempts   = 5
+	firstPause = 200 * time.Millisecond
+)
+
+// Settings say what is verified, and how.
+type Settings struct {
+	// Prefix is what all keys of the archive begin with: "" or it ends with '/'.
+	Prefix string
+	// Root is the public half of the root key.
+	Root note.Verifier
+	// From and To bound the time in which was written what is verified: intervals that
+	// reach into it. Zero is no bound.
+	From, To time.Time
+	// Copies are checkpoints that were kept elsewhere.
+	Copies []Copy
+	// IntegrityOnly says that locks, versions and dates are not to be had, and that the
+	// content is all that is asked for.
+	IntegrityOnly bool
+	// Parallel is how many objects are read at a time; 0 is GOMAXPROCS.
+	Parallel int
+	// Now is the time by the server's clock.
+	Now time.Time
+	// Progress is told how far it is, often, and from several goroutines. May be nil.
+	Progress func(Progress)
+}
+
+// Copy is a checkpoint that was kept in a second place.
+type Copy struct {
+	Source string // where it was, for people
+	Data   []byte
+}
+
+// Progress is how far a verification is.
+type Progress struct {
+	Writer string
+	// Done is the part of the writer's time that was read, 0 to 1.
+	Done    float64
+	Objects int64
+	Bytes   int64 // before compression
+}
+
+// Verdict is the outcome as a whole.
+type Verdict string
+
+// The verdicts. The worst finding decides.
+const (
+	Good          Verdict = "good"
+	Bad           Verdict = "tampered"
+	CouldNotCheck Verdict = "could-not-check"
+)
+
+// Report is what was found, and what was looked at.
+type Report struct {
+	Verdict Verdict   `json:"verdict"`
+	Origin  string    `json:"origin,omitempty"`
+	At      time.Time `json:"at"`
+	From    time.Time `json:"from,omitzero"`
+	To      time.Time `json:"to,omitzero"`
+	// Locks says whether versions, locks and dates were looked at.
+	Locks    bool            `json:"locks_checked"`
+	Copies   int             `json:"checkpoint_copies"`
+	Writers  []*WriterReport `json:"writers"`
+	Findings []Finding       `json:"findings"`
+	// More counts findings that are like others and were left out.
+	More int `json:"findings_left_out,omitempty"`
+}
+
+// WriterReport is what was read of one writer's log.
+type WriterReport struct {
+	Name        string    `json:"name"`
+	Keys        []string  `json:"keys"`
+	Retired     time.Time `json:"retired,omitzero"`
+	First       int64     `json:"first_checkpoint"`
+	Last        int64     `json:"last_checkpoint"`
+	Checkpoints int64     `json:"checkpoints"`
+	From        time.Time `json:"from,omitzero"`
+	To          time.Time `json:"to,omitzero"`
+	Ended       bool      `json:"shut_down"` // its last event
+	Size        int64     `json:"log_size"`  // in leaves
+	Objects     int64     `json:"objects"`
+	Lines       int64     `json:"lines"` // recomputed
+	Records     int64     `json:"records"`
+	Stored      int64     `json:"stored_bytes"`
+	Bytes       int64     `json:"bytes"`
+	Tiles       int64     `json:"tiles"`
+
+	Ledger archive.Ledger `json:"ledger"` // of the intervals that were read
+}
+
+// auditor is one verification. Its methods may be called by several goroutines.
+type auditor struct {
+	Settings
+	r        objectstore.Reader
+	layout   archive.Layout
+	locks    bool // there are versions, locks and dates
+	found    *findings
+	known    *inventory
+	writers  *archive.Writers
+	reports  []*WriterReport
+	copies   map[string][]copyOf // by writer
+	finished map[string]*span    // by writer: what was read of its log
+}
+
+// Verify verifies an archive. The error is one of the context, or of the settings: all
+// else that goes wrong is in the report.
+func Verify(ctx context.Context, r objectstore.Reader, s Settings) (*Report, error) {
+	if s.Root == nil {
+		return nil, errors.New("the root key is not set")
+	}
+	if !s.To.IsZero() && !s.From.Before(s.To) {
+		return nil, fmt.Errorf("the time from %s to %s is empty", s.From.Format(time.RFC3339), s.To.Format(time.RFC3339))
+	}
+	if s.Parallel <= 0 {
+		s.Parallel = runtime.GOMAXPROCS(0)
+	}
+	a := &auditor{
+		Settings: s, r: r, layout: archive.Layout{Prefix: s.Prefix}, found: newFindings(), known: newInventory(),
+		copies: make(map[string][]copyOf), finished: make(map[string]*span),
+	}
+	a.bucket(ctx)
+	if a.readWriters(ctx) {
+		a.readCopies()
+		names := a.writers.Names()
+		for _, name := range names {
+			if ctx.Err() == nil {
+				a.auditWriter(ctx, name)
+			}
+		}
+		a.strangers(ctx, names)
+		a.listing(ctx)
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return a.report(), nil
+}
+
+func (a *auditor) report() *Report {
+	r := &Report{
+		Verdict: Good, At: a.Now, From: a.From, To: a.To, Locks: a.locks, Copies: len(a.Copies),
+		Writers: a.reports, Findings: a.found.sorted(),
+	}
+	if a.writers != nil {
+		r.Origin = a.writers.Origin
+	}
+	tampered, unchecked := a.found.count(Tampered), a.found.count(Unchecked)
+	r.More = tampered + unchecked + a.found.count(Note) - len(r.Findings)
+	switch {
+	case tampered > 0:
+		r.Verdict = Bad
+	case unchecked > 0:
+		r.Verdict = CouldNotCheck
+	}
+	return r
+}
+
+// bucket asks what place this is.
+func (a *auditor) bucket(ctx context.Context) {
+	b, err := retry(ctx, func() (objectstore.Bucket, error) { return a.r.Bucket(ctx) })
+	switch {
+	case errors.Is(err, objectstore.ErrUnsupported):
+		if !a.IntegrityOnly {
+			a.found.add(Finding{
+				Severity: Unchecked, Kind: KindNoLocks,
+				Text: "this is no bucket: locks, versions, dates and delete markers are not in it, and what it has was all that could be checked; --integrity-only says that this is enough",
+			})
+		}
+		return
+	case a.IntegrityOnly:
+		return
+	case err != nil:
+		a.found.add(Finding{Severity: Unchecked, Kind: KindRead, Text: fmt.Sprintf("whether the bucket keeps versions and locks could not be asked: %v", err)})
+	case !b.Versioning:
+		a.found.add(Finding{Severity: Unchecked, Kind: KindNoLocks, Text: "the bucket keeps no versions: whatever was written over or deleted in it left no trace"})
+	case !b.ObjectLock:
+		a.found.add(Finding{Severity: Note, Kind: KindUnlocked, Text: "the bucket has no Object Lock: whoever may delete versions could have, and only the log shows it"})
+	}
+	a.locks = true
+}
+
+// retry asks again where that may help.
+func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		v, err := f()
+		again := errors.Is(err, objectstore.ErrBusy) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err == nil || !again || attempt == attempts || ctx.Err() != nil {
+			return v, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return v, err
+		case <-timer.C:
+		}
+		pause *= 2
+	}
+}
+
+var errTooLarge = errors.New("larger than anything that is written there")
+
+// get reads a small object.
+func (a *auditor) get(ctx context.Context, key, version string, limit int64) ([]byte, objectstore.Info, error) {
+	return get(ctx, a.r, key, version, limit)
+}
+
+func get(ctx context.Context, r objectstore.Reader, key, version string, limit int64) ([]byte, objectstore.Info, error) {
+	var info objectstore.Info
+	data, err := retry(ctx, func() ([]byte, error) {
+		body, i, err := r.Get(ctx, key, version, 0, -1)
+		if err != nil {
+			return nil, err
+		}
+		info = i
+		data, err := io.ReadAll(io.LimitReader(body, limit+1))
+		if err := errors.Join(err, body.Close()); err != nil {
+			return nil, err
+		}
+		if int64(len(data)) > limit {
+			return nil, fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
+		}
+		return data, nil
+	})
+	return data, info, err
+}
+
+// unreadable adds what it means that an object could not be read. until is the end of its
+// lock: zero where that is not known.
+func (a *auditor) unreadable(f Finding, what string, err error, until time.Time) {
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return
+	case errors.Is(err, objectstore.ErrNotFound) && !until.IsZero() && a.Now.After(until):
+		f.Severity, f.Kind = Note, KindExpired
+		f.Text = fmt.Sprintf("%s is gone; its lock ended on %s", what, date(until))
+	case errors.Is(err, objectstore.ErrNotFound):
+		f.Severity, f.Kind = Tampered, KindMissing
+		f.Text = what + " is not there"
+		if f.Version != "" {
+			f.Text += " in the version that the log names"
+		}
+		if !until.IsZero() {
+			f.Text += "; it was to be kept until " + date(until)
+		}
+	case errors.Is(err, errTooLarge):
+		f.Severity, f.Kind = Tampered, KindChanged
+		f.Text = fmt.Sprintf("%s is %v", what, err)
+	default:
+		f.Severity, f.Kind = Unchecked, KindRead
+		f.Text = fmt.Sprintf("%s could not be read: %v", what, err)
+	}
+	a.found.add(f)
+}
+
+func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

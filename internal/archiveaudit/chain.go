@@ -1,0 +1,581 @@
+package archiveaudit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"path"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/objectstore"
+)
+
+// writerAudit is the verification of one writer's log:
+//
+//	places -> read (several at a time) -> link (one after the other) -> check objects and
+//	tiles (several at a time) -> grow the tree (one after the other)
+type writerAudit struct {
+	a         *auditor
+	name      string
+	verifiers note.Verifiers
+	report    *WriterReport
+	small     *crew // for small requests, whose order does not matter
+	bytes     atomic.Int64
+	objects   atomic.Int64
+
+	// Of link. previous is the step before, nil at the beginning of what is read; last
+	// is the last with a manifest.
+	previous *step
+	base     *step // the step before the range, whose tree the range goes on with
+	last     *step
+	first    *step
+	number   int64 // that is expected
+
+	// Of the tree. tree is nil while its leaves are not known.
+	tree  *archive.Tree
+	full  map[string]archive.Digest // tiles that became full and are in no manifest yet
+	final func() (*archive.Manifest, bool)
+
+	mu sync.Mutex
+	// mu guards the following.
+	strays []stray
+	locks  map[archive.Digest]*lockPeriods // by the configuration's hash
+}
+
+// stray is a manifest that no checkpoint covers.
+type stray struct {
+	number int64
+	info   objectstore.Info
+}
+
+// span is what was read of a writer's log.
+type span struct {
+	first, end             int64 // leaves
+	firstNumber, endNumber int64
+	to                     time.Time
+	interval               time.Duration
+	whole                  bool // from its beginning
+	open                   bool // up to its end
+}
+
+// unit is a piece of work of a step.
+type unit struct {
+	step   *step
+	object *archive.ManifestObject // nil at the end of the step
+	hashes []byte                  // of the object's leaves
+	known  bool                    // that hashes are those of the log, or of what was read
+}
+
+func (a *auditor) auditWriter(ctx context.Context, name string) {
+	w := &writerAudit{
+		a: a, name: name, report: &WriterReport{Name: name, First: -1, Last: -1}, small: newCrew(max(16, 8*a.Parallel)),
+		full: make(map[string]archive.Digest), locks: make(map[archive.Digest]*lockPeriods), tree: archive.NewTree(),
+	}
+	a.reports = append(a.reports, w.report)
+	for _, key := range a.writers.KeysFor(name) {
+		w.report.Keys = append(w.report.Keys, key.VKey)
+	}
+	w.report.Retired = a.writers.Retired[name]
+	var err error
+	if w.verifiers, err = a.writers.Verifiers(name); err != nil {
+		a.found.add(Finding{Writer: name}.tampered(KindWriters, "the writer's keys can't be read: %v", err))
+		return
+	}
+	failed := func(err error) {
+		a.found.add(Finding{Severity: Unchecked, Kind: KindRead, Writer: name, Text: fmt.Sprintf("the writer's log could not be listed: %v", err)})
+	}
+	steps := inOrder(ctx, max(16, 4*a.Parallel), a.places(ctx, name, failed), w.read)
+	for u := range inOrder(ctx, a.Parallel, w.units(ctx, steps), w.check) {
+		w.grow(u)
+	}
+	w.small.wait()
+	if ctx.Err() != nil {
+		return
+	}
+	w.end()
+}
+
+// units links the steps, and gives what is to be done for each.
+func (w *writerAudit) units(ctx context.Context, steps iter.Seq[*step]) iter.Seq[unit] {
+	return func(yield func(unit) bool) {
+		for s := range steps {
+			if m := s.manifest; m != nil {
+				if !w.a.From.IsZero() && !m.To.After(w.a.From) {
+					w.base, w.previous, w.number = s, s, s.number+1
+					continue
+				}
+				if !w.a.To.IsZero() && !m.From.Before(w.a.To) {
+					return
+				}
+			}
+			w.link(ctx, s)
+			if s.manifest == nil {
+				if !yield(unit{step: s}) {
+					return
+				}
+				continue
+			}
+			for i := range s.manifest.Objects {
+				if !yield(unit{step: s, object: &s.manifest.Objects[i]}) {
+					return
+				}
+			}
+			if !yield(unit{step: s}) {
+				return
+			}
+		}
+	}
+}
+
+// link checks what a step says of itself and of the one before.
+func (w *writerAudit) link(ctx context.Context, s *step) {
+	f := Finding{Writer: w.name, Object: w.a.layout.Checkpoint(w.name, s.number)}
+	if w.number < s.number && (w.previous != nil || w.a.From.IsZero()) {
+		w.a.found.add(f.tampered(KindNumber, "checkpoints %d to %d are not there", w.number, s.number-1))
+		w.previous = nil
+	}
+	w.number = s.number + 1
+	if s.checkpoint == nil && len(s.checkpoints) == 0 {
+		w.withoutCheckpoint(s)
+		return
+	}
+	m := s.manifest
+	if m == nil {
+		w.previous = nil
+		return
+	}
+	if w.first == nil {
+		w.first = s
+	}
+	previous := w.previous
+	w.previous, w.last = s, s
+	w.checkKey(s)
+	mf := Finding{Writer: w.name, Object: s.manifestInfo.Key}
+	if previous != nil && previous.manifest != nil {
+		if err := m.CheckFollows(previous.manifest, previous.sum); err != nil {
+			w.a.found.add(mf.tampered(KindLink, "it does not follow from the manifest before: %v", err))
+		}
+		if m.Instance != previous.manifest.Instance && m.Recovered == nil {
+			w.a.found.add(mf.tampered(KindInstance, "it was written from another disk than the one before, and says nothing of a recovery: two writers have this name"))
+		}
+		w.checkVersions(mf, m.Previous, previous)
+		w.checkPause(s, previous)
+	}
+	if m.Recovered != nil {
+		waiting := int64(0)
+		if previous != nil && previous.manifest != nil {
+			waiting = previous.manifest.Ledger.Waiting
+		}
+		w.a.found.add(mf.note(KindRecovered, "the writer went on behind a lost disk. %d objects were found that no log covers, and %d records had been accepted and were not archived at the checkpoint before", len(m.Recovered.Objects), waiting))
+		for _, o := range m.Recovered.Objects {
+			w.a.known.add(o.Key, o.VersionID)
+		}
+	}
+	w.tiles(ctx, s)
+	w.small.do(func() { w.logLocks(ctx, s) })
+}
+
+// withoutCheckpoint is a manifest whose checkpoint is not there: behind the end it is one
+// that was about to be.
+func (w *writerAudit) withoutCheckpoint(s *step) {
+	for _, info := range s.manifests {
+		w.addStray(stray{number: s.number, info: info})
+	}
+	s.manifest = nil
+	w.previous = nil
+}
+
+func (w *writerAudit) addStray(s stray) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.strays = append(w.strays, s)
+}
+
+// checkKey says whether the key that signed a checkpoint was the writer's then.
+func (w *writerAudit) checkKey(s *step) {
+	f := Finding{Writer: w.name, Object: w.a.layout.Checkpoint(w.name, s.number), Version: s.checkpointInfo.VersionID}
+	if s.checkpoint == nil {
+		return
+	}
+	to := s.manifest.To
+	key, ok := w.a.writers.KeyAt(w.name, to)
+	if ok {
+		verifier, err := archive.NewVerifier(key.VKey)
+		ok = err == nil && verifier.KeyHash() == s.checkpoint.KeyHash
+	}
+	if !ok {
+		w.a.found.add(f.tampered(KindKey, "it was signed at %s by the key %08x, which was not this writer's at that time", date(to), s.checkpoint.KeyHash))
+	}
+	if retired := w.report.Retired; !retired.IsZero() && to.After(retired) {
+		w.a.found.add(f.tampered(KindRetired, "it was written at %s by a writer who was retired on %s", date(to), date(retired)))
+	}
+}
+
+// checkVersions compares the versions that a manifest names of the one before with what was read.
+func (w *writerAudit) checkVersions(f Finding, p *archive.Previous, before *step) {
+	if p == nil || !w.a.locks {
+		return
+	}
+	for _, x := range []struct{ what, named, is string }{
+		{"manifest", p.ManifestVersion, before.manifestInfo.VersionID},
+		{"checkpoint", p.CheckpointVersion, before.checkpointInfo.VersionID},
+	} {
+		if x.named != "" && x.is != "" && x.named != x.is {
+			w.a.found.add(f.tampered(KindVersion, "the %s before has the version %s, and not %s, which this one names: it was put anew", x.what, x.is, x.named))
+		}
+	}
+	if m := before.manifest; m.Filters != nil {
+		key := w.a.layout.Filters(w.name, m.Number, m.Filters.SHA256)
+		w.a.known.add(key, p.FiltersVersion)
+	}
+}
+
+// checkPause says where nothing was written for a time.
+func (w *writerAudit) checkPause(s, before *step) {
+	m, b := s.manifest, before.manifest
+	if pause := m.To.Sub(b.To); pause > 2*b.Interval+clockSlack && b.Event != archive.EventShutdown {
+		w.a.found.add(Finding{Writer: w.name, Object: s.manifestInfo.Key}.note(KindGap,
+			"there is no checkpoint between %s and %s, though one was due every %s. The log goes on without a hole: the writer was down, or could not reach the bucket",
+			date(b.To), date(m.To), b.Interval))
+	}
+	if w.a.locks && before.checkpointInfo.Modified.After(m.To.Add(clockSlack)) {
+		w.a.found.add(Finding{Writer: w.name, Object: before.checkpointInfo.Key}.tampered(KindLate,
+			"the bucket has it from %s, but the checkpoint behind it is said to be of %s: the log was written afterwards",
+			date(before.checkpointInfo.Modified), date(m.To)))
+	}
+}
+
+// check does the work of a unit.
+func (w *writerAudit) check(ctx context.Context, u unit) unit {
+	if u.object != nil {
+		u.hashes, u.known = w.checkObject(ctx, u.step, u.object)
+	}
+	return u
+}
+
+// grow lets the tree grow by what a unit has.
+func (w *writerAudit) grow(u unit) {
+	s := u.step
+	if w.base != nil && w.report.First < 0 && w.tree.Size() == 0 {
+		if tree, ok := treeBehind(w.base); ok {
+			w.tree = tree
+		} else {
+			w.tree = nil
+		}
+	}
+	if u.object != nil {
+		w.report.Objects++
+		w.report.Lines += u.object.Leaves
+		w.report.Records += u.object.Records
+		w.report.Stored += u.object.Size
+		w.report.Bytes += u.object.Bytes
+		switch {
+		case w.tree == nil:
+		case !u.known, w.tree.Size() != u.object.FirstLeaf:
+			w.tree = nil
+		default:
+			w.append(u.hashes)
+		}
+		return
+	}
+	m := s.manifest
+	if m == nil {
+		w.tree = nil // what was written in between is not known
+		return
+	}
+	w.progress(m)
+	f := Finding{Writer: w.name, Object: s.manifestInfo.Key, Leaf: new(m.Leaf)}
+	recomputed := w.tree != nil && w.tree.Size() == m.Leaf
+	if recomputed && !equalEdges(w.tree.Edge(), m.Edge) {
+		w.a.found.add(f.tampered(KindEdge, "the tree over the %d lines before it is another than the manifest says: lines were changed, moved, put in or taken out, or the log's hashes were", m.Leaf))
+		recomputed = false
+	}
+	if recomputed {
+		w.compareTiles(m)
+		raw := s.leafHash
+		w.append(raw[:])
+	} else {
+		clear(w.full)
+		w.tree, _ = treeBehind(s)
+	}
+	if s.checkpoint != nil && w.tree != nil && (w.tree.Root() != s.checkpoint.Root || w.tree.Size() != s.checkpoint.Size) {
+		w.a.found.add(Finding{Writer: w.name, Object: w.a.layout.Checkpoint(w.name, s.number)}.tampered(KindRoot,
+			"the tree over the %d leaves has the root %s, and not %s of %d, which is signed", w.tree.Size(), w.tree.Root(), s.checkpoint.Root, s.checkpoint.Size))
+	}
+	r := w.report
+	if r.First < 0 {
+		r.First, r.From = s.number, m.From
+	}
+	r.Last, r.To, r.Ended = s.number, m.To, m.Event == archive.EventShutdown
+	r.Checkpoints++
+	r.Size = m.Leaf + 1
+	r.Ledger.Accepted += m.Ledger.Accepted
+	r.Ledger.Archived += m.Ledger.Archived
+	r.Ledger.Repeated += m.Ledger.Repeated
+	r.Ledger.DeadLettered += m.Ledger.DeadLettered
+	r.Ledger.Redactions += m.Ledger.Redactions
+	r.Ledger.Waiting = m.Ledger.Waiting
+	records := int64(0)
+	for i := range m.Objects {
+		records += m.Objects[i].Records
+	}
+	if records != m.Ledger.Archived {
+		w.a.found.add(f.tampered(KindLedger, "its objects have %d records, and its ledger says that %d were archived", records, m.Ledger.Archived))
+	}
+}
+
+// treeBehind is the tree of a step's checkpoint.
+func treeBehind(s *step) (*archive.Tree, bool) {
+	if s.manifest == nil {
+		return nil, false
+	}
+	tree, err := s.manifest.Tree()
+	if err != nil {
+		return nil, false
+	}
+	tree.Append(s.leafHash[:], nil)
+	return tree, true
+}
+
+// append lets the tree grow, and compares its roots on the way with the checkpoints that
+// were kept elsewhere.
+func (w *writerAudit) append(hashes []byte) {
+	copies := w.a.copies[w.name]
+	for len(hashes) > 0 {
+		size := w.tree.Size()
+		upTo := size + int64(len(hashes)/archive.HashSize)
+		for i := range copies {
+			if c := &copies[i]; c.Size > size && c.Size < upTo {
+				upTo = c.Size
+			}
+		}
+		n := int(upTo-size) * archive.HashSize
+		w.tree.Append(hashes[:n], w.tileFull)
+		hashes = hashes[n:]
+		for i := range copies {
+			if c := &copies[i]; c.Size == upTo {
+				c.seen, c.right = true, c.Root == w.tree.Root()
+			}
+		}
+	}
+}
+
+func (w *writerAudit) tileFull(t tlog.Tile, data []byte) {
+	w.full[w.a.layout.Tile(w.name, t)] = sha256.Sum256(data)
+}
+
+// compareTiles compares the tiles that a manifest names with those that became full.
+func (w *writerAudit) compareTiles(m *archive.Manifest) {
+	for _, t := range m.Tiles {
+		key := w.tileKey(t.Path)
+		sum, ok := w.full[key]
+		f := Finding{Writer: w.name, Object: key}
+		switch {
+		case !ok:
+			w.a.found.add(f.tampered(KindTile, "manifest %d names this tile, which did not become full then", m.Number))
+		case sum != t.SHA256:
+			w.a.found.add(f.tampered(KindTile, "manifest %d names another SHA-256 of this tile than its hashes have", m.Number))
+		}
+		delete(w.full, key)
+	}
+	for key := range w.full {
+		w.a.found.add(Finding{Writer: w.name, Object: key}.tampered(KindTile, "this tile became full before manifest %d, which does not name it", m.Number))
+	}
+	clear(w.full)
+}
+
+func (w *writerAudit) tileKey(p string) string { return w.a.layout.TilePrefix(w.name) + p }
+
+func equalEdges(x, y [][]byte) bool { return slices.EqualFunc(x, y, bytes.Equal) }
+
+func (w *writerAudit) progress(m *archive.Manifest) {
+	if w.a.Progress == nil {
+		return
+	}
+	from, to := w.a.From, w.a.To
+	if w.first != nil && from.Before(w.first.manifest.From) {
+		from = w.first.manifest.From
+	}
+	if to.IsZero() || to.After(w.a.Now) {
+		to = w.a.Now
+	}
+	done := 1.0
+	if whole := to.Sub(from); whole > 0 {
+		done = min(1, max(0, float64(m.To.Sub(from))/float64(whole)))
+	}
+	w.a.Progress(Progress{Writer: w.name, Done: done, Objects: w.objects.Load(), Bytes: w.bytes.Load()})
+}
+
+// tiles has the tiles of a step checked.
+func (w *writerAudit) tiles(ctx context.Context, s *step) {
+	for _, t := range s.manifest.Tiles {
+		key := w.tileKey(t.Path)
+		w.a.known.add(key, t.VersionID)
+		w.report.Tiles++
+		w.small.do(func() {
+			f := Finding{Writer: w.name, Object: key, Version: t.VersionID}
+			data, _, err := w.a.get(ctx, key, w.version(t.VersionID), tileBytes)
+			if err != nil {
+				w.a.unreadable(f, "a tile", err, time.Time{})
+			} else if sha256.Sum256(data) != t.SHA256 {
+				w.a.found.add(f.tampered(KindTile, "the tile has another SHA-256 than manifest %d says", s.number))
+			}
+			w.logLock(ctx, s, key, t.VersionID)
+		})
+	}
+}
+
+// version is an id where there are versions.
+func (w *writerAudit) version(id string) string {
+	if !w.a.locks {
+		return ""
+	}
+	return id
+}
+
+// end looks at the log's end, when all of it was read.
+func (w *writerAudit) end() {
+	a := w.a
+	w.lockFindings()
+	if w.last == nil {
+		w.nothing()
+		return
+	}
+	m := w.last.manifest
+	at := &span{
+		first: w.first.manifest.FirstLeaf, end: m.Leaf + 1, firstNumber: w.first.number, endNumber: w.last.number,
+		to: m.To, interval: m.Interval, whole: w.first.number == 0, open: a.To.IsZero() || m.To.Before(a.To),
+	}
+	a.finished[w.name] = at
+	f := Finding{Writer: w.name, Object: a.layout.Checkpoint(w.name, w.last.number)}
+	retired := w.report.Retired
+	late := a.Now
+	if !a.To.IsZero() && a.To.Before(late) {
+		late = a.To
+	}
+	silent := late.Sub(m.To) > 2*m.Interval+clockSlack
+	switch {
+	case !at.open:
+	case m.Event == archive.EventShutdown && retired.IsZero() && silent:
+		a.found.add(f.note("shut-down", "the writer was shut down in order at %s and has written nothing since; it is not retired", date(m.To)))
+	case m.Event == archive.EventShutdown:
+	case !retired.IsZero() && (a.To.IsZero() || !retired.After(a.To)):
+		a.found.add(f.tampered(KindTruncated, "the writer was retired on %s, but its log does not end with a shutdown: it ends at %s with checkpoint %d, which says %q. What came behind it was cut off", date(retired), date(m.To), m.Number, m.Event))
+	case silent:
+		a.found.add(f.tampered(KindTruncated, "the log ends at %s with checkpoint %d, without a shutdown, though a checkpoint was due every %s: what came behind it was cut off, or the writer is down or can't reach the bucket. Look at the writer", date(m.To), m.Number, m.Interval))
+	}
+	if a.locks && w.last.checkpointInfo.Modified.Sub(m.To) > 2*m.Interval+clockSlack {
+		a.found.add(f.note(KindLate, "the last checkpoint is of %s, and in the bucket since %s", date(m.To), date(w.last.checkpointInfo.Modified)))
+	}
+	w.endStrays()
+	w.endCopies(at)
+}
+
+func (w *writerAudit) nothing() {
+	a := w.a
+	f := Finding{Writer: w.name}
+	switch copies := a.copies[w.name]; {
+	case len(copies) > 0 && a.From.IsZero():
+		a.found.add(f.tampered(KindTruncated, "the writer has no log here, though %d of its checkpoints were kept elsewhere (the first: %s)", len(copies), copies[0].source))
+	case w.base != nil:
+		m := w.base.manifest
+		if m.Event == archive.EventShutdown || !w.report.Retired.IsZero() {
+			a.found.add(f.note(KindNothing, "nothing was written in this time; the last checkpoint before, of %s, says %q", date(m.To), m.Event))
+		} else {
+			a.found.add(f.tampered(KindTruncated, "nothing was written in this time, and the last checkpoint before, of %s, is no shutdown", date(m.To)))
+		}
+	default:
+		a.found.add(f.note(KindNothing, "the writer is enrolled and has no log here"))
+	}
+}
+
+// endStrays says what manifests without a checkpoint are.
+func (w *writerAudit) endStrays() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.strays {
+		w.a.known.addAll(s.info.Key)
+		f := Finding{Writer: w.name, Object: s.info.Key, Version: s.info.VersionID}
+		switch {
+		case s.number > w.last.number && !w.a.To.IsZero():
+		case s.number > w.last.number:
+			w.a.found.add(f.note(KindInFlight, "a manifest behind the last checkpoint: its checkpoint is not there yet"))
+		default:
+			w.a.found.add(f.tampered(KindUnlisted, "no checkpoint covers this manifest"))
+		}
+	}
+}
+
+// endCopies compares the log with the checkpoints that were kept elsewhere.
+func (w *writerAudit) endCopies(at *span) {
+	for _, c := range w.a.copies[w.name] {
+		f := Finding{Writer: w.name, Object: c.source}
+		switch {
+		case c.seen && c.right:
+		case c.seen:
+			w.a.found.add(f.tampered(KindFork, "this copy of a checkpoint has the root %s for the first %d leaves, and the log has another: the log was written anew", c.Root, c.Size))
+		case c.Size > at.end && at.open:
+			w.a.found.add(f.tampered(KindTruncated, "this copy of a checkpoint is of %d leaves, and the log has %d: %d and more were cut off", c.Size, at.end, c.Size-at.end))
+		case c.Size > at.end, c.Size <= at.first && !at.whole:
+			w.a.found.add(f.note(KindOtherFiles, "this copy of a checkpoint is of another time than was asked for"))
+		default:
+			w.a.found.add(Finding{
+				Severity: Unchecked, Kind: KindFork, Writer: w.name, Object: c.source,
+				Text: fmt.Sprintf("whether the log had this root at %d leaves could not be recomputed", c.Size),
+			})
+		}
+	}
+}
+
+var errStopped = errors.New("stopped")
+
+// leavesFromTiles gives the hashes of leaves as they are in the log's tiles.
+func (w *writerAudit) leavesFromTiles(ctx context.Context, s *step, first, count int64) ([]byte, error) {
+	hashes := make([]byte, 0, min(count, 1<<20)*archive.HashSize)
+	m := s.manifest
+	for at := first; at < first+count; {
+		n := at / archive.TileWidth
+		var tile []byte
+		if (n+1)*archive.TileWidth <= m.Leaf {
+			key := w.a.layout.Tile(w.name, tlog.Tile{H: archive.TileHeight, L: 0, N: n, W: archive.TileWidth})
+			data, _, err := w.a.get(ctx, key, w.oldest(ctx, key), tileBytes)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", path.Base(key), err)
+			}
+			tile = data
+		} else if len(m.Edge) > 0 {
+			tile = m.Edge[0]
+		}
+		from := (at - n*archive.TileWidth) * archive.HashSize
+		to := min(int64(len(tile)), (first+count-n*archive.TileWidth)*archive.HashSize)
+		if to <= from {
+			return nil, errStopped
+		}
+		hashes = append(hashes, tile[from:to]...)
+		at += (to - from) / archive.HashSize
+	}
+	return hashes, nil
+}
+
+// oldest is the first version of a key that was put.
+func (w *writerAudit) oldest(ctx context.Context, key string) string {
+	id := ""
+	if w.a.locks {
+		for info, err := range w.a.r.Versions(ctx, key) {
+			if err == nil && info.Key == key && !info.DeleteMarker {
+				id = info.VersionID
+			}
+		}
+	}
+	return id
+}

@@ -1,0 +1,148 @@
+package archiveaudit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/objectstore"
+)
+
+// listing looks at everything that lies in the place, and finds what no log names.
+func (a *auditor) listing(ctx context.Context) {
+	others, inFlight := 0, map[string]int{}
+	for info, err := range a.versionsOf(ctx, a.layout.Prefix) {
+		if err != nil {
+			a.found.add(Finding{Severity: Unchecked, Kind: KindRead, Text: fmt.Sprintf("not all that is there could be listed: %v", err)})
+			break
+		}
+		if known, right := a.known.has(info.Key, info.VersionID); known {
+			if (a.locks && !right) || info.DeleteMarker {
+				a.wrongVersion(info)
+			}
+			continue
+		}
+		switch {
+		case strings.HasPrefix(info.Key, a.layout.LogPrefix()):
+			a.unknownLog(info, inFlight)
+		case strings.HasPrefix(info.Key, a.layout.DataPrefix()):
+			a.unknownObject(info, inFlight)
+		default:
+			others++
+		}
+	}
+	for writer, n := range inFlight {
+		a.found.add(Finding{Writer: writer}.note(KindInFlight, "%d objects lie behind the last checkpoint; the next one should name them", n))
+	}
+	if others > 0 {
+		a.found.add(Finding{}.note(KindOtherFiles, "%d objects (or versions) under the prefix are no part of the archive", others))
+	}
+}
+
+// wrongVersion is a version of a known key that is not the one that the log names.
+func (a *auditor) wrongVersion(info objectstore.Info) {
+	f := Finding{Object: info.Key, Version: info.VersionID}
+	if key, err := a.layout.ParseData(info.Key); err == nil {
+		f.Writer = key.Writer
+	}
+	switch {
+	case info.DeleteMarker:
+		f = f.tampered(KindDeleteMarker, "a delete marker of %s hides the object", date(info.Modified))
+	case info.Latest:
+		f = f.tampered(KindNewer, "a version of %s is on top of the one that the log names: whoever reads the object gets this one", date(info.Modified))
+	default:
+		f = f.tampered(KindVersion, "a version of %s that the log does not name", date(info.Modified))
+	}
+	a.found.add(f)
+}
+
+// unknownLog is a key of a log's folder that the log's manifests do not name.
+func (a *auditor) unknownLog(info objectstore.Info, inFlight map[string]int) {
+	name, rest, _ := strings.Cut(strings.TrimPrefix(info.Key, a.layout.LogPrefix()), "/")
+	if len(a.writers.KeysFor(name)) == 0 {
+		return // the folder is a finding
+	}
+	f := Finding{Writer: name, Object: info.Key, Version: info.VersionID}
+	at := a.finished[name]
+	number, isNumbered := a.numberOf(info.Key)
+	_, tile, tileErr := a.layout.ParseTile(info.Key)
+	switch {
+	case !isNumbered && tileErr != nil:
+		a.found.add(f.tampered(KindUnlisted, "%q is no name that a writer gives", rest))
+	case at == nil:
+		if a.From.IsZero() && a.To.IsZero() {
+			a.found.add(f.tampered(KindUnlisted, "the writer has no checkpoint that covers it"))
+		}
+	case isNumbered && number < at.firstNumber, isNumbered && number > at.endNumber && !at.open:
+	case isNumbered && number > at.endNumber, tileErr == nil && lastLeaf(tile.L, tile.N) >= at.end:
+		a.behind(info, f, at, inFlight)
+	case tileErr == nil && lastLeaf(tile.L, tile.N) < at.first:
+	case tileErr == nil && lastLeaf(tile.L, tile.N) == at.end-1:
+		inFlight[name]++ // the last manifest's own leaf made it full
+	default:
+		a.found.add(f.tampered(KindUnlisted, "no manifest names it"))
+	}
+}
+
+// lastLeaf is the last leaf below a full tile.
+func lastLeaf(level int, n int64) int64 {
+	if level > 6 {
+		return 1<<62 - 1
+	}
+	return (n+1)<<(archive.TileHeight*(level+1)) - 1
+}
+
+func (a *auditor) numberOf(key string) (int64, bool) {
+	if _, n, err := a.layout.ParseCheckpoint(key); err == nil {
+		return n, true
+	}
+	if _, n, _, err := a.layout.ParseManifest(key); err == nil {
+		return n, true
+	}
+	_, n, _, err := a.layout.ParseFilters(key)
+	return n, err == nil
+}
+
+// behind is something that lies behind the end of the log: the writer is about to name it,
+// or has been cut off, or never wrote it.
+func (a *auditor) behind(info objectstore.Info, f Finding, at *span, inFlight map[string]int) {
+	switch {
+	case !at.open:
+	case a.locks && info.DeleteMarker:
+		a.found.add(f.tampered(KindDeleteMarker, "a delete marker hides an object behind the last checkpoint"))
+	case !a.locks || a.Now.Sub(info.Modified) <= 2*at.interval+clockSlack:
+		inFlight[f.Writer]++
+	default:
+		a.found.add(f.tampered(KindUnlisted, "it lies behind the last checkpoint since %s, and no checkpoint came that names it: the log's end was cut off, or the object is not the writer's", date(info.Modified)))
+	}
+}
+
+// unknownObject is a data object that no manifest names.
+func (a *auditor) unknownObject(info objectstore.Info, inFlight map[string]int) {
+	f := Finding{Object: info.Key, Version: info.VersionID}
+	key, err := a.layout.ParseData(info.Key)
+	if err != nil {
+		a.found.add(f.tampered(KindUnlisted, "it is in no manifest, and its key is none that a writer gives: %v", err))
+		return
+	}
+	f.Writer = key.Writer
+	if len(a.writers.KeysFor(key.Writer)) == 0 {
+		a.found.add(f.tampered(KindForeign, "an object of the writer %q, whom no writers file enrols", key.Writer))
+		return
+	}
+	at := a.finished[key.Writer]
+	switch from, moved := a.known.from(key.SHA256); {
+	case moved:
+		a.found.add(f.tampered(KindMoved, "it was moved here from %s", from))
+	case at == nil:
+		if a.From.IsZero() && a.To.IsZero() {
+			a.found.add(f.tampered(KindUnlisted, "the writer has no checkpoint that covers it"))
+		}
+	case key.FirstLeaf < at.first:
+	case key.FirstLeaf >= at.end:
+		a.behind(info, f, at, inFlight)
+	default:
+		a.found.add(f.tampered(KindUnlisted, "no manifest names it: the writer did not put it there"))
+	}
+}

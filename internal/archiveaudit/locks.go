@@ -1,0 +1,126 @@
+package archiveaudit
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/objectstore"
+)
+
+// lockPeriods is what is known of how long things are locked under one configuration of a
+// writer. All of the log is locked with the longest period that any class has; how long
+// that is, only the locks themselves tell: longest is what was seen, and what has less of
+// it was shortened.
+type lockPeriods struct {
+	longest time.Duration
+	// low are the shortest of the log's objects, the shortest first.
+	low []lowLock
+	// locked says that some object has a lock.
+	locked bool
+}
+
+type lowLock struct {
+	key, version string
+	period       time.Duration // from the end of its interval; negative without a lock
+	lock         objectstore.Lock
+}
+
+// maxLow is how many of the shortest are kept.
+const maxLow = 64
+
+// noLock is the period of what has no lock.
+const noLock = -time.Hour * 24 * 365 * 100
+
+func (w *writerAudit) periods(config archive.Digest) *lockPeriods {
+	p := w.locks[config]
+	if p == nil {
+		p = &lockPeriods{}
+		w.locks[config] = p
+	}
+	return p
+}
+
+// sawLock takes a lock of anything into account. Its period is from when it was written.
+func (w *writerAudit) sawLock(config archive.Digest, info objectstore.Info) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.periods(config); info.Lock.Mode != objectstore.Unlocked {
+		p.locked = true
+		p.longest = max(p.longest, info.Lock.RetainUntil.Sub(info.Modified))
+	}
+}
+
+// logLocks asks for the locks of a checkpoint, its manifest and filters.
+func (w *writerAudit) logLocks(ctx context.Context, s *step) {
+	if !w.a.locks {
+		return
+	}
+	if s.checkpoint != nil {
+		w.logLock(ctx, s, s.checkpointInfo.Key, s.checkpointInfo.VersionID)
+	}
+	w.logLock(ctx, s, s.manifestInfo.Key, s.manifestInfo.VersionID)
+	if m := s.manifest; m.Filters != nil {
+		s.filters()
+		key := w.a.layout.Filters(w.name, m.Number, m.Filters.SHA256)
+		w.logLock(ctx, s, key, w.oldest(ctx, key))
+	}
+}
+
+// logLock asks for the lock of an object of the log.
+func (w *writerAudit) logLock(ctx context.Context, s *step, key, version string) {
+	if !w.a.locks {
+		return
+	}
+	info, err := retry(ctx, func() (objectstore.Info, error) { return w.a.r.Head(ctx, key, version) })
+	f := Finding{Writer: w.name, Object: key, Version: version}
+	if err != nil {
+		if !isNotFound(err) { // its content was asked for, and is a finding already
+			w.a.unreadable(f, "the lock", err, time.Time{})
+		}
+		return
+	}
+	if info.Modified.Before(s.manifest.From.Add(-clockSlack)) {
+		w.a.found.add(f.tampered(KindLate, "the bucket has it from %s, before the interval began that it is of", date(info.Modified)))
+	}
+	w.sawLock(s.manifest.ConfigSHA256, info)
+	low := lowLock{key: key, version: version, period: info.Lock.RetainUntil.Sub(s.manifest.To), lock: info.Lock}
+	if info.Lock.Mode == objectstore.Unlocked {
+		low.period = noLock
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.periods(s.manifest.ConfigSHA256)
+	i, _ := slices.BinarySearchFunc(p.low, low, func(x, y lowLock) int {
+		return cmp.Or(cmp.Compare(x.period, y.period), cmp.Compare(x.key, y.key))
+	})
+	if i < maxLow {
+		p.low = slices.Insert(p.low, i, low)
+		p.low = p.low[:min(len(p.low), maxLow)]
+	}
+}
+
+// lockFindings says which objects of the log have a shorter lock than the others.
+func (w *writerAudit) lockFindings() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.locks {
+		if !p.locked {
+			if len(p.low) > 0 && w.a.locks {
+				w.a.found.add(Finding{Writer: w.name}.note(KindUnlocked, "nothing of this writer has a lock: its configuration does not ask for any, or they were taken away"))
+			}
+			continue
+		}
+		for _, low := range p.low {
+			f := Finding{Writer: w.name, Object: low.key, Version: low.version}
+			switch {
+			case low.period == noLock:
+				w.a.found.add(f.tampered(KindLock, "it has no lock, as all of the log should have"))
+			case low.period < p.longest-lockSlack:
+				w.a.found.add(f.tampered(KindLock, "it is locked until %s, which is %s shorter than the others of its time are", date(low.lock.RetainUntil), (p.longest - low.period).Round(time.Hour)))
+			}
+		}
+	}
+}
