@@ -1,0 +1,298 @@
+package archiveaudit
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/objectstore"
+)
+
+// maxObject is how much of an object without lines is held, in bytes.
+const maxObject = 1 << 30
+
+// writerLog reads one writer's log, without a key: that a manifest is the one of its key
+// is checked, and no more.
+type writerLog struct {
+	r      objectstore.Reader
+	layout archive.Layout
+	name   string
+}
+
+// Writers gives the names of the writers who have a folder in an archive.
+func Writers(ctx context.Context, r objectstore.Reader, prefix string) ([]string, error) {
+	layout := archive.Layout{Prefix: prefix}
+	var names []string
+	for folder, err := range r.Folders(ctx, layout.LogPrefix()) {
+		if err != nil {
+			return nil, fmt.Errorf("list the writers: %w", err)
+		}
+		if folder != layout.WritersPrefix() {
+			names = append(names, strings.TrimSuffix(strings.TrimPrefix(folder, layout.LogPrefix()), "/"))
+		}
+	}
+	return names, nil
+}
+
+// checkpoint reads the checkpoint of a number.
+func (l *writerLog) checkpoint(ctx context.Context, number int64) (archive.Checkpoint, error) {
+	key := l.layout.Checkpoint(l.name, number)
+	data, _, err := get(ctx, l.r, key, "", 2*archive.MaxCheckpoint)
+	if err != nil {
+		return archive.Checkpoint{}, fmt.Errorf("read checkpoint %d of %s: %w", number, l.name, err)
+	}
+	c, err := archive.ParseCheckpoint(data)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", key, err)
+	}
+	return c, nil
+}
+
+// read reads a manifest by its key.
+func (l *writerLog) read(ctx context.Context, key string) (*archive.Manifest, []byte, error) {
+	_, _, sum, err := l.layout.ParseManifest(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, _, err := get(ctx, l.r, key, "", maxManifest)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the manifest %s: %w", key, err)
+	}
+	if sha256.Sum256(data) != sum {
+		return nil, nil, fmt.Errorf("the manifest %s was changed: it has another SHA-256 than its key says; `heartwood verify` tells more", key)
+	}
+	m, err := archive.ParseManifest(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the manifest %s: %w", key, err)
+	}
+	return m, data, nil
+}
+
+// head is a checkpoint with its manifest.
+type head struct {
+	archive.Checkpoint
+	number   int64
+	manifest *archive.Manifest
+	leafHash archive.Hash
+}
+
+// at gives the checkpoint of a number, and the manifest that it covers.
+func (l *writerLog) at(ctx context.Context, number int64) (*head, error) {
+	c, err := l.checkpoint(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	var failure error
+	for info, err := range l.r.List(ctx, fmt.Sprintf("%s%020d-", l.layout.ManifestPrefix(l.name), number), "") {
+		if err != nil {
+			return nil, fmt.Errorf("list manifest %d of %s: %w", number, l.name, err)
+		}
+		m, data, err := l.read(ctx, info.Key)
+		if err != nil {
+			failure = err
+			continue
+		}
+		if covers(&c, m, data) {
+			return &head{Checkpoint: c, number: number, manifest: m, leafHash: archive.LeafHash(data)}, nil
+		}
+	}
+	return nil, cmp.Or(failure, fmt.Errorf("the manifest of checkpoint %d of %s is not there; `heartwood verify` tells more", number, l.name))
+}
+
+// last gives the number of the last checkpoint.
+func (l *writerLog) last(ctx context.Context) (int64, error) {
+	has := func(n int64) (bool, error) {
+		_, err := retry(ctx, func() (objectstore.Info, error) { return l.r.Head(ctx, l.layout.Checkpoint(l.name, n), "") })
+		if errors.Is(err, objectstore.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	low, high := int64(-1), int64(1) // there, and perhaps not
+	for {
+		ok, err := has(high - 1)
+		if err != nil {
+			return 0, fmt.Errorf("look for the last checkpoint of %s: %w", l.name, err)
+		}
+		if !ok {
+			break
+		}
+		low, high = high-1, 2*high
+	}
+	for low+1 < high-1 {
+		middle := low + (high-1-low)/2
+		ok, err := has(middle)
+		if err != nil {
+			return 0, fmt.Errorf("look for the last checkpoint of %s: %w", l.name, err)
+		}
+		if ok {
+			low = middle
+		} else {
+			high = middle + 1
+		}
+	}
+	if low < 0 {
+		return 0, fmt.Errorf("there is no checkpoint of %s: %w", l.name, objectstore.ErrNotFound)
+	}
+	return low, nil
+}
+
+// covering gives the first checkpoint whose tree has a leaf.
+func (l *writerLog) covering(ctx context.Context, leaf, last int64) (int64, error) {
+	low, high := int64(-1), last+1 // too small, and large enough or not there
+	for low+1 < high {
+		middle := low + (high-low)/2
+		c, err := l.checkpoint(ctx, middle)
+		if err != nil {
+			return 0, err
+		}
+		if c.Size <= leaf {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	if high > last {
+		return 0, fmt.Errorf("leaf %d is in no checkpoint of %s yet; the next one, within its interval, should have it", leaf, l.name)
+	}
+	return high, nil
+}
+
+// objectOf gives the object that has a leaf.
+func (h *head) objectOf(leaf int64) (*archive.ManifestObject, bool) {
+	i, _ := slices.BinarySearchFunc(h.manifest.Objects, leaf, func(o archive.ManifestObject, leaf int64) int {
+		return cmp.Compare(o.FirstLeaf+o.Leaves-1, leaf)
+	})
+	if i == len(h.manifest.Objects) || h.manifest.Objects[i].FirstLeaf > leaf {
+		return nil, false
+	}
+	return &h.manifest.Objects[i], true
+}
+
+// body opens an object's bytes.
+func (l *writerLog) body(ctx context.Context, o *archive.ManifestObject) (io.ReadCloser, error) {
+	return retry(ctx, func() (io.ReadCloser, error) {
+		body, _, err := l.r.Get(ctx, o.Key, o.VersionID, 0, -1)
+		if errors.Is(err, objectstore.ErrUnsupported) {
+			body, _, err = l.r.Get(ctx, o.Key, "", 0, -1)
+		}
+		return body, err
+	})
+}
+
+// lines gives the lines of an object, or all of one without lines as one. A line is the
+// callee's until it returns.
+func (l *writerLog) lines(ctx context.Context, o *archive.ManifestObject, line func(n int64, data []byte) error) error {
+	body, err := l.body(ctx, o)
+	if err != nil {
+		return fmt.Errorf("read the object %s: %w", o.Key, err)
+	}
+	defer func() { _ = body.Close() }()
+	settings := archive.ReadSettings{Compression: o.Compression, Lines: archive.HasLines(o.Encoding), MaxBytes: o.Bytes}
+	var info archive.ObjectInfo
+	if settings.Lines {
+		n := int64(0)
+		info, err = archive.ReadLines(body, settings, func(data []byte) error {
+			n++
+			return line(n, data)
+		})
+	} else {
+		if o.Bytes > maxObject {
+			return fmt.Errorf("the object %s has %d bytes, more than %d", o.Key, o.Bytes, int64(maxObject))
+		}
+		var all []byte
+		info, err = archive.ReadBlocks(body, settings, func(block []byte) error {
+			all = append(all, block...)
+			return nil
+		})
+		if err == nil {
+			err = line(1, all)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read the object %s: %w", o.Key, err)
+	}
+	if info.SHA256 != o.SHA256 {
+		return fmt.Errorf("the object %s was changed: it has another SHA-256 than the log says; `heartwood verify` tells more", o.Key)
+	}
+	return nil
+}
+
+// tile reads a tile, or where it is not there, makes it of the objects' lines.
+func (l *writerLog) tile(last int64) archive.TileLoader {
+	return func(ctx context.Context, t tlog.Tile) ([]byte, error) {
+		data, _, err := get(ctx, l.r, l.layout.Tile(l.name, t), "", tileBytes)
+		if err == nil && len(data) == tileBytes {
+			return data, nil
+		}
+		made, failure := l.makeTile(ctx, t, last)
+		if failure != nil {
+			return nil, fmt.Errorf("tile %s: %w", t.Path(), errors.Join(err, failure))
+		}
+		return made, nil
+	}
+}
+
+// makeTile makes a tile of the lines below it.
+func (l *writerLog) makeTile(ctx context.Context, t tlog.Tile, last int64) ([]byte, error) {
+	if t.L > 3 {
+		return nil, errors.New("too many lines are below it")
+	}
+	first, end := t.N<<(archive.TileHeight*(t.L+1)), (t.N+1)<<(archive.TileHeight*(t.L+1))
+	number, err := l.covering(ctx, first, last)
+	if err != nil {
+		return nil, err
+	}
+	// A subtree that is aligned is a tree of its own.
+	tree, at := archive.NewTree(), first
+	var made []byte
+	add := func(hashes []byte, from int64) {
+		skip := max(0, at-from)
+		to := min(int64(len(hashes)/archive.HashSize), end-from)
+		if skip >= to {
+			return
+		}
+		tree.Append(hashes[skip*archive.HashSize:to*archive.HashSize], func(full tlog.Tile, data []byte) {
+			if full.L == t.L {
+				made = slices.Clone(data)
+			}
+		})
+		at = from + to
+	}
+	for ; at < end && number <= last; number++ {
+		h, err := l.at(ctx, number)
+		if err != nil {
+			return nil, err
+		}
+		for i := range h.manifest.Objects {
+			o := &h.manifest.Objects[i]
+			if o.FirstLeaf+o.Leaves <= at || o.FirstLeaf >= end {
+				continue
+			}
+			from, hasher := o.FirstLeaf, archive.LeafHasher{}
+			var hash []byte
+			err := l.lines(ctx, o, func(_ int64, line []byte) error {
+				hash = hasher.Append(hash[:0], line)
+				add(hash, from)
+				from++
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+		add(h.leafHash[:], h.manifest.Leaf)
+	}
+	if made == nil {
+		return nil, errors.New("its lines are not all there")
+	}
+	return made, nil
+}
