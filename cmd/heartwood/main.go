@@ -35,7 +35,12 @@ type command struct {
 }
 
 // commands in the order in which help lists them.
-var commands = []command{quickstartCommand, storiesCommand, runCommand, sendCommand, lintCommand, bucketCommand, keygenCommand, enrollCommand, retireCommand, planCommand, versionCommand}
+var commands = []command{
+	quickstartCommand, storiesCommand, runCommand, sendCommand, lintCommand,
+	verifyCommand, proveCommand, checkProofCommand, searchCommand, replayCommand,
+	keygenCommand, bucketCommand, enrollCommand, retireCommand, planCommand,
+	versionCommand,
+}
 
 // program is what a command may use of the world.
 type program struct {
