@@ -162,11 +162,10 @@ func (w *writerAudit) link(ctx context.Context, s *step) {
 	w.checkKey(s)
 	mf := Finding{Writer: w.name, Object: s.manifestInfo.Key}
 	if previous != nil && previous.manifest != nil {
-		if err := m.CheckFollows(previous.manifest, previous.sum); err != nil {
-			w.a.found.add(mf.tampered(KindLink, "it does not follow from the manifest before: %v", err))
-		}
 		if m.Instance != previous.manifest.Instance && m.Recovered == nil {
 			w.a.found.add(mf.tampered(KindInstance, "it was written from another disk than the one before, and says nothing of a recovery: two writers have this name"))
+		} else if err := m.CheckFollows(previous.manifest, previous.sum); err != nil {
+			w.a.found.add(mf.tampered(KindLink, "it does not follow from the manifest before: %v", err))
 		}
 		w.checkVersions(mf, m.Previous, previous)
 		w.checkPause(s, previous)
@@ -243,10 +242,10 @@ func (w *writerAudit) checkVersions(f Finding, p *archive.Previous, before *step
 // checkPause says where nothing was written for a time.
 func (w *writerAudit) checkPause(s, before *step) {
 	m, b := s.manifest, before.manifest
-	if pause := m.To.Sub(b.To); pause > 2*b.Interval+clockSlack && b.Event != archive.EventShutdown {
+	if pause := m.To.Sub(b.To); pause > 2*time.Duration(b.Interval)+clockSlack && b.Event != archive.EventShutdown {
 		w.a.found.add(Finding{Writer: w.name, Object: s.manifestInfo.Key}.note(KindGap,
 			"there is no checkpoint between %s and %s, though one was due every %s. The log goes on without a hole: the writer was down, or could not reach the bucket",
-			date(b.To), date(m.To), b.Interval))
+			date(b.To), date(m.To), time.Duration(b.Interval)))
 	}
 	if w.a.locks && before.checkpointInfo.Modified.After(m.To.Add(clockSlack)) {
 		w.a.found.add(Finding{Writer: w.name, Object: before.checkpointInfo.Key}.tampered(KindLate,
@@ -288,6 +287,7 @@ func (w *writerAudit) grow(u unit) {
 		}
 		return
 	}
+	w.compareCopies(s)
 	m := s.manifest
 	if m == nil {
 		w.tree = nil // what was written in between is not known
@@ -325,12 +325,15 @@ func (w *writerAudit) grow(u unit) {
 	r.Ledger.DeadLettered += m.Ledger.DeadLettered
 	r.Ledger.Redactions += m.Ledger.Redactions
 	r.Ledger.Waiting = m.Ledger.Waiting
-	records := int64(0)
-	for i := range m.Objects {
-		records += m.Objects[i].Records
-	}
-	if records != m.Ledger.Archived {
-		w.a.found.add(f.tampered(KindLedger, "its objects have %d records, and its ledger says that %d were archived", records, m.Ledger.Archived))
+}
+
+// compareCopies compares a checkpoint that is there with those that were kept elsewhere.
+func (w *writerAudit) compareCopies(s *step) {
+	copies := w.a.copies[w.name]
+	for i := range copies {
+		if c := &copies[i]; s.checkpoint != nil && c.Size == s.checkpoint.Size {
+			c.seen, c.right = true, c.Root == s.checkpoint.Root
+		}
 	}
 }
 
@@ -454,7 +457,7 @@ func (w *writerAudit) end() {
 	m := w.last.manifest
 	at := &span{
 		first: w.first.manifest.FirstLeaf, end: m.Leaf + 1, firstNumber: w.first.number, endNumber: w.last.number,
-		to: m.To, interval: m.Interval, whole: w.first.number == 0, open: a.To.IsZero() || m.To.Before(a.To),
+		to: m.To, interval: time.Duration(m.Interval), whole: w.first.number == 0, open: a.To.IsZero() || m.To.Before(a.To),
 	}
 	a.finished[w.name] = at
 	f := Finding{Writer: w.name, Object: a.layout.Checkpoint(w.name, w.last.number)}
@@ -463,7 +466,7 @@ func (w *writerAudit) end() {
 	if !a.To.IsZero() && a.To.Before(late) {
 		late = a.To
 	}
-	silent := late.Sub(m.To) > 2*m.Interval+clockSlack
+	silent := late.Sub(m.To) > 2*time.Duration(m.Interval)+clockSlack
 	switch {
 	case !at.open:
 	case m.Event == archive.EventShutdown && retired.IsZero() && silent:
@@ -472,9 +475,9 @@ func (w *writerAudit) end() {
 	case !retired.IsZero() && (a.To.IsZero() || !retired.After(a.To)):
 		a.found.add(f.tampered(KindTruncated, "the writer was retired on %s, but its log does not end with a shutdown: it ends at %s with checkpoint %d, which says %q. What came behind it was cut off", date(retired), date(m.To), m.Number, m.Event))
 	case silent:
-		a.found.add(f.tampered(KindTruncated, "the log ends at %s with checkpoint %d, without a shutdown, though a checkpoint was due every %s: what came behind it was cut off, or the writer is down or can't reach the bucket. Look at the writer", date(m.To), m.Number, m.Interval))
+		a.found.add(f.tampered(KindTruncated, "the log ends at %s with checkpoint %d, without a shutdown, though a checkpoint was due every %s: what came behind it was cut off, or the writer is down or can't reach the bucket. Look at the writer", date(m.To), m.Number, time.Duration(m.Interval)))
 	}
-	if a.locks && w.last.checkpointInfo.Modified.Sub(m.To) > 2*m.Interval+clockSlack {
+	if a.locks && w.last.checkpointInfo.Modified.Sub(m.To) > 2*time.Duration(m.Interval)+clockSlack {
 		a.found.add(f.note(KindLate, "the last checkpoint is of %s, and in the bucket since %s", date(m.To), date(w.last.checkpointInfo.Modified)))
 	}
 	w.endStrays()

@@ -49,7 +49,6 @@ const (
 	KindEdge         Kind = "another-edge"       // a manifest's edge is not the tree's
 	KindTile         Kind = "tile-changed"       // a stored tile is not the tree's
 	KindFilter       Kind = "filter-wrong"       // a filter that denies what its object has
-	KindLedger       Kind = "ledger-wrong"       // counts that do not add up
 	KindInstance     Kind = "two-instances"      // another disk without a word of recovery
 	KindFork         Kind = "forked"             // two different ones of one number, or another root elsewhere
 	KindTruncated    Kind = "truncated"          // the end was cut off

@@ -120,6 +120,10 @@ type denied struct {
 // maxDenied is how many are named of one object.
 const maxDenied = 10
 
+// maxMore is how many bytes more than the log says are read of an object, so that what was
+// put in can be named.
+const maxMore = 1 << 20
+
 // noted remembers why a body could not be read.
 type noted struct {
 	io.Reader
@@ -157,7 +161,7 @@ func (w *writerAudit) readObject(ctx context.Context, s *step, o *archive.Manife
 		in := &noted{Reader: body}
 		r := reading{hashes: make([]byte, 0, min(max(o.Leaves, 0), 1<<21)*archive.HashSize)}
 		scan := newIDScanner(o.Encoding)
-		settings := archive.ReadSettings{Compression: o.Compression, Lines: archive.HasLines(o.Encoding), MaxBytes: o.Bytes}
+		settings := archive.ReadSettings{Compression: o.Compression, Lines: archive.HasLines(o.Encoding), MaxBytes: o.Bytes + maxMore}
 		if !settings.Lines {
 			r.info, err = archive.ReadHashes(in, settings, func(hashes []byte) error {
 				r.hashes = append(r.hashes, hashes...)

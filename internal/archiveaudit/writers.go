@@ -56,7 +56,7 @@ func (a *auditor) readWriters(ctx context.Context) bool {
 	for _, number := range numbers {
 		key := a.layout.Writers(number)
 		if number != expected {
-			a.found.add(Finding{Severity: Tampered, Kind: KindNumber, Object: key, Text: fmt.Sprintf("writers files %d to %d are not there", expected, number-1)})
+			a.found.add(Finding{Severity: Tampered, Kind: KindNumber, Object: a.layout.Writers(expected), Text: fmt.Sprintf("writers files %d to %d are not there", expected, number-1)})
 			sum = archive.Digest{}
 		}
 		expected = number + 1

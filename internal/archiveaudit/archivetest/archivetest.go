@@ -179,7 +179,7 @@ func (w *Writer) Write(tb testing.TB, objects ...Object) *archive.Manifest {
 	}
 	m := &archive.Manifest{
 		Format: archive.Format, Origin: archive.WriterOrigin(w.Origin, w.Name), Event: w.Event, Instance: w.Instance,
-		From: from.UTC(), To: w.Clock.At.UTC(), FirstLeaf: w.Tree.Size(), Interval: w.Interval, ConfigSHA256: w.Config, Version: "test",
+		From: from.UTC(), To: w.Clock.At.UTC(), FirstLeaf: w.Tree.Size(), Interval: archive.Duration(w.Interval), ConfigSHA256: w.Config, Version: "test",
 		Objects: []archive.ManifestObject{}, Tiles: []archive.TileRef{},
 	}
 	if w.Previous != nil {
