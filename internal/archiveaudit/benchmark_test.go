@@ -52,7 +52,7 @@ func BenchmarkVerify(b *testing.B) {
 					w.Keys = append(w.Keys, archive.WriterKey{Writer: "gateway-1", VKey: key.VKey, From: begin()})
 				})
 				w := a.NewWriter("gateway-1", key)
-				random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same ones each time
+				random := rand.New(rand.NewPCG(1, 2))
 				size := int64(0)
 				for range objects {
 					o := realistic(200_000/objects, clock.At, random)
@@ -95,7 +95,7 @@ func TestSearchReads(t *testing.T) {
 	a := archivetest.New(t, store, "", clock)
 	key := archivetest.NewKey(t, archive.WriterOrigin(a.Origin, "gateway-1"))
 	w := a.NewWriter("gateway-1", key)
-	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same ones each time
+	random := rand.New(rand.NewPCG(3, 4))
 	spread := map[string]int{"in-one": 1, "in-ten": 10, "in-hundred": 100}
 	for i := range objects {
 		o := realistic(records, clock.At, random)

@@ -149,17 +149,20 @@ func attacks() []attack {
 		{adversary: bucket, name: "deleted filters", do: removed(log1 + "filters"), kind: archiveaudit.KindMissing},
 		{adversary: bucket, name: "a deleted writers file", do: removed("_log/writers", "000001"), kind: archiveaudit.KindNumber},
 		{adversary: bucket, name: "a deleted checkpoint and its manifest", kind: archiveaudit.KindNumber, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.store.RemoveAll(f.find(t, log1+"manifest", "00000003-"))
 			f.store.RemoveAll(f.Layout.Checkpoint("gateway-1", 3))
 			return f.Layout.Checkpoint("gateway-1", 4)
 		}},
 		{adversary: bucket, name: "an object of their own", kind: archiveaudit.KindUnlisted, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			data, info, _ := archivetest.Bytes(t, []string{`{"body":"forged"}`}, archive.CompressionZstd, true)
 			k := f.Layout.Data(archive.DataKey{Class: "application", Hour: begin(), Writer: "gateway-1", FirstLeaf: 100, SHA256: info.SHA256, Extension: "jsonl.zst"})
 			f.store.Overwrite(k, data, objectstore.Lock{})
 			return k
 		}},
 		{adversary: bucket, name: "an object of their own behind the end, once the next checkpoints have come", kind: archiveaudit.KindUnlisted, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			data, info, _ := archivetest.Bytes(t, []string{`{"body":"forged"}`}, archive.CompressionZstd, true)
 			k := f.Layout.Data(archive.DataKey{Class: "application", Hour: begin(), Writer: "gateway-1", FirstLeaf: 5000, SHA256: info.SHA256, Extension: "jsonl.zst"})
 			f.store.Overwrite(k, data, objectstore.Lock{})
@@ -531,7 +534,7 @@ func TestMutations(t *testing.T) {
 	} else if testing.Short() {
 		n = 300
 	}
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same ones each time
+	random := rand.New(rand.NewPCG(1, 2))
 	done := map[string]int{}
 	for i := range n {
 		key := keys[i%len(keys)]
