@@ -39,15 +39,41 @@ func formOf(encoding string) form {
 	return formUnknown
 }
 
-// needles are what stands before an id. A quote within a text is escaped, so a needle that
+// needle is what stands before an id. A quote within a text is escaped, so a needle that
 // starts with one is the name of a member, at whatever depth.
-var needles = map[form][][]byte{
-	formFlat: {[]byte(`"trace_id":"`), []byte(`"request.id":"`)},
+type needle struct {
+	text []byte
+	// rare is where in it a byte is that lines have few of: bytes.Index would stop at each
+	// quote.
+	rare int
+}
+
+func needleOf(text string, rare byte) needle {
+	return needle{[]byte(text), strings.IndexByte(text, rare)}
+}
+
+// next gives where behind the next needle in block, from at on, or -1.
+func (n needle) next(block []byte, at int) int {
+	for at += n.rare; at < len(block); at++ {
+		i := bytes.IndexByte(block[at:], n.text[n.rare])
+		if i < 0 {
+			return -1
+		}
+		at += i
+		if start := at - n.rare; bytes.HasPrefix(block[start:], n.text) {
+			return start + len(n.text)
+		}
+	}
+	return -1
+}
+
+var needles = map[form][]needle{
+	formFlat: {needleOf(`"trace_id":"`, '_'), needleOf(`"request.id":"`, 'q')},
 	formECS: {
-		[]byte(`"trace":{"id":"`), []byte(`"trace.id":"`),
-		[]byte(`"http":{"request":{"id":"`), []byte(`"http.request.id":"`),
+		needleOf(`"trace":{"id":"`, '{'), needleOf(`"trace.id":"`, '.'),
+		needleOf(`"http":{"request":{"id":"`, 'q'), needleOf(`"http.request.id":"`, 'q'),
 	},
-	formOTLP: {[]byte(`"traceId":"`), []byte(`"request.id","value":{"stringValue":"`)},
+	formOTLP: {needleOf(`"traceId":"`, 'I'), needleOf(`"request.id","value":{"stringValue":"`, 'q')},
 }
 
 // idScanner finds the request and trace ids in lines. It is not for several goroutines.
@@ -74,11 +100,9 @@ func newIDScanner(encoding string) *idScanner {
 func (s *idScanner) denied(dst []denied, f archive.Filter, block []byte, before int64) []denied {
 	for _, needle := range needles[s.form] {
 		for at := 0; ; {
-			i := bytes.Index(block[at:], needle)
-			if i < 0 {
+			if at = needle.next(block, at); at < 0 {
 				break
 			}
-			at += i + len(needle)
 			n := bytes.IndexByte(block[at:], '"')
 			if n < 0 {
 				break

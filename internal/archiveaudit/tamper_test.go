@@ -150,11 +150,13 @@ func attacks() []attack {
 		{adversary: bucket, name: "a deleted writers file", do: removed("_log/writers", "000001"), kind: archiveaudit.KindNumber},
 		{adversary: bucket, name: "a deleted checkpoint and its manifest", kind: archiveaudit.KindNumber, do: func(t *testing.T, f *fixture) string {
 			t.Helper()
+			t.Helper()
 			f.store.RemoveAll(f.find(t, log1+"manifest", "00000003-"))
 			f.store.RemoveAll(f.Layout.Checkpoint("gateway-1", 3))
 			return f.Layout.Checkpoint("gateway-1", 4)
 		}},
 		{adversary: bucket, name: "an object of their own", kind: archiveaudit.KindUnlisted, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			t.Helper()
 			data, info, _ := archivetest.Bytes(t, []string{`{"body":"forged"}`}, archive.CompressionZstd, true)
 			k := f.Layout.Data(archive.DataKey{Class: "application", Hour: begin(), Writer: "gateway-1", FirstLeaf: 100, SHA256: info.SHA256, Extension: "jsonl.zst"})
@@ -162,6 +164,7 @@ func attacks() []attack {
 			return k
 		}},
 		{adversary: bucket, name: "an object of their own behind the end, once the next checkpoints have come", kind: archiveaudit.KindUnlisted, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			t.Helper()
 			data, info, _ := archivetest.Bytes(t, []string{`{"body":"forged"}`}, archive.CompressionZstd, true)
 			k := f.Layout.Data(archive.DataKey{Class: "application", Hour: begin(), Writer: "gateway-1", FirstLeaf: 5000, SHA256: info.SHA256, Extension: "jsonl.zst"})
@@ -173,6 +176,8 @@ func attacks() []attack {
 			return k
 		}},
 		{adversary: bucket, name: "an object of their own behind the end, before the next checkpoint", never: true, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
+			t.Helper()
 			data, info, _ := archivetest.Bytes(t, []string{`{"body":"forged"}`}, archive.CompressionZstd, true)
 			k := f.Layout.Data(archive.DataKey{Class: "application", Hour: begin(), Writer: "gateway-1", FirstLeaf: 5000, SHA256: info.SHA256, Extension: "jsonl.zst"})
 			f.store.Overwrite(k, data, objectstore.Lock{})
@@ -219,17 +224,22 @@ func attacks() []attack {
 			})
 		}},
 		{adversary: bucket, name: "bytes behind the compressed end", kind: archiveaudit.KindTrailing, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
+			t.Helper()
 			k := object(t, f)
 			f.store.Edit(k, "", true, func(data []byte) []byte { return append(data, "more"...) })
 			return k
 		}},
 		{adversary: bucket, name: "a frame of lines behind the compressed end", kind: archiveaudit.KindLineCount, line: 151, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
+			t.Helper()
 			k := object(t, f)
 			more, _, _ := archivetest.Bytes(t, []string{`{"body":"forged"}`}, archive.CompressionZstd, true)
 			f.store.Edit(k, "", true, func(data []byte) []byte { return append(data, more...) })
 			return k
 		}},
 		{adversary: bucket, name: "an object moved to another hour", kind: archiveaudit.KindMoved, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			from := object(t, f)
 			to := strings.Replace(from, "hour=1", "hour=2", 1)
 			require.NotEqual(t, from, to)
@@ -247,6 +257,7 @@ func attacks() []attack {
 		{adversary: bucket, name: "a shorter lock of a checkpoint", do: shortened(log1 + "checkpoint"), kind: archiveaudit.KindLock},
 		{adversary: bucket, name: "a shorter lock of filters", do: shortened(log1 + "filters"), kind: archiveaudit.KindLock},
 		{adversary: bucket, name: "no lock of an object", kind: archiveaudit.KindLock, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.store.SetLock(object(t, f), "", objectstore.Lock{})
 			return object(t, f)
 		}},
@@ -263,53 +274,63 @@ func attacks() []attack {
 			return "gateway-1"
 		}},
 		{adversary: bucket, name: "a retired writer's shutdown deleted", kind: archiveaudit.KindTruncated, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.store.RemoveAll(f.Layout.Checkpoint("gateway-2", 1))
 			f.store.RemoveAll(f.find(t, "_log/gateway-2/manifest", "00000001-"))
 			return "gateway-2"
 		}},
 		{adversary: bucket, name: "a log of a writer nobody enrolled", kind: archiveaudit.KindForeign, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			stranger := f.NewWriter("stranger", archivetest.NewKey(t, archive.WriterOrigin(f.Origin, "stranger")))
 			stranger.Write(t, archivetest.Lines(3, 0, f.Clock.At, "req-x"))
 			return "stranger"
 		}},
 		{adversary: bucket, name: "checkpoints of a key nobody enrolled", kind: archiveaudit.KindSignature, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.one.Key = archivetest.NewKey(t, archive.WriterOrigin(f.Origin, "gateway-1"))
 			f.one.Write(t)
 			f.Clock.At = f.one.Clock.At
 			return f.Layout.Checkpoint("gateway-1", f.one.Previous.Number)
 		}},
 		{adversary: key, name: "a log of their own behind a checkpoint, while the writer goes on", kind: archiveaudit.KindFork, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			forger := f.before
 			forger.Store = over{f.store}
 			forger.Write(t, archivetest.Lines(5, 77, f.Clock.At, "forged"))
 			return f.Layout.Checkpoint("gateway-1", forger.Previous.Number)
 		}},
 		{adversary: key, name: "a log of their own behind a checkpoint, with the writer's end deleted", kind: archiveaudit.KindFork, copiesOnly: true, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.cut(f.before.Previous.Number)
 			f.forge(t, f.before)
 			return "copy"
 		}},
 		{adversary: key, name: "the log written anew on top of the old", kind: archiveaudit.KindFork, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.anew(t, over{f.store}, true)
 			return f.Layout.Checkpoint("gateway-1", 1)
 		}},
 		{adversary: key, name: "the log written anew, the old deleted", kind: archiveaudit.KindLate, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.cut(-1)
 			f.anew(t, f.store, false)
 			return "_log/gateway-1/checkpoint"
 		}},
 		{adversary: key, name: "the log written anew, the old deleted, with dates of their own", kind: archiveaudit.KindFork, copiesOnly: true, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.cut(-1)
 			f.anew(t, f.store, true)
 			return "copy"
 		}},
 		{adversary: key, name: "a retired writer's key", kind: archiveaudit.KindRetired, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.two.Clock.At = f.Clock.At
 			f.two.Write(t)
 			f.Clock.At = f.two.Clock.At.Add(-time.Minute)
 			return f.Layout.Checkpoint("gateway-2", 2)
 		}},
 		{adversary: key, name: "a key after its time", kind: archiveaudit.KindKey, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			other := archivetest.NewKey(t, archive.WriterOrigin(f.Origin, "gateway-1"))
 			at := f.one.Previous.To.Truncate(time.Second).Add(time.Second)
 			f.Enrol(t, func(w *archive.Writers) {
@@ -321,12 +342,14 @@ func attacks() []attack {
 			return f.Layout.Checkpoint("gateway-1", f.one.Previous.Number)
 		}},
 		{adversary: key, name: "another instance of the writer", kind: archiveaudit.KindInstance, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.one.Instance = "another"
 			f.one.Write(t)
 			f.Clock.At = f.one.Clock.At.Add(-time.Minute)
 			return "manifest/"
 		}},
 		{adversary: root, name: "records left out before they are written", never: true, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			o := archivetest.Lines(9, 0, f.one.Clock.At, "req-e")
 			o.Lines = slices.Delete(o.Lines, 2, 4)
 			f.one.Write(t, o)
@@ -334,6 +357,7 @@ func attacks() []attack {
 			return ""
 		}},
 		{adversary: root, name: "a filter that leaves out ids", kind: archiveaudit.KindFilter, line: 1, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			o := archivetest.Lines(9, 0, f.one.Clock.At, "req-e")
 			o.IDs = o.IDs[:1]
 			m := f.one.Write(t, o)
@@ -341,6 +365,7 @@ func attacks() []attack {
 			return m.Objects[0].Key
 		}},
 		{adversary: root, name: "counts that do not go on from those before", kind: archiveaudit.KindLink, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.one.Change = func(m *archive.Manifest) {
 				m.Totals.Archived, m.Totals.Accepted = m.Totals.Archived+1, m.Totals.Accepted+1
 			}
@@ -355,6 +380,7 @@ func attacks() []attack {
 			return ""
 		}},
 		{adversary: owner, name: "other bytes served", kind: archiveaudit.KindChanged, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			k := f.find(t, log1+"filters")
 			f.store.SetBody(func(c memstore.Call, r io.Reader) io.Reader {
 				if c.Key != k {
@@ -368,6 +394,7 @@ func attacks() []attack {
 			return k
 		}},
 		{adversary: rooted, name: "another writers file of the same number", kind: archiveaudit.KindFork, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			w := *f.Writers
 			w.Retired = nil
 			data, err := w.Sign(f.Root.Signer)
@@ -377,6 +404,7 @@ func attacks() []attack {
 			return k
 		}},
 		{adversary: rooted, name: "a writers file that takes a writer out", kind: archiveaudit.KindWriters, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
 			f.Enrol(t, func(w *archive.Writers) {
 				w.Keys = slices.DeleteFunc(w.Keys, func(k archive.WriterKey) bool { return k.Writer == "gateway-2" })
 				delete(w.Retired, "gateway-2")
