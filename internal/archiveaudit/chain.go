@@ -9,6 +9,7 @@ import (
 	"iter"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ type writerAudit struct {
 	base     *step // the step before the range, whose tree the range goes on with
 	last     *step
 	first    *step
+	lost     []lostDisk
 	number   int64 // that is expected
 
 	// Of the tree. tree is nil while its leaves are not known.
@@ -49,6 +51,8 @@ type writerAudit struct {
 	mu sync.Mutex
 	// mu guards the following.
 	strays []stray
+	// beside are the keys of tiles that are beside what a lost disk left under theirs.
+	beside map[string]string
 	locks  map[archive.Digest]*lockPeriods // by the configuration's hash
 }
 
@@ -64,8 +68,23 @@ type span struct {
 	firstNumber, endNumber int64
 	to                     time.Time
 	interval               time.Duration
+	lost                   []lostDisk
 	whole                  bool // from its beginning
 	open                   bool // up to its end
+}
+
+// lostDisk is where a log went on behind a lost disk, which may have left parts of the log
+// that came to nothing: manifests without a checkpoint, filters, tiles.
+type lostDisk struct {
+	number, leaf int64
+	at           time.Time
+}
+
+// left says whether something may be what a lost disk left.
+func (s *span) left(number, leaf int64, modified time.Time, dated bool) bool {
+	return slices.ContainsFunc(s.lost, func(l lostDisk) bool {
+		return (number == l.number || number < 0 && leaf >= l.leaf) && (!dated || !modified.After(l.at))
+	})
 }
 
 // unit is a piece of work of a step.
@@ -79,7 +98,7 @@ type unit struct {
 func (a *auditor) auditWriter(ctx context.Context, name string) {
 	w := &writerAudit{
 		a: a, name: name, report: &WriterReport{Name: name, First: -1, Last: -1}, small: newCrew(max(16, 8*a.Parallel)),
-		full: make(map[string]archive.Digest), locks: make(map[archive.Digest]*lockPeriods), tree: archive.NewTree(),
+		beside: make(map[string]string), full: make(map[string]archive.Digest), locks: make(map[archive.Digest]*lockPeriods), tree: archive.NewTree(),
 	}
 	a.reports = append(a.reports, w.report)
 	for _, key := range a.writers.KeysFor(name) {
@@ -176,6 +195,7 @@ func (w *writerAudit) link(ctx context.Context, s *step) {
 			waiting = previous.manifest.Ledger.Waiting
 		}
 		w.a.found.add(mf.note(KindRecovered, "the writer went on behind a lost disk. %d objects were found that no log covers, and %d records had been accepted and were not archived at the checkpoint before", len(m.Recovered.Objects), waiting))
+		w.lost = append(w.lost, lostDisk{number: m.Number, leaf: m.FirstLeaf, at: m.To})
 		for _, o := range m.Recovered.Objects {
 			w.a.known.add(o.Key, o.VersionID)
 		}
@@ -380,7 +400,7 @@ func (w *writerAudit) tileFull(t tlog.Tile, data []byte) {
 // compareTiles compares the tiles that a manifest names with those that became full.
 func (w *writerAudit) compareTiles(m *archive.Manifest) {
 	for _, t := range m.Tiles {
-		key := w.tileKey(t.Path)
+		key := w.tileKey(plainTile(t))
 		sum, ok := w.full[key]
 		f := Finding{Writer: w.name, Object: key}
 		switch {
@@ -395,6 +415,12 @@ func (w *writerAudit) compareTiles(m *archive.Manifest) {
 		w.a.found.add(Finding{Writer: w.name, Object: key}.tampered(KindTile, "this tile became full before manifest %d, which does not name it", m.Number))
 	}
 	clear(w.full)
+}
+
+// plainTile is a tile's path without the hash that it has where a lost disk left another
+// tile under its key.
+func plainTile(t archive.TileRef) string {
+	return strings.TrimSuffix(t.Path, fmt.Sprintf("-%x", t.SHA256))
 }
 
 func (w *writerAudit) tileKey(p string) string { return w.a.layout.TilePrefix(w.name) + p }
@@ -425,6 +451,11 @@ func (w *writerAudit) tiles(ctx context.Context, s *step) {
 		key := w.tileKey(t.Path)
 		w.a.known.add(key, t.VersionID)
 		w.report.Tiles++
+		if plain := w.tileKey(plainTile(t)); plain != key {
+			w.mu.Lock()
+			w.beside[plain] = key
+			w.mu.Unlock()
+		}
 		w.small.do(func() {
 			f := Finding{Writer: w.name, Object: key, Version: t.VersionID}
 			data, _, err := w.a.get(ctx, key, w.version(t.VersionID), tileBytes)
@@ -457,7 +488,7 @@ func (w *writerAudit) end() {
 	m := w.last.manifest
 	at := &span{
 		first: w.first.manifest.FirstLeaf, end: m.Leaf + 1, firstNumber: w.first.number, endNumber: w.last.number,
-		to: m.To, interval: time.Duration(m.Interval), whole: w.first.number == 0, open: a.To.IsZero() || m.To.Before(a.To),
+		lost: w.lost, to: m.To, interval: time.Duration(m.Interval), whole: w.first.number == 0, open: a.To.IsZero() || m.To.Before(a.To),
 	}
 	a.finished[w.name] = at
 	f := Finding{Writer: w.name, Object: a.layout.Checkpoint(w.name, w.last.number)}
@@ -480,7 +511,7 @@ func (w *writerAudit) end() {
 	if a.locks && w.last.checkpointInfo.Modified.Sub(m.To) > 2*time.Duration(m.Interval)+clockSlack {
 		a.found.add(f.note(KindLate, "the last checkpoint is of %s, and in the bucket since %s", date(m.To), date(w.last.checkpointInfo.Modified)))
 	}
-	w.endStrays()
+	w.endStrays(at)
 	w.endCopies(at)
 }
 
@@ -503,13 +534,15 @@ func (w *writerAudit) nothing() {
 }
 
 // endStrays says what manifests without a checkpoint are.
-func (w *writerAudit) endStrays() {
+func (w *writerAudit) endStrays(at *span) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.strays {
 		w.a.known.addAll(s.info.Key)
 		f := Finding{Writer: w.name, Object: s.info.Key, Version: s.info.VersionID}
 		switch {
+		case at.left(s.number, 0, s.info.Modified, w.a.locks):
+			w.a.found.add(f.note(KindRecovered, "a manifest that a lost disk left: it has no checkpoint, and the log went on without it"))
 		case s.number > w.last.number && !w.a.To.IsZero():
 		case s.number > w.last.number:
 			w.a.found.add(f.note(KindInFlight, "a manifest behind the last checkpoint: its checkpoint is not there yet"))
@@ -551,6 +584,11 @@ func (w *writerAudit) leavesFromTiles(ctx context.Context, s *step, first, count
 		var tile []byte
 		if (n+1)*archive.TileWidth <= m.Leaf {
 			key := w.a.layout.Tile(w.name, tlog.Tile{H: archive.TileHeight, L: 0, N: n, W: archive.TileWidth})
+			w.mu.Lock()
+			if other, ok := w.beside[key]; ok {
+				key = other
+			}
+			w.mu.Unlock()
 			data, _, err := w.a.get(ctx, key, w.oldest(ctx, key), tileBytes)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path.Base(key), err)

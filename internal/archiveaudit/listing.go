@@ -74,6 +74,8 @@ func (a *auditor) unknownLog(info objectstore.Info, inFlight map[string]int) {
 		if a.From.IsZero() && a.To.IsZero() {
 			a.found.add(f.tampered(KindUnlisted, "the writer has no checkpoint that covers it"))
 		}
+	case isNumbered && at.left(number, 0, info.Modified, a.locks), tileErr == nil && at.left(-1, lastLeaf(tile.L, tile.N), info.Modified, a.locks):
+		a.found.add(f.note(KindRecovered, "a lost disk left it: no manifest names it, and the log went on without it"))
 	case isNumbered && number < at.firstNumber, isNumbered && number > at.endNumber && !at.open:
 	case isNumbered && number > at.endNumber, tileErr == nil && lastLeaf(tile.L, tile.N) >= at.end:
 		a.behind(info, f, at, inFlight)

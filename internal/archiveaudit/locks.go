@@ -82,8 +82,9 @@ func (w *writerAudit) logLock(ctx context.Context, s *step, key, version string)
 		}
 		return
 	}
-	if info.Modified.Before(s.manifest.From.Add(-clockSlack)) {
-		w.a.found.add(f.tampered(KindLate, "the bucket has it from %s, before the interval began that it is of", date(info.Modified)))
+	// What has the interval's end in it was put behind that.
+	if own := key == s.checkpointInfo.Key || key == s.manifestInfo.Key; own && info.Modified.Before(s.manifest.To.Add(-clockSlack)) {
+		w.a.found.add(f.tampered(KindLate, "the bucket has it from %s, before the end of its interval, %s", date(info.Modified), date(s.manifest.To)))
 	}
 	w.sawLock(s.manifest.ConfigSHA256, info)
 	low := lowLock{key: key, version: version, period: info.Lock.RetainUntil.Sub(s.manifest.To), lock: info.Lock}

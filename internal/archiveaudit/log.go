@@ -229,7 +229,17 @@ func (l *writerLog) lines(ctx context.Context, o *archive.ManifestObject, line f
 // tile reads a tile, or where it is not there, makes it of the objects' lines.
 func (l *writerLog) tile(last int64) archive.TileLoader {
 	return func(ctx context.Context, t tlog.Tile) ([]byte, error) {
-		data, _, err := get(ctx, l.r, l.layout.Tile(l.name, t), "", tileBytes)
+		key := l.layout.Tile(l.name, t)
+		// Where a lost disk left another one, the log's is beside it, with its hash.
+		for info, err := range l.r.List(ctx, key+"-", "") {
+			if err != nil {
+				return nil, fmt.Errorf("list tile %s: %w", t.Path(), err)
+			}
+			if data, _, err := get(ctx, l.r, info.Key, "", tileBytes); err == nil && info.Key == fmt.Sprintf("%s-%x", key, sha256.Sum256(data)) {
+				return data, nil
+			}
+		}
+		data, _, err := get(ctx, l.r, key, "", tileBytes)
 		if err == nil && len(data) == tileBytes {
 			return data, nil
 		}
