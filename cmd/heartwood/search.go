@@ -133,9 +133,9 @@ func only(r archivelines.Records, id string, q archiveaudit.Query) archivelines.
 	for _, resource := range r.Logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			scope.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
-				request, _ := record.Attributes().Get("request.id")
-				other := id != "" && record.TraceID().String() != id && request.AsString() != id
-				return other || !within(timeOf(record), q)
+				request, ok := record.Attributes().Get("request.id")
+				is := id == "" || record.TraceID().String() == id || (ok && request.AsString() == id)
+				return !is || !within(timeOf(record), q)
 			})
 		}
 	}
