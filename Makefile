@@ -105,6 +105,10 @@ test-race: $(GOTEST) ## unit tests with the race detector
 integration: build validate $(GOTEST) $(TOOLS)/versitygw ## black-box tests of the built binary
 	@$(GOTEST) -count=1 -timeout 20m ./integration/...
 
+.PHONY: search-scale
+search-scale: ## what a search reads of 1,000 archived objects of 10,000 records each
+	@HEARTWOOD_SEARCH_OBJECTS=1000 go test ./internal/archiveaudit -count=1 -timeout 30m -v -run '^TestSearchReads$$'
+
 .PHONY: stdout-programs
 stdout-programs: ## install and build the programs that log with real libraries (integration/stdout)
 	@for language in python node go java rust ruby; do sh integration/stdout/stdout.sh prepare $$language; done

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -135,6 +136,9 @@ type auditor struct {
 	reports  []*WriterReport
 	copies   map[string][]copyOf // by writer
 	finished map[string]*span    // by writer: what was read of its log
+	// unread has the writers of whose log something could not be read: what no manifest
+	// seems to name may be named there.
+	unread sync.Map
 }
 
 // Verify verifies an archive. The error is one of the context, or of the settings: all
@@ -285,6 +289,7 @@ func (a *auditor) unreadable(f Finding, what string, err error, until time.Time)
 	default:
 		f.Severity, f.Kind = Unchecked, KindRead
 		f.Text = fmt.Sprintf("%s could not be read: %v", what, err)
+		a.unread.Store(f.Writer, true)
 	}
 	a.found.add(f)
 }

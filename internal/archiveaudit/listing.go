@@ -69,10 +69,10 @@ func (a *auditor) unknownLog(info objectstore.Info, inFlight map[string]int) {
 	_, tile, tileErr := a.layout.ParseTile(info.Key)
 	switch {
 	case !isNumbered && tileErr != nil:
-		a.found.add(f.tampered(KindUnlisted, "%q is no name that a writer gives", rest))
+		a.unlisted(f.tampered(KindUnlisted, "%q is no name that a writer gives", rest))
 	case at == nil:
 		if a.From.IsZero() && a.To.IsZero() {
-			a.found.add(f.tampered(KindUnlisted, "the writer has no checkpoint that covers it"))
+			a.unlisted(f.tampered(KindUnlisted, "the writer has no checkpoint that covers it"))
 		}
 	case isNumbered && at.left(number, 0, info.Modified, a.locks), tileErr == nil && at.left(-1, lastLeaf(tile.L, tile.N), info.Modified, a.locks):
 		a.found.add(f.note(KindRecovered, "a lost disk left it: no manifest names it, and the log went on without it"))
@@ -83,8 +83,17 @@ func (a *auditor) unknownLog(info objectstore.Info, inFlight map[string]int) {
 	case tileErr == nil && lastLeaf(tile.L, tile.N) == at.end-1:
 		inFlight[name]++ // the last manifest's own leaf made it full
 	default:
-		a.found.add(f.tampered(KindUnlisted, "no manifest names it"))
+		a.unlisted(f.tampered(KindUnlisted, "no manifest names it"))
 	}
+}
+
+// unlisted adds that something is in no manifest, unless it may be in one that could not be read.
+func (a *auditor) unlisted(f Finding) {
+	if _, ok := a.unread.Load(f.Writer); ok {
+		f.Severity = Unchecked
+		f.Text = "whether the log names it is not known: not all of the log could be read"
+	}
+	a.found.add(f)
 }
 
 // lastLeaf is the last leaf below a full tile.
@@ -116,7 +125,7 @@ func (a *auditor) behind(info objectstore.Info, f Finding, at *span, inFlight ma
 	case !a.locks || a.Now.Sub(info.Modified) <= 2*at.interval+clockSlack:
 		inFlight[f.Writer]++
 	default:
-		a.found.add(f.tampered(KindUnlisted, "it lies behind the last checkpoint since %s, and no checkpoint came that names it: the log's end was cut off, or the object is not the writer's", date(info.Modified)))
+		a.unlisted(f.tampered(KindUnlisted, "it lies behind the last checkpoint since %s, and no checkpoint came that names it: the log's end was cut off, or the object is not the writer's", date(info.Modified)))
 	}
 }
 
@@ -125,7 +134,7 @@ func (a *auditor) unknownObject(info objectstore.Info, inFlight map[string]int) 
 	f := Finding{Object: info.Key, Version: info.VersionID}
 	key, err := a.layout.ParseData(info.Key)
 	if err != nil {
-		a.found.add(f.tampered(KindUnlisted, "it is in no manifest, and its key is none that a writer gives: %v", err))
+		a.unlisted(f.tampered(KindUnlisted, "it is in no manifest, and its key is none that a writer gives: %v", err))
 		return
 	}
 	f.Writer = key.Writer
@@ -139,12 +148,12 @@ func (a *auditor) unknownObject(info objectstore.Info, inFlight map[string]int) 
 		a.found.add(f.tampered(KindMoved, "it was moved here from %s", from))
 	case at == nil:
 		if a.From.IsZero() && a.To.IsZero() {
-			a.found.add(f.tampered(KindUnlisted, "the writer has no checkpoint that covers it"))
+			a.unlisted(f.tampered(KindUnlisted, "the writer has no checkpoint that covers it"))
 		}
 	case key.FirstLeaf < at.first:
 	case key.FirstLeaf >= at.end:
 		a.behind(info, f, at, inFlight)
 	default:
-		a.found.add(f.tampered(KindUnlisted, "no manifest names it: the writer did not put it there"))
+		a.unlisted(f.tampered(KindUnlisted, "no manifest names it: the writer did not put it there"))
 	}
 }

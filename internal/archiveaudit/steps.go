@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
@@ -128,8 +128,24 @@ func (w *writerAudit) read(ctx context.Context, p place) *step {
 	s := &step{place: p}
 	w.readCheckpoint(ctx, s)
 	w.readManifest(ctx, s)
-	s.filters = sync.OnceValue(func() []byte { return w.readFilters(ctx, s) })
+	s.filters = once(func() []byte { return w.readFilters(ctx, s) })
 	return s
+}
+
+// once is sync.OnceValue, but that those who wait do it at a channel, which time may pass
+// at in a test's bubble.
+func once[T any](f func() T) func() T {
+	var begun atomic.Bool
+	done := make(chan struct{})
+	var value T
+	return func() T {
+		if begun.CompareAndSwap(false, true) {
+			value = f()
+			close(done)
+		}
+		<-done
+		return value
+	}
 }
 
 func (w *writerAudit) readCheckpoint(ctx context.Context, s *step) {
@@ -168,6 +184,7 @@ func (w *writerAudit) readCheckpoint(ctx context.Context, s *step) {
 
 func (w *writerAudit) readManifest(ctx context.Context, s *step) {
 	var readable int // that were not what the checkpoint covers
+	var failed bool  // one could not be read, which is a finding of its own
 	for _, info := range s.manifests {
 		f := Finding{Writer: w.name, Object: info.Key, Version: info.VersionID}
 		if info.DeleteMarker {
@@ -186,6 +203,7 @@ func (w *writerAudit) readManifest(ctx context.Context, s *step) {
 		}
 		data, got, err := w.a.get(ctx, info.Key, info.VersionID, maxManifest)
 		if err != nil {
+			failed = failed || !isNotFound(err)
 			w.a.unreadable(f, "a manifest", err, time.Time{})
 			w.a.known.addAll(info.Key)
 			continue
@@ -218,7 +236,7 @@ func (w *writerAudit) readManifest(ctx context.Context, s *step) {
 		s.leafHash = archive.LeafHash(data)
 		s.manifestInfo.Key, s.manifestInfo.VersionID = info.Key, info.VersionID
 	}
-	if s.checkpoint == nil || s.manifest != nil {
+	if s.checkpoint == nil || s.manifest != nil || failed || ctx.Err() != nil {
 		return
 	}
 	f := Finding{Writer: w.name, Object: w.a.layout.Checkpoint(w.name, s.number)}
