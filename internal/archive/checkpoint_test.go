@@ -56,6 +56,8 @@ func TestCheckpointRefused(t *testing.T) {
 	data, err := SignCheckpoint(testOrigin, 7, root, s)
 	require.NoError(t, err)
 
+	_, err = ParseCheckpoint(append(bytes.Clone(data[:len(data)-9]), append([]byte("\r"), data[len(data)-9:]...)...))
+	require.ErrorContains(t, err, "signature: no base64")
 	_, err = OpenCheckpoint(data, note.VerifierList(other))
 	require.ErrorContains(t, err, "no key that is known has signed it")
 	_, err = SignCheckpoint("example.com/logs/gateway-2", 7, root, s)

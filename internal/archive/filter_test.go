@@ -49,15 +49,18 @@ func TestFilter(t *testing.T) {
 // TestFilterAsDocumented reads bits without the package's own arithmetic.
 func TestFilterAsDocumented(t *testing.T) {
 	b := NewFilterBuilder()
-	b.Add([]byte("a"))
-	b.Add([]byte("b"))
+	var ids []string
+	for i := range 50 {
+		ids = append(ids, fmt.Sprintf("id-%d", i))
+		b.Add([]byte(ids[i]))
+	}
 	data := b.Append(nil)
 	require.Equal(t, "HWBF", string(data[:4]))
 	k := binary.LittleEndian.Uint32(data[4:])
 	require.Equal(t, uint32(7), k)
 	bits := data[24:]
 	want := make([]byte, len(bits))
-	for _, id := range []string{"a", "b"} {
+	for _, id := range ids {
 		h, err := blake2b.New(16, data[8:24])
 		require.NoError(t, err)
 		h.Write([]byte(id))

@@ -106,6 +106,10 @@ func TestWritersRefused(t *testing.T) {
 	_, err = c.file().Sign(writer)
 	require.ErrorContains(t, err, "can't sign the writers")
 
+	open := c.file()
+	open.Keys[2].To, open.Retired = time.Time{}, nil
+	require.ErrorContains(t, open.Validate(), "two keys overlap")
+
 	for name, test := range map[string]struct{ old, new, want string }{
 		"form":                {"archive/1 writers", "archive/2 writers", "it begins with"},
 		"origin":              {"\nexample.com/logs\n", "\nexample.com/log\n", "has signed it, not"},
