@@ -1,0 +1,155 @@
+package measurement
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestParse(t *testing.T) {
+	good := func(text string, number float64, unit Unit) {
+		t.Helper()
+		v, ok := Parse(text)
+		assert.True(t, ok, text)
+		assert.Equal(t, Value{number, unit, unit != None}, v, text)
+	}
+	good("", 1, None)
+	good("5", 5, None)
+	good("-2.5", -2.5, None)
+	good("+.5", 0.5, None)
+	good("1e3", 1000, None)
+	good("1E-3", 0.001, None)
+	good("12ms", 0.012, Seconds)
+	good("1.5s", 1.5, Seconds)
+	good("1e3ms", 1, Seconds)
+	good("250 us", 0.00025, Seconds)
+	good("3µs", 0.000003, Seconds)
+	good("2min", 120, Seconds)
+	good("21.00MB", 21e6, Bytes)
+	good("4KiB", 4096, Bytes)
+	good("88B", 88, Bytes)
+	good("348836pages", 348836, "{page}")
+	good("1item", 1, "{item}")
+	good("7class", 7, "{class}")
+	good("99.5%", 99.5, Percent)
+	good("5e", 5, "{e}") // no digits, so no exponent
+	for _, text := range []string{"ms", "-", "+", ".", "abc", "0x1F", "1_000", "1,5", "12 ms x", "NaN", "Inf", "1e999", "1e308TB", "5" + strings.Repeat("a", 33), "12\x00", "1..2", "--1", "1;drop"} {
+		v, ok := Parse(text)
+		assert.False(t, ok, "%q gave %v", text, v)
+	}
+}
+
+func TestMemoryIsInPowersOf1024(t *testing.T) {
+	v, ok := ParseMemory("21.00MB")
+	assert.True(t, ok)
+	assert.Equal(t, Value{21 * 1024 * 1024, Bytes, true}, v)
+	v, ok = ParseMemory("12ms")
+	assert.True(t, ok)
+	assert.Equal(t, Value{0.012, Seconds, true}, v)
+}
+
+func TestUnitsBySetting(t *testing.T) {
+	v, ok := Value{Number: 1500, Unit: None}.In("ms")
+	assert.True(t, ok)
+	assert.Equal(t, Value{1.5, Seconds, true}, v)
+	v, ok = Value{Number: 3, Unit: None}.In("{job}")
+	assert.True(t, ok)
+	assert.Equal(t, Value{3, "{job}", true}, v)
+	_, ok = Value{Number: 3, Unit: None}.In("a b")
+	assert.False(t, ok)
+	assert.Equal(t, Value{0.005, Seconds, true}, Value{Number: 5, Unit: None}.InMilliseconds())
+}
+
+func TestNames(t *testing.T) {
+	is := func(attribute string, kind Kind, name string) {
+		t.Helper()
+		k, n := ParseName(attribute)
+		assert.Equal(t, kind, k, attribute)
+		assert.Equal(t, name, n, attribute)
+	}
+	is("measure.elapsed", Distribution, "elapsed")
+	is("measure#db.query", Distribution, "db.query")
+	is("sample#memory_total", Gauge, "memory_total")
+	is("sample.load", Gauge, "load")
+	is("count#jobs", Counter, "jobs")
+	is("count.x", Counter, "x")
+	for _, a := range []string{"", "count", "count#", "counter", "counting.x", "measured.x", "measures#x", "sampler.x", "Measure.x", "message.text"} {
+		is(a, NoKind, "")
+	}
+
+	clean := func(name, want string) {
+		t.Helper()
+		got, ok := Clean(name)
+		assert.True(t, ok, name)
+		assert.Equal(t, want, got)
+	}
+	clean("db.query", "db.query")
+	clean("a b{c}", "a_b_c_")
+	clean("5xx", "x_5xx")
+	clean("Zähler", "Z__hler")
+	for _, name := range []string{"", "...", "{}", strings.Repeat("a", 254)} {
+		_, ok := Clean(name)
+		assert.False(t, ok, name)
+	}
+
+	for _, name := range []string{"elapsed", "db.latency", "job_duration", "x-elapsed"} {
+		assert.True(t, IsTime(name), name)
+	}
+	for _, name := range []string{"", "relapsed", "durations", "latency.p99"} {
+		assert.False(t, IsTime(name), name)
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	is := func(path, want string) {
+		t.Helper()
+		assert.Equal(t, want, Route(path), path)
+	}
+	is("/", "/")
+	is("/cart", "/cart")
+	is("/api/v1/orders", "/api/v1/orders")
+	is("/orders/1234", "/orders/{id}")
+	is("/orders/7/items", "/orders/{id}/items")
+	is("/users/5f0c8a2e-7f6b-4b0e-9c1c-0a4d1c7a9d11/edit", "/users/{id}/edit")
+	is("/blob/da39a3ee5e6b4b0d3255bfef95601890afd80709", "/blob/{id}")
+	is("/search?q=secret", "/search")
+	is("/static/app.3f2a9b1c7d.js", "/static/{id}") // five digits
+	is("/feedface", "/feedface")                    // a word
+	is("", "/")
+	is("*", "/")
+	is("/a%2e%2e/b", "/{id}/b")
+	is("/"+strings.Repeat("x", 300), "/{id}")
+	is(strings.Repeat("/a", 20), strings.Repeat("/a", 12)+"/*")
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"", "12ms", "1e3", "21.00MB", "348836pages", "-.5e-3 KiB", "1e308TB", "µ"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, ok := Parse(text)
+		if !ok {
+			return
+		}
+		if math.IsNaN(v.Number) || math.IsInf(v.Number, 0) || v.Unit == "" || len(v.Unit) > maxUnit+2 {
+			t.Fatalf("%q gave %v", text, v)
+		}
+	})
+}
+
+func FuzzRoute(f *testing.F) {
+	for _, s := range []string{"/", "/a/1", "/orders/1234?x", "//", "/" + strings.Repeat("a/", 50)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		route := Route(path)
+		if route == "" || route[0] != '/' || len(route) > maxRoute+2*len("/{id}")+len("/*")+maxParts*len("/{id}") {
+			t.Fatalf("%q gave %q", path, route)
+		}
+		if again := Route(route); len(path) < 100 && !strings.Contains(path, "%") && !strings.Contains(route, "*") && !strings.Contains(route, "{") && again != route {
+			t.Fatalf("%q gave %q, and that %q", path, route, again)
+		}
+	})
+}
