@@ -3,6 +3,9 @@ package measureconnector
 import (
 	"math"
 	"math/bits"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -77,6 +80,72 @@ func (v value) mix(h uint64) uint64 {
 func mix(h, x uint64) uint64 {
 	hi, lo := bits.Mul64(h^0x9E3779B97F4A7C15, x^0xD6E8FEB86659FD93)
 	return hi ^ lo
+}
+
+// label gives the value as text, well-formed: two values that Prometheus would write
+// alike must be one, or a page with both is not valid.
+func (v value) label() value {
+	switch v.kind {
+	case pcommon.ValueTypeStr:
+		if !utf8.ValidString(v.text) {
+			return textValue(strings.ToValidUTF8(v.text, "\uFFFD"))
+		}
+		return v
+	case pcommon.ValueTypeInt:
+		return textValue(strconv.FormatInt(int64(v.bits), 10))
+	case pcommon.ValueTypeDouble:
+		return textValue(strconv.FormatFloat(v.double(), 'g', -1, 64))
+	case pcommon.ValueTypeBool:
+		return textValue(strconv.FormatBool(v.bits == 1))
+	default:
+		return value{}
+	}
+}
+
+// status gives an HTTP status as an integer, if it is one, as the conventions have it.
+func (v value) status() value {
+	if v.kind == pcommon.ValueTypeStr && len(v.text) == 3 {
+		if n, err := strconv.ParseUint(v.text, 10, 16); err == nil {
+			return value{kind: pcommon.ValueTypeInt, bits: n}
+		}
+	}
+	if v.kind == pcommon.ValueTypeInt {
+		return v
+	}
+	return value{}
+}
+
+// sameLabel says whether Prometheus would write two names alike: what is no letter or
+// digit is '_' there.
+func sameLabel(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if a[i] != b[i] && (alphanumeric(a[i]) || alphanumeric(b[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// tagName says whether a stranger may name an attribute so: short, of ASCII letters,
+// digits, '_', '.', '-' and '/', a letter first, and not what Prometheus or OpenTelemetry
+// keep for themselves.
+func tagName(name string) bool {
+	if name == "" || len(name) > 64 || !alphanumeric(name[0]) || name[0] <= '9' || strings.HasPrefix(name, "otel") {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if !alphanumeric(c) && c != '_' && c != '.' && c != '-' && c != '/' {
+			return false
+		}
+	}
+	return name != "le" && name != "quantile" && name != "job" && name != "instance"
 }
 
 // slots are the attributes that somebody asks for, by number. Names are looked up by

@@ -2,6 +2,7 @@ package measureconnector
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -14,25 +15,21 @@ import (
 // part is one connector of those that share an id.
 type part struct {
 	*shared
-	started bool
+	released bool
 }
 
 func (p *part) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-func (p *part) Start(context.Context, component.Host) error {
-	err := p.start() //nolint:contextcheck // what it starts lives longer than Start
-	p.started = err == nil
-	return err
-}
+// Start implements component.Component. There is nothing to start.
+func (p *part) Start(context.Context, component.Host) error { return nil }
 
-func (p *part) Shutdown(ctx context.Context) error {
-	var err error
-	if p.started {
-		err = p.end(ctx)
-		p.started = false
+// Shutdown implements component.Component.
+func (p *part) Shutdown(context.Context) error {
+	if !p.released {
+		p.released = true
+		p.release()
 	}
-	p.release()
-	return err
+	return nil
 }
 
 // logsToLogs passes logs on, and counts them when they were accepted.
@@ -47,7 +44,7 @@ func (c *logsToLogs) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	now := time.Now()
 	r := c.read(ctx, logs, now)
 	if err := c.next.ConsumeLogs(ctx, logs); err != nil {
-		c.pool.Put(r)
+		c.putBack(r)
 		return err
 	}
 	c.counted(ctx, r, now)
@@ -56,7 +53,24 @@ func (c *logsToLogs) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 
 // logsToMetrics is where metrics come from. It counts, where no other of its id passes
 // logs on: then this is all that becomes of them.
-type logsToMetrics struct{ part }
+type logsToMetrics struct {
+	part
+	sender sender
+}
+
+// Start begins to send metrics on.
+func (c *logsToMetrics) Start(context.Context, component.Host) error {
+	c.sender.start() //nolint:contextcheck // it goes on longer than Start
+	return nil
+}
+
+// Shutdown sends the last metrics. Both connectors of an id stand behind the same
+// pipelines, which have stopped when the first of them is shut down: nothing more is
+// counted, and those that metrics go to are still there.
+func (c *logsToMetrics) Shutdown(ctx context.Context) error {
+	err := c.sender.stop(ctx)
+	return errors.Join(err, c.part.Shutdown(ctx))
+}
 
 // ConsumeLogs counts. It gives no error.
 func (c *logsToMetrics) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
@@ -70,7 +84,6 @@ func (c *logsToMetrics) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 
 func (s *shared) read(ctx context.Context, logs plog.Logs, now time.Time) *reading {
 	r := s.pool.Get().(*reading)
-	r.reset()
 	r.read(ctx, logs, now)
 	return r
 }
@@ -94,7 +107,13 @@ func (s *shared) counted(ctx context.Context, r *reading, now time.Time) {
 			s.set.Logger.Warn("rules failed on records, and count as not satisfied", zap.Errors("errors", r.reasons), zap.Int64("times", n))
 		}
 	}
-	s.pool.Put(r)
+	s.putBack(r)
+}
+
+func (s *shared) putBack(r *reading) {
+	if r.reset() {
+		s.pool.Put(r)
+	}
 }
 
 func reasonSet(reason string) otelattribute.Set {

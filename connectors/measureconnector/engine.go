@@ -2,6 +2,7 @@ package measureconnector
 
 import (
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -111,9 +112,6 @@ func newEngine(cfg *Config, set component.TelemetrySettings) (*engine, error) {
 	for i := range rules {
 		r := rules[i].cfg
 		unit, attributes, bounds := r.Unit, r.Attributes, r.Buckets
-		if unit == "" {
-			unit = string(measurement.None)
-		}
 		if attributes == nil {
 			attributes = cfg.Attributes
 		}
@@ -181,7 +179,7 @@ func (e *engine) metricOf(name string, kind metricKind, unit measurement.Unit) (
 				return nil, refusedTooMany
 			}
 			e.named++
-			m = e.addMetric(&metric{name: name, unit: string(unit), kind: kind, slots: e.common, tags: true, named: true})
+			m = e.addMetric(&metric{name: strings.Clone(name), unit: string(unit), kind: kind, slots: e.common, tags: true, named: true})
 		}
 		e.mu.Unlock()
 	}
@@ -213,11 +211,17 @@ func (e *engine) resourceOf(res pcommon.Resource, schema string) *resource {
 	// It is kept with its first series.
 	r = &resource{attrs: pcommon.NewMap(), schema: schema, hash: h}
 	res.Attributes().CopyTo(r.attrs)
+	for _, v := range r.attrs.All() {
+		if v.Type() == pcommon.ValueTypeStr {
+			v.SetStr(strings.Clone(v.Str()))
+		}
+	}
 	return r
 }
 
 // seriesOf gives the series of a metric, a resource and attributes, and makes it where it
-// is new, or gives the overflow series. attrs are copied when they are kept.
+// is new, or gives the overflow series. attrs are copied when they are kept. It gives nil
+// where the metric has ended and its name is taken by another kind or unit.
 func (e *engine) seriesOf(m *metric, res *resource, attrs []attribute) *series {
 	h := mix(m.id, res.hash)
 	for i := range attrs {
@@ -234,19 +238,41 @@ func (e *engine) seriesOf(m *metric, res *resource, attrs []attribute) *series {
 	if s := m.find(h, res, attrs); s != nil {
 		return s
 	}
-	if e.metrics[m.name] == nil { // its last series ended meanwhile
-		e.metrics[m.name] = m
-		e.named++
+	if kept := e.sameLocked(m); kept != m {
+		if kept == nil {
+			return nil
+		}
+		e.mu.Unlock()
+		s := e.seriesOf(kept, res, attrs)
+		e.mu.Lock()
+		return s
 	}
 	if m.count >= e.cfg.MaxSeries {
 		return m.overflowLocked()
 	}
-	s = &series{metric: m, resource: e.keepLocked(res), attrs: append([]attribute(nil), attrs...), hash: h, next: m.series[h], last: time.Now()}
+	s = &series{metric: m, resource: e.keepLocked(res), attrs: kept(attrs), hash: h, next: m.series[h], last: time.Now()}
 	s.resource.users++
 	m.series[h] = s
 	m.count++
 	e.live++
 	return s
+}
+
+// sameLocked gives the metric that is kept under a metric's name. It is another one when
+// the last series of the one in hand has ended meanwhile: then that one is kept again, or
+// one that took its name is used, and nil given where it is of another kind or unit.
+func (e *engine) sameLocked(m *metric) *metric {
+	switch kept := e.metrics[m.name]; {
+	case kept == m:
+		return m
+	case kept == nil:
+		e.metrics[m.name] = m
+		e.named++
+		return m
+	case kept.kind == m.kind && kept.unit == m.unit:
+		return kept
+	}
+	return nil
 }
 
 // overflowLocked gives the series for what is too much, which no resource has: there may
@@ -263,14 +289,18 @@ func (m *metric) overflowLocked() *series {
 
 var noResource = &resource{attrs: pcommon.NewMap()}
 
-// again gives the series that has the place of one that has ended.
+// again gives the series that has the place of one that has ended, or nil as seriesOf.
 func (e *engine) again(s *series) *series {
 	if !s.over {
 		return e.seriesOf(s.metric, s.resource, s.attrs)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return s.metric.overflowLocked()
+	m := e.sameLocked(s.metric)
+	if m == nil {
+		return nil
+	}
+	return m.overflowLocked()
 }
 
 func (m *metric) find(h uint64, res *resource, attrs []attribute) *series {

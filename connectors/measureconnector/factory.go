@@ -34,6 +34,5 @@ func createLogsToMetrics(_ context.Context, set connector.Settings, cfg componen
 	if err != nil {
 		return nil, err
 	}
-	s.giveTo(next)
-	return &logsToMetrics{part{shared: s}}, nil
+	return &logsToMetrics{part{shared: s}, sender{shared: s, next: next}}, nil
 }

@@ -48,6 +48,7 @@ type reading struct {
 	measures []measured      // attributes that are measures
 	attrs    []attribute     // of the series at hand
 	reasons  []error         // of conditions that failed, the first few
+	res      *resource       // of the records at hand
 	context  context.Context //nolint:containedctx // of one call
 }
 
@@ -70,15 +71,27 @@ func (e *engine) newReading() *reading {
 	return &reading{e: e, slots: make([]value, n), base: make([]value, n), refused: map[string]int64{}}
 }
 
-// reset lets go of what the last call was given.
-func (r *reading) reset() {
+// maxPooled is how many records or values a reading may have room for, and be used again.
+const maxPooled = 1 << 15
+
+// reset lets go of what the call was given. A reading that has grown beyond use is not to
+// be kept: the result is false.
+func (r *reading) reset() bool {
+	if cap(r.values) > maxPooled || cap(r.records) > maxPooled {
+		return false
+	}
 	clear(r.records)
 	clear(r.values)
 	clear(r.slots)
 	clear(r.base)
 	clear(r.refused)
+	clear(r.tags[:cap(r.tags)])
+	clear(r.measures[:cap(r.measures)])
+	clear(r.attrs[:cap(r.attrs)])
 	r.records, r.uids, r.again, r.values = r.records[:0], r.uids[:0], r.again[:0], r.values[:0]
 	r.set, r.baseSet, r.reasons, r.errors = r.set[:0], r.baseSet[:0], nil, 0
+	r.res, r.context = nil, nil
+	return true
 }
 
 // read takes in what the records say. It changes nothing that is counted.
@@ -97,6 +110,7 @@ func (r *reading) read(ctx context.Context, logs plog.Logs, now time.Time) {
 		}
 		copy(r.slots, r.base)
 		res := r.e.resourceOf(rl.Resource(), rl.SchemaUrl())
+		r.res = res
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {
 				r.record(res, lr, now)
@@ -135,7 +149,7 @@ func (r *reading) record(res *resource, lr plog.LogRecord, now time.Time) {
 				r.measures = append(r.measures, measured{kind, rest, v})
 			}
 		case 't':
-			if tag, ok := strings.CutPrefix(name, "tag#"); ok && tag != "" && len(r.tags) < maxTags {
+			if tag, ok := strings.CutPrefix(name, "tag#"); ok && len(r.tags) < maxTags && tagName(tag) {
 				r.tag(tag, valueOf(v))
 			}
 		}
@@ -218,11 +232,11 @@ func (r *reading) access(res *resource) {
 func (r *reading) made(method, route, path, status value) {
 	w := &r.e.well
 	if route.kind == pcommon.ValueTypeEmpty && path.kind == pcommon.ValueTypeStr && r.e.cfg.RouteTemplate {
-		route = textValue(measurement.Route(path.text))
+		route = textValue(r.res.route(measurement.Route(path.text)))
 	}
 	r.give(w.made[0], method)
 	r.give(w.made[1], route)
-	r.give(w.made[2], status)
+	r.give(w.made[2], status.status())
 }
 
 // number adds an attribute's number to a metric of ours; nothing where it is not there.
@@ -317,12 +331,14 @@ func (r *reading) rules(res *resource, rl plog.ResourceLogs, sl plog.ScopeLogs, 
 				r.reasons = append(r.reasons, err)
 			}
 		case !there:
-		case !ok || !finite(v):
+		case !ok:
 			r.refused[refusedNumber]++
-		case v < 0 && m.kind == kindSum:
+		case v.HasUnit && string(v.Unit) != m.unit:
+			r.refused[refusedUnit]++
+		case v.Number < 0 && m.kind == kindSum:
 			r.refused[refusedNegative]++
 		default:
-			r.add(m, res, v, nil)
+			r.add(m, res, v.Number, nil)
 		}
 	}
 }
@@ -333,17 +349,39 @@ func (r *reading) add(m *metric, res *resource, v float64, tags []attribute) {
 	for _, slot := range m.slots {
 		// What the resource says is on the metrics' resource, too.
 		if x := r.slots[slot]; x.kind != pcommon.ValueTypeEmpty && x != r.base[slot] {
+			if slot != r.e.well.made[2] {
+				x = x.label()
+			}
 			attrs = append(attrs, attribute{r.e.slotName(slot), x})
 		}
 	}
 	if m.tags {
-		attrs = append(attrs, tags...)
-		if x := r.slots[r.e.well.source]; x.kind != pcommon.ValueTypeEmpty {
-			attrs = append(attrs, attribute{"source", x})
+		if x := r.slots[r.e.well.source]; x.kind != pcommon.ValueTypeEmpty && !has(attrs, "source") {
+			attrs = append(attrs, attribute{"source", x.label()})
+		}
+		for _, tag := range tags {
+			if tag.kind != pcommon.ValueTypeEmpty && !has(attrs, tag.name) {
+				attrs = append(attrs, attribute{tag.name, tag.label()})
+			}
 		}
 	}
 	r.attrs = attrs
-	r.values = append(r.values, observation{r.e.seriesOf(m, res, attrs), v, len(r.records) - 1})
+	s := r.e.seriesOf(m, res, attrs)
+	if s == nil {
+		r.refused[refusedKind]++
+		return
+	}
+	r.values = append(r.values, observation{s, v, len(r.records) - 1})
+}
+
+// has says whether there is an attribute that Prometheus would write as it writes name.
+func has(attrs []attribute, name string) bool {
+	for i := range attrs {
+		if sameLabel(attrs[i].name, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // counted is what count did.
@@ -363,7 +401,13 @@ func (r *reading) count(now time.Time) counted {
 			continue
 		}
 		for !v.series.observe(v.value, &r.records[v.record], now, r.e.exemplars, rand.Uint32) {
-			v.series = r.e.again(v.series)
+			if v.series = r.e.again(v.series); v.series == nil {
+				break
+			}
+		}
+		if v.series == nil {
+			r.refused[refusedKind]++
+			continue
 		}
 		if v.series.over {
 			c.overflowed++

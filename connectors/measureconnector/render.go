@@ -17,17 +17,17 @@ const scopeName = "github.com/heartwood-otel/heartwood/connectors/measureconnect
 // last point that says so, when they are cumulative. Delta series begin anew: what was
 // rendered must then be sent on.
 func (e *engine) render(now time.Time, version string) pmetric.Metrics {
+	delta := e.cfg.temporality() == pmetric.AggregationTemporalityDelta
 	e.mu.Lock()
 	byResource := map[*resource][]*series{}
 	each := func(s *series) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if e.cfg.Expire > 0 && now.Sub(s.last) >= e.cfg.Expire {
+		// A value that was not sent on is sent first: the last point of a series has none.
+		if !s.fresh && e.cfg.Expire > 0 && now.Sub(s.last) >= e.cfg.Expire {
 			e.dropLocked(s)
-			if !s.live || e.cfg.temporality() == pmetric.AggregationTemporalityDelta && !s.fresh {
-				return
-			}
-		} else if !s.live || e.cfg.temporality() == pmetric.AggregationTemporalityDelta && !s.fresh {
+		}
+		if !s.live || delta && !s.fresh {
 			return
 		}
 		byResource[s.resource] = append(byResource[s.resource], s)
@@ -128,7 +128,7 @@ func (e *engine) shape(m pmetric.Metric, kind metricKind) {
 // value, which is how Prometheus knows that it is stale.
 func (e *engine) point(m pmetric.Metric, s *series, now time.Time) {
 	delta := e.cfg.temporality() == pmetric.AggregationTemporalityDelta
-	ended := s.gone && !s.fresh
+	ended := s.gone
 	flags := pmetric.DefaultDataPointFlags.WithNoRecordedValue(ended)
 	start, at := pcommon.NewTimestampFromTime(s.start), pcommon.NewTimestampFromTime(now)
 	switch s.metric.kind {

@@ -11,8 +11,9 @@ import (
 // 20 MiB. More records than that in a window shorten it.
 const maxRemembered = 1 << 20
 
-// repeats remembers uids of the latest records, by hash. Two halves, of which the older
-// one goes when the younger is full or half a window old. A hash that is another uid's
+// repeats remembers uids of the latest records, by hash, for one window at least and two
+// at most. Two halves, of which the older one goes when the younger is full or a window
+// old. A hash that is another uid's
 // makes a record that is not counted: one in 2^43 at a full memory.
 type repeats struct {
 	window time.Duration

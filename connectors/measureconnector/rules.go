@@ -52,28 +52,28 @@ func (c *Config) compile(set component.TelemetrySettings) ([]rule, error) {
 
 // eval gives the rule's value of a record. Not there: the condition does not hold, or the
 // expression gives nil. A value that is no number is there and not ok.
-func (r *rule) eval(ctx context.Context, tc *ottllog.TransformContext) (v float64, there, ok bool, err error) {
+func (r *rule) eval(ctx context.Context, tc *ottllog.TransformContext) (v measurement.Value, there, ok bool, err error) {
 	if r.condition != nil {
 		holds, err := r.condition.Eval(ctx, tc)
 		if err != nil || !holds {
-			return 0, false, false, err
+			return v, false, false, err
 		}
 	}
 	if r.value == nil {
-		return 1, true, true, nil
+		return measurement.Value{Number: 1}, true, true, nil
 	}
 	value, err := r.value.Eval(ctx, tc)
 	if err != nil || value == nil {
-		return 0, false, false, err
+		return v, false, false, err
 	}
 	switch value := value.(type) {
 	case int64:
-		return float64(value), true, true, nil
+		return measurement.Value{Number: float64(value)}, true, true, nil
 	case float64:
-		return value, true, finite(value), nil
+		return measurement.Value{Number: value}, true, finite(value), nil
 	case string:
 		parsed, ok := measurement.Parse(value)
-		return parsed.Number, true, ok && value != "", nil
+		return parsed, true, ok && value != "", nil
 	}
-	return 0, true, false, nil
+	return v, true, false, nil
 }

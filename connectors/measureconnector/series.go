@@ -3,6 +3,7 @@ package measureconnector
 import (
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -139,7 +140,7 @@ func (s *series) observe(v float64, o *origin, now time.Time, exemplars bool, ra
 	e := &s.exemplars[bucket]
 	if e.seen++; e.seen == 1 || random()%e.seen == 0 {
 		seen := e.seen
-		*e = exemplar{value: v, at: o.at, trace: o.trace, span: o.span, request: o.request, seen: seen, set: true}
+		*e = exemplar{value: v, at: o.at, trace: o.trace, span: o.span, request: strings.Clone(o.request), seen: seen, set: true}
 	}
 	return true
 }
@@ -162,6 +163,7 @@ func (s *series) resetLocked(now time.Time) {
 	}
 	s.start, s.sum, s.count = now, 0, 0
 	clear(s.buckets)
+	clear(s.exemplars)
 	if s.exp != nil {
 		s.exp.Clear()
 	}
@@ -176,4 +178,43 @@ type resource struct {
 	hash   uint64
 	users  int // series; the engine's lock guards it
 	next   *resource
+
+	// mu guards the following.
+	mu     sync.Mutex
+	routes map[string]struct{}
+}
+
+// maxRoutes bounds the routes that a resource's paths are folded into: who asks for
+// random paths must not fill the metrics.
+const maxRoutes = 200
+
+// otherRoute is what paths beyond maxRoutes have.
+const otherRoute = "/*"
+
+// route gives a folded path, or otherRoute where there are too many of them.
+func (r *resource) route(route string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.routes[route]; ok {
+		return route
+	}
+	if len(r.routes) >= maxRoutes {
+		return otherRoute
+	}
+	if r.routes == nil {
+		r.routes = map[string]struct{}{}
+	}
+	r.routes[strings.Clone(route)] = struct{}{}
+	return route
+}
+
+// kept gives attributes that share no memory with the batch they came in, of which a
+// short text may keep all.
+func kept(attrs []attribute) []attribute {
+	out := make([]attribute, len(attrs))
+	for i, a := range attrs {
+		a.text = strings.Clone(a.text)
+		out[i] = a
+	}
+	return out
 }

@@ -12,13 +12,14 @@ import (
 	"strings"
 )
 
-// Unit is a unit of UCUM: "s", "By", "%", "1" for none, or an annotation such as
-// "{page}".
+// Unit is a unit of UCUM: "s", "By", "%", or an annotation such as "{page}"; "" where none
+// is known. That is not UCUM's "1", which says that a value has no dimension: Prometheus
+// would name a gauge of that unit a ratio.
 type Unit string
 
 // The units that values are brought to.
 const (
-	None    Unit = "1"
+	None    Unit = ""
 	Seconds Unit = "s"
 	Bytes   Unit = "By"
 	Percent Unit = "%"

@@ -133,7 +133,7 @@ func FuzzParse(f *testing.F) {
 		if !ok {
 			return
 		}
-		if math.IsNaN(v.Number) || math.IsInf(v.Number, 0) || v.Unit == "" || len(v.Unit) > maxUnit+2 {
+		if math.IsNaN(v.Number) || math.IsInf(v.Number, 0) || v.HasUnit != (v.Unit != None) || len(v.Unit) > maxUnit+2 {
 			t.Fatalf("%q gave %v", text, v)
 		}
 	})
