@@ -69,19 +69,22 @@ const archiveConfig = `
 	    checkpoint_interval: 1s
 	    compression: {{.bed.Compression}}
 	    timeout: {{.bed.Timeout}}
+	    expected_bucket_owner: {{.bed.Account}}
 	    retry: {initial_interval: 10ms, max_interval: 200ms}
 	    accept_timeout: {{.bed.AcceptTimeout}}
 	    spool: {directory: {{dir "spool"}}, max_size: {{.bed.SpoolSize}}}
 	service:
 	  pipelines:
-	    logs: {receivers: [otlp], exporters: [worm_s3]}
+	    logs: {receivers: [otlp], exporters: {{.bed.Exporters}}}
 `
 
 // archiveBed is a bucket with an archive, its keys, and what the commands for it need.
 type archiveBed struct {
 	URL, Region, Bucket, Prefix, Writer, Keys string
 	Rules, Compression, Timeout               string
-	AcceptTimeout, SpoolSize                  string
+	AcceptTimeout, SpoolSize, Exporters       string
+	// Account that the bucket must be of, in quotes; empty: it isn't asked for.
+	Account string
 
 	client *s3.Client
 	env    []string
@@ -94,7 +97,7 @@ func newArchiveBed(t *testing.T, url string, client *s3.Client, writers ...strin
 	t.Helper()
 	b := &archiveBed{
 		URL: url, Region: s3fake.Region, Bucket: "archive", Prefix: archivePrefix, Writer: archiveWriter,
-		Rules: archiveRules, Compression: "zstd", Timeout: "2s", AcceptTimeout: "5s", SpoolSize: "64MiB",
+		Rules: archiveRules, Compression: "zstd", Timeout: "2s", AcceptTimeout: "5s", SpoolSize: "64MiB", Exporters: "[worm_s3]",
 		client: client, locks: archiveLocks,
 		env: []string{
 			"AWS_ACCESS_KEY_ID=" + s3fake.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s3fake.SecretKey,

@@ -57,8 +57,8 @@ func archiveCore(t *testing.T, b *archiveBed, records int) *archiveContent {
 	for _, m := range manifests {
 		events[m.Event]++
 	}
-	assert.Equal(t, 2, events["start"])
-	assert.Equal(t, 2, events["shutdown"])
+	assert.Equal(t, 2, events["start"], "%v", events)
+	assert.Equal(t, 2, events["shutdown"], "%v", events)
 	assert.Positive(t, events["interval"])
 	totals := manifests[len(manifests)-1].Totals
 	assert.Equal(t, len(a.records), totals.Archived)
@@ -147,7 +147,14 @@ func archiveCannotBeChanged(t *testing.T, b *archiveBed, a *archiveContent) {
 	}
 	r := b.verify(t)
 	assert.Equal(t, 1, r.code)
-	assert.Equal(t, []string{"delete-marker", "newer-version"}, r.kinds("tampered"))
+	assert.Subset(t, r.kinds("tampered"), []string{"delete-marker", "newer-version"}, "%+v", r.Findings)
+	for _, f := range r.Findings {
+		// versitygw 1.8.0 does not show the lock of a version that another lies on, though it
+		// keeps to it.
+		if f.Severity == "tampered" {
+			assert.Contains(t, []string{first.key, last.key}, f.Object, "%+v", f)
+		}
+	}
 }
 
 // objectClass is the name of the rule that an object is kept by.
@@ -155,4 +162,3 @@ func objectClass(o *archiveObject) string {
 	class, _, _ := strings.Cut(strings.TrimPrefix(o.partition, "category="), "/")
 	return class
 }
-

@@ -22,6 +22,8 @@ type Server struct {
 	Name string
 	// URL is the endpoint; buckets are named in its path.
 	URL string
+	// Data is the folder that versitygw keeps buckets in, each object as a file.
+	Data string
 	// Client is AWS's own, without retries.
 	Client *s3.Client
 }
@@ -57,7 +59,9 @@ func StartVersity(tb testing.TB) *Server {
 			"--port", "127.0.0.1:" + strconv.Itoa(port), "--keep-alive", "posix", "--versioning-dir", versions, data,
 		},
 	})
-	return ready(tb, "versitygw", port)
+	s := ready(tb, "versitygw", port)
+	s.Data = data
+	return s
 }
 
 // StartMoto starts moto's server until the test ends. It is what stands for Kinesis,
