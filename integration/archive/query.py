@@ -15,7 +15,7 @@ import duckdb
 folder, category, day, hour = sys.argv[1:5]
 db = duckdb.connect()
 source = (
-    f"read_json('{folder}/category=*/**/*.jsonl.*', format='newline_delimited', "
+    f"read_json('{folder}/category=*/**/*.jsonl*', format='newline_delimited', "
     "hive_partitioning=true, hive_types={'category': VARCHAR, 'dt': DATE, 'hour': VARCHAR}, "
     "columns={'log.record.uid': 'VARCHAR', 'n': 'BIGINT'})"
 )
@@ -26,7 +26,7 @@ print(json.dumps({
     "rows": db.execute(f"SELECT count(*) FROM {source} WHERE {where}").fetchone()[0],
     "all": db.execute(f"SELECT count(DISTINCT \"log.record.uid\") FROM {source}").fetchone()[0],
     "by_class": dict(db.execute(f"SELECT category, count(*) FROM {source} GROUP BY 1").fetchall()),
-    "files": db.execute(f"SELECT count(*) FROM glob('{folder}/category=*/**/*.jsonl.*')").fetchone()[0],
+    "files": db.execute(f"SELECT count(*) FROM glob('{folder}/category=*/**/*.jsonl*')").fetchone()[0],
     "read": int(read.group(1)) if read else -1,
     "plan": plan,
 }))
