@@ -109,6 +109,11 @@ integration: build validate $(GOTEST) $(TOOLS)/versitygw ## black-box tests of t
 search-scale: ## what a search reads of 1,000 archived objects of 10,000 records each
 	@HEARTWOOD_SEARCH_OBJECTS=1000 go test ./internal/archiveaudit -count=1 -timeout 30m -v -run '^TestSearchReads$$'
 
+.PHONY: test-aws
+test-aws: build ## the archive's core test on Amazon S3: HEARTWOOD_AWS_BUCKET, _ACCOUNT and _REGION name the place
+	@test -n "$${HEARTWOOD_AWS_BUCKET:-}" || { echo "set HEARTWOOD_AWS_BUCKET, HEARTWOOD_AWS_ACCOUNT and HEARTWOOD_AWS_REGION: what is written is locked for a day (GOVERNANCE)"; exit 1; }
+	@go test -count=1 -v -timeout 15m -run '^TestArchiveOnAWS$$' ./integration
+
 .PHONY: stdout-programs
 stdout-programs: ## install and build the programs that log with real libraries (integration/stdout)
 	@for language in python node go java rust ruby; do sh integration/stdout/stdout.sh prepare $$language; done
@@ -165,7 +170,7 @@ vulncheck: ## look for known vulnerabilities (needs the open internet, so it is 
 # --- measuring ----------------------------------------------------------------
 
 .PHONY: bench
-bench: bench-logfmt bench-receivers bench-folding bench-ecs bench-kinesis ## the side-by-side measurements of docs/performance.md
+bench: bench-logfmt bench-receivers bench-folding bench-ecs bench-kinesis bench-archive ## the side-by-side measurements of docs/performance.md
 
 .PHONY: bench-logfmt
 bench-logfmt:
@@ -185,6 +190,10 @@ bench-folding:
 .PHONY: bench-ecs
 bench-ecs:
 	@for round in $$(seq $(COUNT)); do go -C benchmarks test -run '^$$' -bench . -benchtime 100x ./ecs || exit 1; done
+
+.PHONY: bench-archive
+bench-archive:
+	go -C benchmarks test -run '^$$' -bench . -benchtime 200x ./archive
 
 .PHONY: bench-kinesis
 bench-kinesis:

@@ -23,71 +23,6 @@ func newFakeBed(t *testing.T, writers ...string) (*s3fake.Running, *archiveBed) 
 	return fake, newArchiveBed(t, fake.URL(), s3fake.NewClient(t, fake.URL()), writers...)
 }
 
-// badDay is all that can go wrong with a server, at once: each fifth call to write and
-// each fourth to read.
-var badDay = s3fake.Faults{Seed: 7, Rules: []s3fake.Rule{
-	{Operation: "PutObject", Share: 0.03, Fault: s3fake.Hang}, // stored, and no answer until the client gives up
-	{Operation: "PutObject", Share: 0.03, Fault: s3fake.CutAfter},
-	{Operation: "PutObject", Share: 0.03, Fault: s3fake.CutBefore},
-	{Operation: "PutObject", Share: 0.03, Fault: s3fake.InternalError},
-	{Operation: "PutObject", Share: 0.03, Fault: s3fake.InternalError.After()},
-	{Operation: "PutObject", Share: 0.04, Fault: s3fake.SlowDown},
-	{Operation: "PutObject", Share: 0.02, Fault: s3fake.Unavailable},
-	{Operation: "PutObject", Share: 0.03, Fault: s3fake.Conflict},
-	{Operation: "PutObject", Share: 0.03, Fault: s3fake.Precondition}, // though there is no such key
-	{Operation: "PutObject", Share: 0.03, Fault: s3fake.WrongChecksum},
-	{Operation: "HeadObject", Share: 0.05, Fault: s3fake.SlowDown},
-	{Operation: "HeadObject", Share: 0.05, Fault: s3fake.CutBefore},
-	{Operation: "HeadObject", Share: 0.05, Fault: s3fake.WrongChecksum},
-	{Operation: "GetObject", Share: 0.05, Fault: s3fake.Tear},
-	{Operation: "GetObject", Share: 0.05, Fault: s3fake.Shorten},
-	{Operation: "GetObject", Share: 0.05, Fault: s3fake.Flip},
-	{Operation: "ListObjectVersions", Share: 0.1, Fault: s3fake.Tear},
-	{Operation: "ListObjectsV2", Share: 0.1, Fault: s3fake.InternalError},
-}}
-
-// TestArchiveBadDay: everything goes wrong at once; a sender repeats what was accepted;
-// an exporter beside this one refuses half of the calls, so that all of these come again.
-// Each record is in the archive once.
-func TestArchiveBadDay(t *testing.T) {
-	t.Parallel()
-	fake, b := newFakeBed(t)
-	b.Timeout = "400ms"
-	sink := harness.NewSink(t)
-	sink.Behave(harness.RefuseShare(0.5, 3, harness.Refusal{Reason: harness.Unavailable}))
-	fake.Misbehave(badDay)
-	b.Exporters = "[worm_s3, otlp_http]"
-	col := b.start(t, harness.WithFile(writeFile(t, "beside.yaml",
-		"exporters: {otlp_http: {endpoint: '"+sink.HTTP()+"', sending_queue: {enabled: false}, retry_on_failure: {enabled: false}}}\n")))
-	load := newArchiveLoad(t, "bad", 60_000)
-	load.again = 5
-	require.NoError(t, load.run(t.Context(), "http://"+col.Addr(t, "in")))
-	assert.Greater(t, load.refused.Load(), int64(60), "the exporter beside refuses")
-	m := col.WaitMetrics(t, "all to be archived", func(m harness.Metrics) bool {
-		return m.Sum("otelcol_exporter_worm_s3_records_archived") >= 60_000
-	})
-	assert.Positive(t, m.Sum("otelcol_exporter_worm_s3_retries"))
-	waitArchived(t, col)
-	fake.Misbehave(s3fake.Faults{})
-	col.Stop(t)
-	counts := fake.Counts()
-	for _, rule := range badDay.Rules[:13] {
-		assert.Positive(t, counts[rule.Operation].Faults[rule.Fault.String()], "%s %s", rule.Operation, rule.Fault)
-	}
-	a := b.read(t)
-	load.requireOnce(t, a)
-	a.requireLog(t, b, archiveWriter)
-	totals := a.manifests[archiveWriter][len(a.manifests[archiveWriter])-1].Totals
-	assert.Equal(t, 60_000, totals.Archived)
-	assert.Greater(t, totals.Repeated, int(load.repeated.Load()), "those that the other exporter had refused, too")
-	b.requireGood(t)
-	// Whoever reads has bad days, too. What is found is never that something was tampered with.
-	fake.Misbehave(badDay)
-	r := b.verify(t)
-	assert.Empty(t, r.kinds("tampered"), "%+v", r.Findings)
-	assert.NotEqual(t, 1, r.code)
-}
-
 // archiveKills is how often the collector is killed while it archives.
 const archiveKills = 50
 
@@ -218,7 +153,6 @@ func TestArchiveTornState(t *testing.T) {
 	gone := func([]byte) []byte { return nil }
 	half := func(data []byte) []byte { return data[:len(data)/2] }
 	damage("a journal with a changed byte", one("journal/*.seg"), flip, "worm_s3")
-	damage("a journal that is gone", one("journal/*.seg"), gone, "worm_s3")
 	damage("an instance that is gone", filepath.Join(spool, "instance"), gone, "restore it, or move the whole of")
 	damage("a sealed object cut short", one("objects/*.obj"), half, "bytes, and had")
 	damage("leaf hashes that are gone", one("objects/*.leaves"), gone, "no such file")
