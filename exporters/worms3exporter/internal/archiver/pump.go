@@ -127,8 +127,8 @@ func (p *pump) turn(ctx context.Context) (done bool, err error) {
 		if err := p.read(ctx, now); err != nil || !p.drained {
 			return false, err
 		}
-		if p.last && len(p.open) > 0 {
-			return false, nil // they are to be sealed
+		if p.last && (len(p.open) > 0 || v.uploaded && !v.ended) {
+			return false, nil // they are to be sealed, or the log is to end
 		}
 	}
 	return false, p.wait(ctx, now, v)
