@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -21,6 +22,71 @@ func newFakeBed(t *testing.T, writers ...string) (*s3fake.Running, *archiveBed) 
 	t.Helper()
 	fake := s3fake.Start(t, s3fake.Settings{})
 	return fake, newArchiveBed(t, fake.URL(), s3fake.NewClient(t, fake.URL()), writers...)
+}
+
+// badDay is all that can go wrong with a server, at once: each fifth call to write and
+// each fourth to read.
+var badDay = s3fake.Faults{Seed: 7, Rules: []s3fake.Rule{
+	{Operation: "PutObject", Share: 0.03, Fault: s3fake.Hang}, // stored, and no answer until the client gives up
+	{Operation: "PutObject", Share: 0.03, Fault: s3fake.CutAfter},
+	{Operation: "PutObject", Share: 0.03, Fault: s3fake.CutBefore},
+	{Operation: "PutObject", Share: 0.03, Fault: s3fake.InternalError},
+	{Operation: "PutObject", Share: 0.03, Fault: s3fake.InternalError.After()},
+	{Operation: "PutObject", Share: 0.04, Fault: s3fake.SlowDown},
+	{Operation: "PutObject", Share: 0.02, Fault: s3fake.Unavailable},
+	{Operation: "PutObject", Share: 0.03, Fault: s3fake.Conflict},
+	{Operation: "PutObject", Share: 0.03, Fault: s3fake.Precondition}, // though there is no such key
+	{Operation: "PutObject", Share: 0.03, Fault: s3fake.WrongChecksum},
+	{Operation: "HeadObject", Share: 0.05, Fault: s3fake.SlowDown},
+	{Operation: "HeadObject", Share: 0.05, Fault: s3fake.CutBefore},
+	{Operation: "HeadObject", Share: 0.05, Fault: s3fake.WrongChecksum},
+	{Operation: "GetObject", Share: 0.05, Fault: s3fake.Tear},
+	{Operation: "GetObject", Share: 0.05, Fault: s3fake.Shorten},
+	{Operation: "GetObject", Share: 0.05, Fault: s3fake.Flip},
+	{Operation: "ListObjectVersions", Share: 0.1, Fault: s3fake.Tear},
+	{Operation: "ListObjectsV2", Share: 0.1, Fault: s3fake.InternalError},
+}}
+
+// TestArchiveBadDay: everything goes wrong at once; a sender repeats what was accepted;
+// an exporter beside this one refuses a third of the calls, so that all of these come again.
+// Each record is in the archive once.
+func TestArchiveBadDay(t *testing.T) {
+	t.Parallel()
+	fake, b := newFakeBed(t)
+	b.Timeout = "400ms"
+	sink := harness.NewSink(t)
+	sink.Behave(harness.Every(3, harness.Refuse(harness.Refusal{Reason: harness.Unavailable})))
+	fake.Misbehave(badDay)
+	b.Exporters = "[worm_s3, otlp_http]"
+	col := b.start(t, harness.WithFile(writeFile(t, "beside.yaml",
+		"exporters: {otlp_http: {endpoint: '"+sink.HTTP()+"', sending_queue: {enabled: false}, retry_on_failure: {enabled: false}}}\n")))
+	load := newArchiveLoad(t, "bad", 10_000)
+	load.again = 5
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+	defer cancel()
+	require.NoError(t, load.run(ctx, "http://"+col.Addr(t, "in")), "%d accepted, %d calls refused, %d unanswered", load.confirmed.Load(), load.refused.Load(), load.confused.Load())
+	assert.Greater(t, load.refused.Load(), int64(5), "the exporter beside refuses")
+	m := col.WaitMetrics(t, "all to be archived", func(m harness.Metrics) bool {
+		return m.Sum("otelcol_exporter_worm_s3_records_archived") >= 10_000
+	})
+	assert.Positive(t, m.Sum("otelcol_exporter_worm_s3_retries"))
+	waitArchived(t, col)
+	fake.Misbehave(s3fake.Faults{})
+	col.Stop(t)
+	counts, kinds := fake.Counts(), 0
+	for _, rule := range badDay.Rules[:10] {
+		if counts[rule.Operation].Faults[rule.Fault.String()] > 0 {
+			kinds++
+		}
+	}
+	assert.GreaterOrEqual(t, kinds, 5, "of the ten ways in which a PUT goes wrong: %v", counts["PutObject"])
+	a := b.read(t)
+	load.requireOnce(t, a)
+	a.requireLog(t, b, archiveWriter)
+	totals := a.manifests[archiveWriter][len(a.manifests[archiveWriter])-1].Totals
+	assert.Equal(t, 10_000, totals.Archived)
+	assert.Greater(t, totals.Repeated, int(load.repeated.Load()), "those that the other exporter had refused, too")
+	b.requireGood(t)
 }
 
 // archiveKills is how often the collector is killed while it archives.

@@ -145,6 +145,9 @@ func (a *Archiver) put(ctx context.Context, o objectstore.Object, r Retention, s
 			ctx, cancel := context.WithTimeout(ctx, a.set.CallTimeout)
 			defer cancel()
 			found, err := a.set.Store.Head(ctx, o.Key, version)
+			for i := 1; i < looks && err == nil && different(&o, &found); i++ {
+				found, err = a.set.Store.Head(ctx, o.Key, version)
+			}
 			if errors.Is(err, objectstore.ErrNotFound) || errors.Is(err, objectstore.ErrDenied) {
 				a.deviates(o.Key, fmt.Errorf("version %q was just put, and can't be looked at: %w", version, err))
 				return nil
@@ -168,10 +171,15 @@ func (a *Archiver) deviates(key string, err error) {
 	a.set.Observer.Deviation(key, err)
 }
 
+// different says that an answer tells of another content.
+func different(o *objectstore.Object, info *objectstore.Info) bool {
+	return info.Size != 0 && info.Size != o.Size || info.HasSHA256 && info.SHA256 != o.SHA256
+}
+
 // compare tells where an object that is there is not locked, or not of the content, that it
 // should have.
 func (a *Archiver) compare(o *objectstore.Object, info *objectstore.Info, r Retention, since time.Time) {
-	if info.Size != 0 && info.Size != o.Size || info.HasSHA256 && info.SHA256 != o.SHA256 {
+	if different(o, info) {
 		a.deviates(o.Key, fmt.Errorf("it has %d bytes and the SHA-256 %x, and was put with %d bytes and %x", info.Size, info.SHA256, o.Size, o.SHA256))
 	}
 	if r.Mode == objectstore.Unlocked {
@@ -184,21 +192,31 @@ func (a *Archiver) compare(o *objectstore.Object, info *objectstore.Info, r Rete
 	}
 }
 
+// looks is how often an object has to look wrong before it is taken for that: an answer
+// may be damaged on its way, and what follows from it can't be undone.
+const looks = 3
+
 // there looks at an object that is under the key already: nil says that it is this one.
 func (a *Archiver) there(ctx context.Context, o *objectstore.Object) (objectstore.Info, error) {
-	info, err := a.set.Store.Head(ctx, o.Key, "")
-	if err != nil {
-		return info, fmt.Errorf("look at what is under %s: %w", o.Key, err)
-	}
-	if !info.HasSHA256 && info.Size == o.Size {
+	var info objectstore.Info
+	for range looks {
+		var err error
+		if info, err = a.set.Store.Head(ctx, o.Key, ""); err != nil {
+			return info, fmt.Errorf("look at what is under %s: %w", o.Key, err)
+		}
+		if info.HasSHA256 && info.SHA256 == o.SHA256 && info.Size == o.Size {
+			return info, nil
+		}
+		// The server's word is not enough to stop for: its content is read.
 		if info.SHA256, err = a.sum(ctx, o.Key, info.VersionID); err != nil {
 			return info, err
 		}
+		if info.SHA256 == o.SHA256 {
+			info.Size, info.HasSHA256 = o.Size, true
+			return info, nil
+		}
 	}
-	if info.Size != o.Size || info.SHA256 != o.SHA256 {
-		return info, permanent(fmt.Errorf("%w: %s has %d bytes and the SHA-256 %x there, and %d bytes and %x here", errOther, o.Key, info.Size, info.SHA256, o.Size, o.SHA256))
-	}
-	return info, nil
+	return info, permanent(fmt.Errorf("%w: %s has %d bytes and the SHA-256 %x there, and %d bytes and %x here", errOther, o.Key, info.Size, info.SHA256, o.Size, o.SHA256))
 }
 
 func (a *Archiver) sum(ctx context.Context, key, version string) (sum [sha256.Size]byte, err error) {
