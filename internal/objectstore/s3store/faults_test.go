@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -479,4 +481,52 @@ func TestALockThatMayNotBeSeen(t *testing.T) {
 	info, err = s.Head(t.Context(), "unlocked", "")
 	require.NoError(t, err)
 	assert.Equal(t, objectstore.Lock{}, info.Lock)
+}
+
+// ownedBody is its caller's again when Put has returned: nobody may read it then.
+type ownedBody struct {
+	reads    atomic.Int32
+	returned atomic.Bool
+	late     atomic.Bool
+	buffer   []byte // without a lock, so that the race detector sees a read that is too late
+}
+
+func (b *ownedBody) ReadAt(p []byte, _ int64) (int, error) {
+	b.reads.Add(1)
+	runtime.Gosched() // lets the answer come in the middle of it
+	n := copy(p, b.buffer[:min(len(b.buffer), len(p))])
+	if b.returned.Load() {
+		b.late.Store(true)
+	}
+	return n, nil
+}
+
+// A server may answer before it has read the body: net/http then gives the answer while it
+// still reads what is to be sent.
+func TestAnAnswerBeforeTheBodyIsRead(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		both := http.NewResponseController(w)
+		assert.NoError(t, both.EnableFullDuplex())
+		_, _ = io.ReadFull(r.Body, make([]byte, 100))
+		const answer = "<Error><Code>SlowDown</Code></Error>"
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, answer)
+		assert.NoError(t, both.Flush())
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
+	defer server.Close()
+	s := open(t, settings(t, server.URL))
+	const size = 8 << 20
+	read := int32(0)
+	for range 50 {
+		body := &ownedBody{buffer: make([]byte, 64<<10)}
+		_, err := s.Put(t.Context(), objectstore.Object{Key: "key", Body: body, Size: size})
+		body.returned.Store(true)
+		clear(body.buffer)
+		is(t, err, objectstore.ErrBusy, "an early answer")
+		read += body.reads.Load()
+		require.False(t, body.late.Load(), "the body was read after Put had returned")
+	}
+	assert.Positive(t, read)
 }

@@ -33,7 +33,8 @@ func (s *Store) Put(ctx context.Context, o objectstore.Object) (objectstore.Info
 	if err != nil {
 		return objectstore.Info{}, fmt.Errorf("put %q into bucket %q: %w", o.Key, s.set.Bucket, err)
 	}
-	body := &body{SectionReader: io.NewSectionReader(o.Body, 0, o.Size)}
+	body := &body{section: io.NewSectionReader(o.Body, 0, o.Size)}
+	defer body.close()
 	input.Body = body
 	output, err := s.client.PutObject(ctx, input, s3.WithAPIOptions(payloadHash(o.SHA256)))
 	if err != nil {
@@ -114,39 +115,59 @@ func payloadHash(sum [sha256.Size]byte) func(*middleware.Stack) error {
 	}
 }
 
-// body notices that what is to be put can't be read, which is not the server's fault.
+// body is what is to be put. It notices that it can't be read, which is not the server's
+// fault. net/http may go on reading it when the call has returned, because the answer came
+// before all was sent: closed, it waits for a read under way and refuses others, so that
+// what it reads from is its caller's again.
 type body struct {
-	*io.SectionReader
-	// mu guards the following: net/http may still read when the call has returned.
-	mu  sync.Mutex
-	err error
+	mu sync.Mutex
+	// mu guards the following.
+	section *io.SectionReader
+	err     error
+	closed  bool
 }
 
+var errBodyClosed = errors.New("the PUT is over")
+
+// Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
-	n, err := b.SectionReader.Read(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, errBodyClosed
+	}
+	n, err := b.section.Read(p)
 	if err == nil {
 		return n, nil
 	}
-	at, _ := b.Seek(0, io.SeekCurrent)
+	at, _ := b.section.Seek(0, io.SeekCurrent)
 	switch {
-	case errors.Is(err, io.EOF) && at >= b.Size():
+	case errors.Is(err, io.EOF) && at >= b.section.Size():
 		return n, err
 	case errors.Is(err, io.EOF):
-		err = fmt.Errorf("%d of %d bytes: %w", at, b.Size(), io.ErrUnexpectedEOF)
+		err = fmt.Errorf("%d of %d bytes: %w", at, b.section.Size(), io.ErrUnexpectedEOF)
 	}
-	b.mu.Lock()
 	b.err = err
-	b.mu.Unlock()
 	return n, err
 }
 
-// WriteTo would read past Read.
-func (b *body) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, struct{ io.Reader }{b}) }
+// Seek implements io.Seeker: the SDK asks for the length with it.
+func (b *body) Seek(offset int64, whence int) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.section.Seek(offset, whence)
+}
 
 func (b *body) broken() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.err
+}
+
+func (b *body) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
 }
 
 // putFailed is the error of a PUT. Where S3 found another checksum than was given, the
