@@ -113,7 +113,12 @@ func (a *auditor) auditWriter(ctx context.Context, name string) {
 	failed := func(err error) {
 		a.found.add(Finding{Severity: Unchecked, Kind: KindRead, Writer: name, Text: fmt.Sprintf("the writer's log could not be listed: %v", err)})
 	}
-	steps := inOrder(ctx, max(16, 4*a.Parallel), a.places(ctx, name, failed), w.read)
+	steps := inOrder(ctx, max(16, 4*a.Parallel), a.places(ctx, name, failed), func(reading context.Context, p place) *step {
+		s := w.read(reading, p)
+		// They are asked for later, perhaps when all steps were read and reading is over.
+		s.filters = once(func() []byte { return w.readFilters(ctx, s) })
+		return s
+	})
 	for u := range inOrder(ctx, a.Parallel, w.units(ctx, steps), w.check) {
 		w.grow(u)
 	}
@@ -420,7 +425,7 @@ func (w *writerAudit) compareTiles(m *archive.Manifest) {
 // plainTile is a tile's path without the hash that it has where a lost disk left another
 // tile under its key.
 func plainTile(t archive.TileRef) string {
-	return strings.TrimSuffix(t.Path, fmt.Sprintf("-%x", t.SHA256))
+	return strings.TrimSuffix(t.Path, "-"+t.SHA256.String())
 }
 
 func (w *writerAudit) tileKey(p string) string { return w.a.layout.TilePrefix(w.name) + p }
@@ -589,7 +594,11 @@ func (w *writerAudit) leavesFromTiles(ctx context.Context, s *step, first, count
 				key = other
 			}
 			w.mu.Unlock()
-			data, _, err := w.a.get(ctx, key, w.oldest(ctx, key), tileBytes)
+			version, err := w.oldest(ctx, key)
+			var data []byte
+			if err == nil {
+				data, _, err = w.a.get(ctx, key, version, tileBytes)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path.Base(key), err)
 			}
@@ -608,15 +617,20 @@ func (w *writerAudit) leavesFromTiles(ctx context.Context, s *step, first, count
 	return hashes, nil
 }
 
-// oldest is the first version of a key that was put.
-func (w *writerAudit) oldest(ctx context.Context, key string) string {
-	id := ""
-	if w.a.locks {
+// oldest is the first version of a key that was put, "" where there is none.
+func (w *writerAudit) oldest(ctx context.Context, key string) (string, error) {
+	if !w.a.locks {
+		return "", nil
+	}
+	return retry(ctx, func() (id string, err error) {
 		for info, err := range w.a.r.Versions(ctx, key) {
-			if err == nil && info.Key == key && !info.DeleteMarker {
+			if err != nil {
+				return "", err
+			}
+			if info.Key == key && !info.DeleteMarker {
 				id = info.VersionID
 			}
 		}
-	}
-	return id
+		return id, nil
+	})
 }

@@ -65,7 +65,9 @@ func (w *writerAudit) logLocks(ctx context.Context, s *step) {
 	if m := s.manifest; m.Filters != nil {
 		s.filters()
 		key := w.a.layout.Filters(w.name, m.Number, m.Filters.SHA256)
-		w.logLock(ctx, s, key, w.oldest(ctx, key))
+		if version, err := w.oldest(ctx, key); err == nil { // else it is a finding already
+			w.logLock(ctx, s, key, version)
+		}
 	}
 }
 

@@ -133,3 +133,41 @@ func TestInterrupted(t *testing.T) {
 	_, err := archiveaudit.Verify(ctx, f.store, archiveaudit.Settings{Prefix: prefix, Root: f.Root.Verifier, Now: f.Clock.At})
 	require.ErrorIs(t, err, stop)
 }
+
+// What belongs to the last checkpoint is checked, too, when its answers come after all
+// checkpoints were read.
+func TestSlowFilters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, objectstore.Governance)
+		slow := func(ctx context.Context, c memstore.Call) error {
+			if strings.Contains(c.Key, "/filters/") {
+				time.Sleep(time.Second)
+			}
+			return ctx.Err()
+		}
+		f.store.SetFault(slow)
+		wide := func(s *archiveaudit.Settings) { s.Parallel = 16 } // all objects of an interval at a time
+		report := f.verify(t, wide)
+		assert.Equal(t, archiveaudit.Good, report.Verdict, list(report))
+
+		last := f.one.Previous
+		key := f.Layout.Filters("gateway-1", last.Number, last.Filters.SHA256)
+		f.store.Edit(key, "", false, func(data []byte) []byte {
+			data[len(data)-1] ^= 1
+			return data
+		})
+		report = f.verify(t, wide)
+		assert.True(t, named(report, archiveaudit.Tampered, expected{archiveaudit.KindChanged, key}, 0), list(report))
+
+		// Where versions can't be listed, which is right is not known; that is no tampering.
+		f.store.SetFault(func(_ context.Context, c memstore.Call) error {
+			if c.Op == memstore.OpVersions && strings.HasSuffix(c.Key, ".bin") {
+				return objectstore.ErrDenied
+			}
+			return nil
+		})
+		report = f.verify(t, wide)
+		assert.Equal(t, archiveaudit.CouldNotCheck, report.Verdict, list(report))
+	})
+}

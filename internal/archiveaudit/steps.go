@@ -128,7 +128,6 @@ func (w *writerAudit) read(ctx context.Context, p place) *step {
 	s := &step{place: p}
 	w.readCheckpoint(ctx, s)
 	w.readManifest(ctx, s)
-	s.filters = once(func() []byte { return w.readFilters(ctx, s) })
 	return s
 }
 
@@ -267,7 +266,12 @@ func (w *writerAudit) readFilters(ctx context.Context, s *step) []byte {
 	}
 	key := w.a.layout.Filters(w.name, m.Number, m.Filters.SHA256)
 	f := Finding{Writer: w.name, Object: key}
-	version := w.oldest(ctx, key)
+	version, err := w.oldest(ctx, key)
+	if err != nil {
+		w.a.known.addAll(key) // which of them is right is not known
+		w.a.unreadable(f, "the versions of the object of filters", err, time.Time{})
+		return nil
+	}
 	w.a.known.add(key, version)
 	data, _, err := w.a.get(ctx, key, version, min(m.Filters.Size, maxFilters))
 	switch {
