@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Digest is a SHA-256, in JSON 64 lower-case hex digits.
@@ -121,10 +124,21 @@ type FiltersRef struct {
 
 // TileRef is a tile that became full.
 type TileRef struct {
-	Path      string `json:"path"` // behind "tile/", see [TilePath]
+	Path      string `json:"path"` // behind "tile/", see [TilePath] and [TileRef.PlainPath]
 	SHA256    Digest `json:"sha256"`
 	VersionID string `json:"version_id"`
 }
+
+// PlainPath is the tile's path without the "-" and the SHA-256 that are behind it where a
+// lost disk left another tile under its key.
+func (t *TileRef) PlainPath() string { return strings.TrimSuffix(t.Path, BesideTile(t.SHA256)) }
+
+// Tile is the tile that the path is of.
+func (t *TileRef) Tile() (tlog.Tile, error) { return ParseTilePath(t.PlainPath()) }
+
+// BesideTile is what stands behind the key and the path of a tile that is put beside
+// another one, which a lost disk left under its key.
+func BesideTile(sum Digest) string { return "-" + sum.String() }
 
 // Counts count records.
 type Counts struct {
@@ -483,7 +497,7 @@ func (m *Manifest) validate() error {
 		return fmt.Errorf("edge: %w", err)
 	}
 	for i, t := range m.Tiles {
-		tile, err := ParseTilePath(t.Path)
+		tile, err := t.Tile()
 		if err != nil {
 			return fmt.Errorf("tiles[%d].path: %w", i, err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // testManifest is number 3 of a log, of 5 leaves before it, with all fields.
@@ -218,8 +219,15 @@ func TestManifestValidate(t *testing.T) {
 		"tiles[0].path: 0/001 is not full":                      func(m *Manifest) { m.Tiles[0].Path = "0/001" },
 		"tiles[0].path: 1/000 is not full":                      func(m *Manifest) { m.Tiles[0].Path = "1/000" },
 		"tiles[0].path: no path":                                func(m *Manifest) { m.Tiles[0].Path = "0/0" },
-		"recovered.from_number: 3":                              func(m *Manifest) { m.Recovered.FromNumber = 3 },
-		"version: \"\\xff\" is not UTF-8":                       func(m *Manifest) { m.Version = "\xff" },
+		"tiles[0].path: no path of a full tile: \"0/000-":       func(m *Manifest) { m.Tiles[0].Path = "0/000-" + Digest{1}.String() },
+		"tiles[0].path: no path of a full tile: \"0/000-E": func(m *Manifest) {
+			m.Tiles[0].SHA256[0] = 0xEA
+			m.Tiles[0].Path = "0/000-" + strings.ToUpper(m.Tiles[0].SHA256.String())
+		},
+		"tiles[0].path: 0/001-":                             func(m *Manifest) { m.Tiles[0].Path = "0/001-" + m.Tiles[0].SHA256.String() },
+		"tiles[0].path: no path of a full tile: \"0/000-\"": func(m *Manifest) { m.Tiles[0].Path = "0/000--" + m.Tiles[0].SHA256.String() },
+		"recovered.from_number: 3":                          func(m *Manifest) { m.Recovered.FromNumber = 3 },
+		"version: \"\\xff\" is not UTF-8":                   func(m *Manifest) { m.Version = "\xff" },
 	} {
 		m := testManifest()
 		change(m)
@@ -234,6 +242,21 @@ func TestManifestValidate(t *testing.T) {
 	first.Ledger.Accepted, first.Totals.Accepted = 1, 1
 	_, err := first.Marshal()
 	require.ErrorContains(t, err, "ledger: 0 waiting before and 1 accepted are not 0 archived")
+}
+
+// A tile beside one that a lost disk left has its own hash in its path.
+func TestManifestOfATileBesideAnother(t *testing.T) {
+	m := testManifest()
+	m.Tiles[0].Path += "-" + m.Tiles[0].SHA256.String()
+	data, err := m.Marshal()
+	require.NoError(t, err)
+	again, err := ParseManifest(data)
+	require.NoError(t, err)
+	assert.Equal(t, m.Tiles, again.Tiles)
+	assert.Equal(t, "0/000", again.Tiles[0].PlainPath())
+	tile, err := again.Tiles[0].Tile()
+	require.NoError(t, err)
+	assert.Equal(t, tlog.Tile{H: TileHeight, L: 0, N: 0, W: TileWidth}, tile)
 }
 
 func TestManifestFollows(t *testing.T) {

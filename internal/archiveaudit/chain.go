@@ -9,7 +9,6 @@ import (
 	"iter"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -405,7 +404,7 @@ func (w *writerAudit) tileFull(t tlog.Tile, data []byte) {
 // compareTiles compares the tiles that a manifest names with those that became full.
 func (w *writerAudit) compareTiles(m *archive.Manifest) {
 	for _, t := range m.Tiles {
-		key := w.tileKey(plainTile(t))
+		key := w.tileKey(t.PlainPath())
 		sum, ok := w.full[key]
 		f := Finding{Writer: w.name, Object: key}
 		switch {
@@ -420,12 +419,6 @@ func (w *writerAudit) compareTiles(m *archive.Manifest) {
 		w.a.found.add(Finding{Writer: w.name, Object: key}.tampered(KindTile, "this tile became full before manifest %d, which does not name it", m.Number))
 	}
 	clear(w.full)
-}
-
-// plainTile is a tile's path without the hash that it has where a lost disk left another
-// tile under its key.
-func plainTile(t archive.TileRef) string {
-	return strings.TrimSuffix(t.Path, "-"+t.SHA256.String())
 }
 
 func (w *writerAudit) tileKey(p string) string { return w.a.layout.TilePrefix(w.name) + p }
@@ -456,7 +449,7 @@ func (w *writerAudit) tiles(ctx context.Context, s *step) {
 		key := w.tileKey(t.Path)
 		w.a.known.add(key, t.VersionID)
 		w.report.Tiles++
-		if plain := w.tileKey(plainTile(t)); plain != key {
+		if plain := w.tileKey(t.PlainPath()); plain != key {
 			w.mu.Lock()
 			w.beside[plain] = key
 			w.mu.Unlock()

@@ -66,7 +66,7 @@ func (a *auditor) unknownLog(info objectstore.Info, inFlight map[string]int) {
 	f := Finding{Writer: name, Object: info.Key, Version: info.VersionID}
 	at := a.finished[name]
 	number, isNumbered := a.numberOf(info.Key)
-	_, tile, tileErr := a.layout.ParseTile(info.Key)
+	_, tile, tileErr := a.layout.ParseTile(plainTileKey(info.Key))
 	switch {
 	case !isNumbered && tileErr != nil:
 		a.unlisted(f.tampered(KindUnlisted, "%q is no name that a writer gives", rest))
@@ -85,6 +85,15 @@ func (a *auditor) unknownLog(info objectstore.Info, inFlight map[string]int) {
 	default:
 		a.unlisted(f.tampered(KindUnlisted, "no manifest names it"))
 	}
+}
+
+// plainTileKey is a key without the hash behind it that a tile has which was put beside
+// another one.
+func plainTileKey(key string) string {
+	if at := strings.LastIndexByte(key, '-'); at >= 0 && new(archive.Digest).UnmarshalText([]byte(key[at+1:])) == nil {
+		return key[:at]
+	}
+	return key
 }
 
 // unlisted adds that something is in no manifest, unless it may be in one that could not be read.

@@ -53,12 +53,14 @@ const (
 var testKeys = sync.OnceValue(func() (k struct {
 	signer   note.Signer
 	verifier note.Verifier
+	public   string
 },
 ) {
 	signer, verifier, err := archive.GenerateKey(archive.WriterOrigin(testOrigin, testWriter))
 	if err == nil {
 		k.signer, err = archive.NewSigner(signer)
 	}
+	k.public = verifier
 	if err == nil {
 		k.verifier, err = archive.NewVerifier(verifier)
 	}

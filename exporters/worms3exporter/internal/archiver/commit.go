@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -367,7 +366,7 @@ func (a *Archiver) putTile(ctx context.Context, t tlog.Tile, ref *archive.TileRe
 	info, err := a.putLog(ctx, key, data, "application/octet-stream", since)
 	if errors.Is(err, errOther) {
 		a.deviates(key, err)
-		suffix := "-" + hex.EncodeToString(ref.SHA256[:])
+		suffix := archive.BesideTile(ref.SHA256)
 		ref.Path += suffix
 		info, err = a.putLog(ctx, key+suffix, data, "application/octet-stream", since)
 	}
