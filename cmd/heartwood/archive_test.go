@@ -148,7 +148,7 @@ func TestVerifyCommand(t *testing.T) {
 		"verify x --output yaml":                `--output is "yaml"`,
 		"verify x --root-key a+b+c":             "--root-key",
 		"verify x --from tomorrow --root-key " + d.rootKey:                   `--from is "tomorrow"`,
-		"verify x --root-key PRIVATE+KEY+a+b+c":                              "is a private key",
+		"verify x --root-key PRIVATE+KEY+a+b+c":                              "--root-key: this is a private key",
 		"verify x --from 2026-02-01 --to 2026-01-01 --root-key " + d.rootKey: "--from is not before --to",
 		"verify " + d.folder + "/none --root-key " + d.rootKey:               "none",
 	} {
@@ -307,7 +307,7 @@ func TestReplayCommand(t *testing.T) {
 	web.busy = 1
 	server := httptest.NewServer(&web)
 	defer server.Close()
-	status, _, stderr := call(t, "", "replay", d.folder, "--from", "2026-03-01", "--to", "2026-03-02", "--endpoint", server.URL)
+	status, _, stderr := call(t, "", "replay", d.folder, "--from", "2026-03-01", "--to", "2026-03-02", "--receiver", server.URL)
 	require.Equal(t, exitOK, status, stderr)
 	assert.Contains(t, stderr, "45 records sent")
 	assert.Len(t, web.lines, 45)
@@ -323,12 +323,12 @@ func TestReplayCommand(t *testing.T) {
 	require.NoError(t, err)
 	go func() { _ = g.Serve(listener) }()
 	defer g.Stop()
-	status, _, stderr = call(t, "", "replay", d.folder, "--request-id", "req-c", "--endpoint", "grpc://"+listener.Addr().String())
+	status, _, stderr = call(t, "", "replay", d.folder, "--request-id", "req-c", "--receiver", "grpc://"+listener.Addr().String())
 	require.Equal(t, exitOK, status, stderr)
 	assert.Equal(t, []string{"orders|req-c|other|"}, rpc.lines)
 
 	server.Close()
-	status, _, stderr = call(t, "", "replay", d.folder, "--from", "2026-03-01", "--endpoint", server.URL)
+	status, _, stderr = call(t, "", "replay", d.folder, "--from", "2026-03-01", "--receiver", server.URL)
 	assert.Equal(t, exitFailure, status)
 	assert.Contains(t, stderr, "nobody listens at")
 	status, _, _ = call(t, "", "replay", d.folder, "--from", "2026-03-01")
@@ -346,4 +346,15 @@ func TestSplitCopies(t *testing.T) {
 	}
 	assert.Empty(t, splitCopies("file", []byte("\n \n")))
 	assert.Len(t, splitCopies("file", []byte("no checkpoint\n")), 1)
+}
+
+// All commands that reach an archive do it with the same flags.
+func TestPlaceFlags(t *testing.T) {
+	for _, name := range []string{"bucket", "enroll", "retire", "verify", "prove", "search", "replay"} {
+		_, stdout, stderr := call(t, "", name, "--help")
+		for _, flag := range []string{"-region", "-endpoint URL", "-path-style", "-role-arn", "-external-id", "-expected-bucket-owner"} {
+			assert.Contains(t, stdout+stderr, flag, name)
+		}
+		assert.NotContains(t, stdout+stderr, "-endpoint-url", name)
+	}
 }

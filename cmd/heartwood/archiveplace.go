@@ -23,20 +23,43 @@ const (
 	exitUnchecked = 2 // could not be checked, or was not understood
 )
 
-// placeFlags are the flags of all commands that read an archive.
+// placeFlags are the flags of all commands that reach an archive.
 type placeFlags struct {
-	region, endpoint, role, owner *string
-	pathStyle                     *bool
+	region, endpoint, role, external, owner *string
+	pathStyle                               *bool
 }
 
 func newPlaceFlags(flags *flag.FlagSet) placeFlags {
 	return placeFlags{
 		region:    flags.String("region", "", "the bucket's `region`; from the environment otherwise"),
-		endpoint:  flags.String("endpoint-url", "", "`URL` of another server that speaks S3"),
+		endpoint:  flags.String("endpoint", "", "`URL` of another server that speaks S3"),
 		role:      flags.String("role-arn", "", "`ARN` of a role to be assumed"),
+		external:  flags.String("external-id", "", "`text` that the role's owner asks for"),
 		owner:     flags.String("expected-bucket-owner", "", "`account` that the bucket must be of"),
-		pathStyle: flags.Bool("path-style", false, "the bucket in the path instead of the host's name; so it is with --endpoint-url"),
+		pathStyle: flags.Bool("path-style", false, "the bucket in the path instead of the host's name; so it is with --endpoint"),
 	}
+}
+
+func (f placeFlags) settings() s3store.Settings {
+	return s3store.Settings{
+		Region: *f.region, Endpoint: *f.endpoint, PathStyle: *f.pathStyle || *f.endpoint != "",
+		RoleARN: *f.role, ExternalID: *f.external, ExpectedOwner: *f.owner, UserAgent: "heartwood/" + version,
+	}
+}
+
+// openBucket opens the bucket at an address, to be written to: folders can't be.
+func (f placeFlags) openBucket(ctx context.Context, address string) (*s3store.Store, place.Place, error) {
+	where, err := place.Parse(address)
+	switch {
+	case err != nil:
+		return nil, where, usageError{err}
+	case where.Bucket == "":
+		return nil, where, usageError{fmt.Errorf("%q is no bucket; write s3://bucket/prefix", address)}
+	}
+	set := f.settings()
+	set.Bucket = where.Bucket
+	store, err := s3store.New(ctx, set)
+	return store, where, err
 }
 
 // archivePlace is where an archive is.
@@ -55,10 +78,7 @@ func (f placeFlags) open(ctx context.Context, address string) (*archivePlace, er
 	if err := archive.CheckPrefix(where.Prefix); err != nil {
 		return nil, usageError{err}
 	}
-	reader, done, err := where.Open(ctx, s3store.Settings{
-		Region: *f.region, Endpoint: *f.endpoint, PathStyle: *f.pathStyle || *f.endpoint != "",
-		RoleARN: *f.role, ExpectedOwner: *f.owner, UserAgent: "heartwood/" + version,
-	})
+	reader, done, err := where.Open(ctx, f.settings())
 	if err != nil {
 		return nil, fmt.Errorf("open the archive: %w", err)
 	}
@@ -76,25 +96,26 @@ func (p *archivePlace) now() time.Time {
 	return time.Now()
 }
 
-// readKey reads a verifying key: the key itself, or a file of it.
-func readKey(what, value string) (note.Verifier, error) {
+// readKey reads a verifying key: the key itself, or a file of it. It gives its text, too.
+func readKey(flag, value string) (string, note.Verifier, error) {
 	if value == "" {
-		return nil, usageError{fmt.Errorf("--%s is not set", what)}
+		return "", nil, usageError{fmt.Errorf("--%s is not set", flag)}
 	}
 	text := value
 	if data, err := os.ReadFile(value); err == nil {
 		text = string(data)
 	} else if !strings.Contains(value, "+") {
-		return nil, usageError{fmt.Errorf("--%s: %w", what, err)}
+		return "", nil, fmt.Errorf("--%s: %w", flag, err)
 	}
+	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "PRIVATE+KEY+") {
-		return nil, usageError{fmt.Errorf("--%s is a private key: keep it away from here, and give the file that ends with .pub", what)}
+		return "", nil, fmt.Errorf("--%s: this is a private key; give the file that ends with .pub, and let no one else see this one", flag)
 	}
-	key, err := archive.NewVerifier(strings.TrimSpace(text))
+	key, err := archive.NewVerifier(text)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--%s: %w", what, err)}
+		return "", nil, fmt.Errorf("--%s: %w", flag, err)
 	}
-	return key, nil
+	return text, key, nil
 }
 
 // readTime reads a bound of time: RFC 3339, or a day in UTC.
@@ -102,12 +123,21 @@ func readTime(name, value string) (time.Time, error) {
 	if value == "" {
 		return time.Time{}, nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", time.DateOnly} {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
 		if at, err := time.Parse(layout, value); err == nil {
 			return at.UTC(), nil
 		}
 	}
 	return time.Time{}, usageError{fmt.Errorf("--%s is %q, want 2026-01-31 or 2026-01-31T12:00:00Z", name, value)}
+}
+
+// readSecond is readTime of whole seconds, which is what the archive has of keys.
+func readSecond(name, value string) (time.Time, error) {
+	at, err := readTime(name, value)
+	if err == nil && at.Nanosecond() != 0 {
+		err = usageError{fmt.Errorf("--%s is %q, want 2026-01-31 or 2026-01-31T12:00:00Z, in whole seconds", name, value)}
+	}
+	return at, err
 }
 
 // timeFlags are --from and --to.

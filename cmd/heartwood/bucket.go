@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
-	"github.com/heartwood-otel/heartwood/internal/objectstore/place"
 	"github.com/heartwood-otel/heartwood/internal/objectstore/s3store"
 	"github.com/heartwood-otel/heartwood/internal/period"
 )
@@ -27,39 +26,6 @@ worm_s3 exporter have one of their own.
 Credentials are the default chain's of AWS's SDKs. The exit status is 0 when the bucket is
 right, 1 when it is not, 2 when the command line can't be read.`,
 	run: runBucket,
-}
-
-// bucketFlags are the flags of commands that write to an archive.
-type bucketFlags struct {
-	region, endpoint, role, external, owner *string
-	pathStyle                               *bool
-}
-
-func newBucketFlags(flags *flag.FlagSet) bucketFlags {
-	return bucketFlags{
-		region:    flags.String("region", "", "the bucket's `region`; from the environment otherwise"),
-		endpoint:  flags.String("endpoint", "", "`URL` of another server that speaks S3"),
-		role:      flags.String("role-arn", "", "`ARN` of a role to be assumed"),
-		external:  flags.String("external-id", "", "`text` that the role's owner asks for"),
-		owner:     flags.String("expected-bucket-owner", "", "`account` that the bucket must be of"),
-		pathStyle: flags.Bool("path-style", false, "the bucket in the path instead of the host's name; so it is with --endpoint"),
-	}
-}
-
-// open opens the bucket at an address, which must be of S3: folders can't be written to.
-func (f bucketFlags) open(ctx context.Context, address string) (*s3store.Store, place.Place, error) {
-	where, err := place.Parse(address)
-	switch {
-	case err != nil:
-		return nil, where, usageError{err}
-	case where.Bucket == "":
-		return nil, where, usageError{fmt.Errorf("%q is no bucket; write s3://bucket/prefix", address)}
-	}
-	store, err := s3store.New(ctx, s3store.Settings{
-		Bucket: where.Bucket, Region: *f.region, Endpoint: *f.endpoint, PathStyle: *f.pathStyle || *f.endpoint != "",
-		RoleARN: *f.role, ExternalID: *f.external, ExpectedOwner: *f.owner, UserAgent: "heartwood/" + version,
-	})
-	return store, where, err
 }
 
 // lockFlags are the mode and the length of a lock.
@@ -82,7 +48,7 @@ func (f lockFlags) read(prefix string) (objectstore.Mode, period.Period, error) 
 }
 
 func runBucket(ctx context.Context, p *program, flags *flag.FlagSet, args []string) error {
-	reach := newBucketFlags(flags)
+	reach := newPlaceFlags(flags)
 	lock := lockFlags{
 		mode:   flags.String("default-mode", string(objectstore.Governance), "with --default-period: `mode`, GOVERNANCE or COMPLIANCE"),
 		period: flags.String("default-period", "", "a new bucket's retention of objects that are put without one: a `period` such as 90d or 7y"),
@@ -110,7 +76,7 @@ func runBucket(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 			return usageError{fmt.Errorf("--default-period %s is longer than --max-retention %s", length, longest)}
 		}
 	}
-	store, where, err := reach.open(ctx, rest[1])
+	store, where, err := reach.openBucket(ctx, rest[1])
 	if err != nil {
 		return err
 	}

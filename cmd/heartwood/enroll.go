@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -48,15 +47,15 @@ there. A writer that is silent without this counts as cut off. It can't be undon
 
 // enrolFlags are those of both commands.
 type enrolFlags struct {
-	bucketFlags
+	placeFlags
 	rootKey *string
 	lock    lockFlags
 }
 
 func newEnrolFlags(flags *flag.FlagSet) enrolFlags {
 	return enrolFlags{
-		bucketFlags: newBucketFlags(flags),
-		rootKey:     flags.String("root-key", "", "the `file` of the root key"),
+		placeFlags: newPlaceFlags(flags),
+		rootKey:    flags.String("root-key", "", "the `file` of the root key"),
 		lock: lockFlags{
 			mode:   flags.String("mode", string(objectstore.Governance), "`mode` of the lock on what is written: GOVERNANCE or COMPLIANCE"),
 			period: flags.String("period", "7y", "`period` of the lock on what is written: the longest that any rule of the archive has"),
@@ -90,7 +89,7 @@ func (f enrolFlags) open(ctx context.Context, p *program, address string) (*enro
 	if info, err := os.Stat(*f.rootKey); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
 		fmt.Fprintf(p.stderr, "heartwood: %s can be read by others on this machine: chmod 600 it\n", *f.rootKey)
 	}
-	store, where, err := f.bucketFlags.open(ctx, address)
+	store, where, err := f.openBucket(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -168,15 +167,15 @@ func runEnroll(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 	if _, _, err := common.lock.read(""); err != nil {
 		return err
 	}
-	verifying, verifier, err := publicKey(*writer)
-	if err != nil {
-		return fmt.Errorf("--writer: %w", err)
-	}
-	begin, err := moment("from", *from)
+	verifying, verifier, err := readKey("writer", *writer)
 	if err != nil {
 		return err
 	}
-	end, err := moment("to", *to)
+	begin, err := readSecond("from", *from)
+	if err != nil {
+		return err
+	}
+	end, err := readSecond("to", *to)
 	if err != nil {
 		return err
 	}
@@ -215,7 +214,7 @@ func runRetire(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 	if _, _, err := common.lock.read(""); err != nil {
 		return err
 	}
-	when, err := moment("at", *at)
+	when, err := readSecond("at", *at)
 	if err != nil {
 		return err
 	}
@@ -232,34 +231,6 @@ func runRetire(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 		return err
 	}
 	return common.put(ctx, p, e, next)
-}
-
-// publicKey reads a verifying key, or the file it is in.
-func publicKey(text string) (string, note.Verifier, error) {
-	if data, err := os.ReadFile(text); err == nil {
-		text = string(data)
-	} else if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(text, "+") {
-		return "", nil, err // names the file
-	}
-	text = strings.TrimSpace(text)
-	if strings.HasPrefix(text, "PRIVATE+KEY+") {
-		return "", nil, errors.New("this is a private key; give the file that ends with .pub, and let no one else see this one")
-	}
-	verifier, err := archive.NewVerifier(text)
-	return text, verifier, err
-}
-
-// moment reads a time, RFC 3339 or a day, in UTC and whole seconds.
-func moment(name, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, form := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.Parse(form, text); err == nil && at.Nanosecond() == 0 {
-			return at.UTC(), nil
-		}
-	}
-	return time.Time{}, usageError{fmt.Errorf("--%s is %q, want 2026-01-31 or 2026-01-31T12:00:00Z, in whole seconds", name, text)}
 }
 
 // listedKey is a line of the list.
@@ -288,7 +259,7 @@ func listWriters(ctx context.Context, p *program, f enrolFlags, address, output 
 			return fmt.Errorf("--root-key %s: %w", *f.rootKey, err)
 		}
 	}
-	store, where, err := f.bucketFlags.open(ctx, address)
+	store, where, err := f.openBucket(ctx, address)
 	if err != nil {
 		return err
 	}

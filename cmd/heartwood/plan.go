@@ -27,8 +27,9 @@ and ${env:NAME:-default} and ${file:PATH} are expanded as the collector does it.
 
 --volume is what comes in, as JSON that is not compressed. It is spread evenly over the
 rules, but for those with a --share. Rows are by rule; _log/ is the signed log: manifests,
-filters, checkpoints and tiles, which have the longest period. The first year is the one
-in which the archive begins, a steady year one in which as much leaves it as comes.
+filters, checkpoints and tiles, which have the longest period, by COMPLIANCE when one of
+the rules is. The first year is the one in which the archive begins, a steady year one in
+which as much leaves it as comes.
 What has reached its date leaves the archive when the bucket has a lifecycle rule for it.
 
 The exit status is 0, 1 when the configuration's rules do not fit together, 2 when it or

@@ -153,7 +153,7 @@ func checkProof(p *program, flags *flag.FlagSet, args []string) error {
 	}
 	var verifiers []note.Verifier
 	for _, text := range keys {
-		key, err := readKey("key", text)
+		_, key, err := readKey("key", text)
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ import (
 var replayCommand = command{
 	name:    "replay",
 	summary: "send records of an archive to an OTLP receiver again",
-	usage: `ARCHIVE --from TIME --to TIME --endpoint ADDRESS [flags]
+	usage: `ARCHIVE --from TIME --to TIME --receiver ADDRESS [flags]
 
 Sends what an archive has to a receiver of OTLP: http://host:4318, https://host, or for
 gRPC host:4317, grpc://host:4317, grpcs://host:4317. Records of the encodings otlp_json and
@@ -61,7 +61,7 @@ func runReplay(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 	times := newTimeFlags(flags, "records")
 	request := flags.String("request-id", "", "only of this `request`")
 	trace := flags.String("trace-id", "", "only of this `trace`")
-	endpoint := flags.String("endpoint", "", "the receiver's `address`")
+	receiver := flags.String("receiver", "", "the `address` of what the records are sent to")
 	var headers repeated
 	flags.Var(&headers, "header", "`name=value`, sent with each request; may be given again")
 	var fields conditions
@@ -83,9 +83,9 @@ func runReplay(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 	if q.ID == "" && q.From.IsZero() {
 		return usageError{errors.New("give --from, --request-id or --trace-id")}
 	}
-	client, err := newReplayClient(*endpoint, headers)
+	client, err := newReplayClient(*receiver, headers)
 	if err != nil {
-		return usageError{fmt.Errorf("--endpoint: %w", err)}
+		return usageError{fmt.Errorf("--receiver: %w", err)}
 	}
 	defer client.close()
 	at, err := where.open(ctx, arguments[0])

@@ -75,7 +75,7 @@ func verify(ctx context.Context, p *program, flags *flag.FlagSet, args []string)
 		return usageError{fmt.Errorf("--parallel is %d, want 0 or more", *parallel)}
 	}
 	set := archiveaudit.Settings{IntegrityOnly: *integrity, Parallel: *parallel}
-	if set.Root, err = readKey("root-key", *rootKey); err != nil {
+	if _, set.Root, err = readKey("root-key", *rootKey); err != nil {
 		return err
 	}
 	if set.From, set.To, err = times.read(); err != nil {
