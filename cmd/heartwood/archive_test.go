@@ -132,6 +132,20 @@ func TestVerifyCommand(t *testing.T) {
 	assert.Equal(t, 3, report.Writers[0].Checkpoints)
 	assert.Equal(t, 40+2+1+1, report.Writers[0].Lines)
 
+	// A crash leaves a part of a checkpoint at the end of the file.
+	whole := []byte(read(t, d.checkpoints))
+	for _, n := range []int{1, 40, len(d.writer.Checkpoints[2]) - 1} {
+		torn := append(bytes.Clone(whole), d.writer.Checkpoints[2][:n]...)
+		require.NoError(t, os.WriteFile(d.checkpoints, torn, 0o600))
+		status, stdout, _ = call(t, "", "verify", d.folder, "--root-key", d.rootKey, "--integrity-only", "--checkpoints", d.checkpoints)
+		assert.Equal(t, exitOK, status, "%d: %s", n, stdout)
+	}
+	// One that has nothing but that is no place of checkpoints.
+	require.NoError(t, os.WriteFile(d.checkpoints, whole[:40], 0o600))
+	status, _, _ = call(t, "", "verify", d.folder, "--root-key", d.rootKey, "--integrity-only", "--checkpoints", d.checkpoints)
+	assert.Equal(t, exitUnchecked, status)
+	require.NoError(t, os.WriteFile(d.checkpoints, whole, 0o600))
+
 	// The last checkpoint and manifest are gone, and a second place has it.
 	last := filepath.Join(d.folder, "_log", "gateway-1", "checkpoint", fmt.Sprintf("%020d", 2))
 	require.NoError(t, os.Remove(last))

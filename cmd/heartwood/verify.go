@@ -174,7 +174,9 @@ func readCopies(ctx context.Context, where placeFlags, from string) ([]archiveau
 }
 
 // splitCopies takes a file of checkpoints apart, which follow one another. One is three
-// lines, an empty one, and lines that begin with a dash.
+// lines, an empty one, and lines that begin with a dash. What a crash of the exporter left
+// of the one that it was writing is no checkpoint, and is left out: the next that it writes
+// takes its place.
 func splitCopies(source string, data []byte) []archiveaudit.Copy {
 	var copies []archiveaudit.Copy
 	var one []byte
@@ -202,7 +204,9 @@ func splitCopies(source string, data []byte) []archiveaudit.Copy {
 		one = append(one, text...)
 		signed = signed || isSignature
 	}
-	flush()
+	if whole := signed && bytes.HasSuffix(one, []byte("\n")); whole || len(copies) == 0 {
+		flush()
+	}
 	return copies
 }
 
