@@ -5,6 +5,7 @@ package archiveplan
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ type Rule struct {
 	Mode         string        `mapstructure:"mode"`
 	Period       period.Period `mapstructure:"period"`
 	StorageClass string        `mapstructure:"storage_class"`
+
+	signal bool // it is that of traces or metrics
 }
 
 // Exporter is what counts here of an exporter's configuration. Its defaults are those of
@@ -85,12 +88,14 @@ func Read(conf *confmap.Conf) ([]Exporter, error) {
 			if err := confmap.NewFromStringMap(settings).Unmarshal(&rule, confmap.WithIgnoreUnused()); err != nil {
 				return nil, fmt.Errorf("exporters::%s::%s: %w", id, signal, err)
 			}
-			rule.Name = signal
+			if rule.Name != signal {
+				return nil, fmt.Errorf("exporters::%s::%s: name is %q; that class is named %q, so leave the name out", id, signal, rule.Name, signal)
+			}
+			rule.signal = true
 			// The last of the rules is that for what no other fits.
 			e.Rules = slices.Insert(e.Rules, max(0, len(e.Rules)-1), rule)
 		}
 		for i := range e.Rules {
-			e.Rules[i].Mode = strings.ToUpper(e.Rules[i].Mode)
 			if e.Rules[i].Mode == "" {
 				e.Rules[i].Mode = string(objectstore.Governance)
 			}
@@ -106,49 +111,101 @@ func Read(conf *confmap.Conf) ([]Exporter, error) {
 	return all, nil
 }
 
-// validate says what would keep the exporter from starting, as far as locks go.
+// surePeriod is the longest that the exporter keeps anything without max_retention, in years.
+const surePeriod = 30
+
+var ruleName = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+type failFunc = func(format string, args ...any)
+
+// validate says what would keep the exporter from starting, as far as what is locked, and
+// its cost, go. A test holds it to the exporter's own.
 func (e *Exporter) validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if len(e.Rules) == 0 {
-		bad("rules is empty: write at least {name: application, period: 90d}")
+	e.validateRules(bad)
+	if e.MaxObjectAge <= 0 {
+		bad("max_object_age is %s, want more than 0", e.MaxObjectAge)
 	}
-	for i, r := range e.Rules {
-		name := fmt.Sprintf("rules[%d] (%s)", i, r.Name)
-		if r.Name == "" {
-			bad("rules[%d]: name is not set", i)
-		}
-		if r.Period.IsZero() {
-			bad("%s: period is not set; write it with its unit, such as 90d or 7y", name)
-		}
-		switch objectstore.Mode(r.Mode) {
-		case objectstore.Governance:
-		case objectstore.Compliance:
-			if e.MaxRetention.IsZero() {
-				bad("%s: mode is COMPLIANCE, which no one can undo, and max_retention is not set; set it to the longest period that you mean", name)
-			}
-		default:
-			bad("%s: mode is %q, want GOVERNANCE or COMPLIANCE", name, r.Mode)
-		}
-		if !e.MaxRetention.IsZero() && r.Period.Compare(e.MaxRetention) > 0 {
-			bad("%s: period %s is longer than max_retention %s", name, r.Period, e.MaxRetention)
-		}
-		if _, ok := DefaultPrices.Classes[r.StorageClass]; !ok {
-			bad("%s: storage_class %q has no price here; known are %s", name, r.StorageClass, strings.Join(DefaultPrices.names(), ", "))
-		}
+	if e.CheckpointInterval < time.Second {
+		bad("checkpoint_interval is %s, want at least 1s", e.CheckpointInterval)
 	}
-	if n := len(e.Rules); n > 0 && (e.Rules[n-1].Condition != "" || e.Rules[n-1].Category != "") {
-		bad("rules[%d] (%s): the last rule must have neither condition nor category, so that every record has one", n-1, e.Rules[n-1].Name)
+	if e.MaxWait < e.MaxObjectAge {
+		bad("max_wait is %s, less than max_object_age, which is %s", e.MaxWait, e.MaxObjectAge)
 	}
-	for name, value := range map[string]time.Duration{"max_object_age": e.MaxObjectAge, "max_wait": e.MaxWait, "checkpoint_interval": e.CheckpointInterval} {
-		if value < time.Second {
-			bad("%s is %s, want at least 1s", name, value)
-		}
+	if e.MaxObjectSize < bytesize.MiB || e.MaxObjectSize > 5*bytesize.GiB {
+		bad("max_object_size is %s, want 1MiB to 5GiB", e.MaxObjectSize)
 	}
-	if e.MaxObjectSize < bytesize.MiB {
-		bad("max_object_size is %s, want at least 1MiB", e.MaxObjectSize)
+	if e.MinObjectSize < 0 || e.MinObjectSize > e.MaxObjectSize {
+		bad("min_object_size is %s, want 0 to max_object_size, which is %s", e.MinObjectSize, e.MaxObjectSize)
+	}
+	if !(e.VerifyShare >= 0 && e.VerifyShare <= 1) {
+		bad("verify_share is %v, want 0 to 1", e.VerifyShare)
+	}
+	switch e.Compression {
+	case "zstd", "gzip", "none":
+	default:
+		bad("compression is %q, want zstd, gzip or none", e.Compression)
 	}
 	return errors.Join(errs...)
+}
+
+func (e *Exporter) validateRules(bad failFunc) {
+	last := len(e.Rules) - 1 // those of other signals are before it
+	if last < 0 || e.Rules[last].signal {
+		bad("rules is empty: write at least {name: application, period: 90d}")
+	}
+	names, n := map[string]bool{}, 0
+	for i := range e.Rules {
+		r := &e.Rules[i]
+		at := r.Name
+		if !r.signal {
+			at = fmt.Sprintf("rules[%d] (%s)", n, r.Name)
+			n++
+		}
+		conditional := r.Condition != "" || r.Category != ""
+		switch {
+		case r.signal && conditional:
+			bad("%s: it is for all of them, so it must have neither condition nor category", at)
+		case r.signal:
+		case !ruleName.MatchString(r.Name):
+			bad("%s: name must have 1 to 64 lower-case letters, digits, hyphens and underscores", at)
+		case r.Name == "traces" || r.Name == "metrics":
+			bad("%s: that is the class of other signals; take another name", at)
+		case names[r.Name]:
+			bad("%s: a rule before it has this name; a class has one retention", at)
+		case r.Condition != "" && r.Category != "":
+			bad("%s: it has a condition and a category; leave one of them out", at)
+		case i == last && conditional:
+			bad("%s: the last rule must have neither condition nor category, so that every record has one", at)
+		case i != last && !conditional:
+			bad("%s: those behind it would never count; move it to the end", at)
+		}
+		if !r.signal {
+			names[r.Name] = true
+		}
+		e.validateLock(bad, at, r)
+	}
+}
+
+func (e *Exporter) validateLock(bad failFunc, at string, r *Rule) {
+	sure, _ := period.Days(surePeriod * period.Year) // of a constant that is in its limits
+	mode := objectstore.Mode(r.Mode)
+	switch {
+	case r.Period.IsZero():
+		bad("%s: period is not set; write it with its unit, such as 90d or 7y", at)
+	case mode != objectstore.Governance && mode != objectstore.Compliance:
+		bad("%s: mode is %q, want GOVERNANCE or COMPLIANCE", at, r.Mode)
+	case mode == objectstore.Compliance && e.MaxRetention.IsZero():
+		bad("%s: mode is COMPLIANCE, which no one can undo, and max_retention is not set; set it to the longest period that you mean", at)
+	case e.MaxRetention.IsZero() && r.Period.Compare(sure) > 0:
+		bad("%s: period is %s, longer than %s, and max_retention is not set; set it to the longest period that you mean", at, r.Period, sure)
+	case !e.MaxRetention.IsZero() && r.Period.Compare(e.MaxRetention) > 0:
+		bad("%s: period %s is longer than max_retention %s", at, r.Period, e.MaxRetention)
+	}
+	if _, ok := DefaultPrices.Classes[r.StorageClass]; !ok {
+		bad("%s: storage_class %q has no price here; known are %s", at, r.StorageClass, strings.Join(DefaultPrices.names(), ", "))
+	}
 }
 
 // longest is the retention of what is under _log/.
