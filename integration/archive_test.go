@@ -73,9 +73,6 @@ func archiveCore(t *testing.T, b *archiveBed, records int) *archiveContent {
 	b.requireLocks(t, a)
 	b.requireGood(t)
 
-	if b.Prefix != "" {
-		return a // a folder that was downloaded from below a prefix has other keys
-	}
 	folder := b.download(t, a)
 	r := b.verifyWith(t, "verify", folder)
 	assert.Equal(t, 2, r.code, "a folder has no locks: %+v", r.Findings)

@@ -129,6 +129,7 @@ type auditor struct {
 	Settings
 	r        objectstore.Reader
 	layout   archive.Layout
+	folder   bool // there are no versions and locks here
 	locks    bool // there are versions, locks and dates
 	found    *findings
 	known    *inventory
@@ -199,6 +200,7 @@ func (a *auditor) bucket(ctx context.Context) {
 	b, err := retry(ctx, func() (objectstore.Bucket, error) { return a.r.Bucket(ctx) })
 	switch {
 	case errors.Is(err, objectstore.ErrUnsupported):
+		a.folder = true
 		if !a.IntegrityOnly {
 			a.found.add(Finding{
 				Severity: Unchecked, Kind: KindNoLocks,

@@ -73,7 +73,24 @@ func (l *writerLog) read(ctx context.Context, key string) (*archive.Manifest, []
 	if err != nil {
 		return nil, nil, fmt.Errorf("the manifest %s: %w", key, err)
 	}
+	rebase(m, l.layout.Prefix)
 	return m, data, nil
+}
+
+// rebase gives a manifest's objects the keys that they have below a prefix: manifests name
+// them by those of the bucket, and a folder may have been downloaded from below its
+// prefix. What is found there is held to the SHA-256 all the same.
+func rebase(m *archive.Manifest, prefix string) {
+	const first = "category="
+	for i := range m.Objects {
+		key := m.Objects[i].Key
+		if strings.HasPrefix(key, prefix+first) {
+			continue
+		}
+		if at := strings.Index("/"+key, "/"+first); at >= 0 {
+			m.Objects[i].Key = prefix + key[at:]
+		}
+	}
 }
 
 // head is a checkpoint with its manifest.

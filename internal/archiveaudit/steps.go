@@ -221,6 +221,9 @@ func (w *writerAudit) readManifest(ctx context.Context, s *step) {
 			w.a.found.add(f.tampered(KindForm, "this is no manifest of this place: %v", err))
 			continue
 		}
+		if w.a.folder {
+			rebase(m, w.a.layout.Prefix)
+		}
 		if s.checkpoint != nil && !covers(s.checkpoint, m, data) {
 			readable++
 			w.addStray(stray{number: s.number, info: info})

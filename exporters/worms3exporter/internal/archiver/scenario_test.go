@@ -367,6 +367,7 @@ func TestDamagedState(t *testing.T) {
 		"object":   func(_ *crashfs.FS, path string) bool { return strings.HasSuffix(path, ".obj") },
 		"filter":   func(_ *crashfs.FS, path string) bool { return strings.HasSuffix(path, ".filter") },
 		"queue":    func(_ *crashfs.FS, path string) bool { return strings.Contains(path, "/queue/") },
+		"journal":  func(_ *crashfs.FS, path string) bool { return strings.Contains(path, "/journal/") },
 		"instance": func(_ *crashfs.FS, path string) bool { return strings.HasSuffix(path, "/instance") },
 	} {
 		t.Run(name, func(t *testing.T) {

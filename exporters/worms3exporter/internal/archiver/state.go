@@ -46,6 +46,14 @@ func (a *Archiver) openState() error {
 	if err != nil {
 		return err
 	}
+	hadJournal, err := a.hasSegments(journalDir)
+	if err != nil {
+		return err
+	}
+	if hadQueue && !hadJournal { // the journal is made before the queue is
+		return fmt.Errorf("%w: %s has a queue and %s has no journal, without which nobody knows what of it is in the bucket: restore it, or move the whole of %s aside, so that the log is found in the bucket",
+			ErrDamage, queue, journalDir, dir)
+	}
 	j, err := spool.Open(spool.Settings{Directory: journalDir, FS: fsys})
 	if err != nil {
 		return fmt.Errorf("open the journal: %w", err)
