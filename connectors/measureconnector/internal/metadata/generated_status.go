@@ -14,6 +14,6 @@ var (
 )
 
 const (
-	LogsToLogsStability    = component.StabilityLevelBeta
-	LogsToMetricsStability = component.StabilityLevelBeta
+	LogsToLogsStability    = component.StabilityLevelAlpha
+	LogsToMetricsStability = component.StabilityLevelAlpha
 )
