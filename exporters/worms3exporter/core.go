@@ -208,7 +208,6 @@ func (c *core) settings() (archiver.Settings, error) {
 		RetryInitial:       cfg.Retry.InitialInterval,
 		RetryMax:           cfg.Retry.MaxInterval,
 		CallTimeout:        cfg.Timeout,
-		MaxPast:            max(cfg.Partition.MaxPast, time.Hour),
 		ConfigSHA256:       sum,
 		Version:            c.set.BuildInfo.Version,
 		Observer:           engineObserver{c.tel, c.copies},

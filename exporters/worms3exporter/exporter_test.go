@@ -101,8 +101,8 @@ accept_timeout: 9s`).withEngine(t)
 	assert.Equal(t, archiver.Retention{Mode: objectstore.Compliance, Period: 365 * 24 * time.Hour}, s.LogLock)
 	assert.Equal(t, []int64{2 << 20, 1 << 20}, []int64{s.MaxObjectSize, s.MinObjectSize})
 	assert.Equal(t, []int{7, 5}, []int{s.MaxOpen, s.MaxUploads})
-	assert.Equal(t, []time.Duration{3 * time.Minute, 4 * time.Minute, 6 * time.Minute, 7 * time.Minute, time.Second, 2 * time.Second, 8 * time.Second, 9 * time.Second, 24 * time.Hour},
-		[]time.Duration{s.MaxObjectAge, s.MaxWait, s.CheckpointInterval, s.RepeatWindow, s.RetryInitial, s.RetryMax, s.CallTimeout, s.AcceptTimeout, s.MaxPast})
+	assert.Equal(t, []time.Duration{3 * time.Minute, 4 * time.Minute, 6 * time.Minute, 7 * time.Minute, time.Second, 2 * time.Second, 8 * time.Second, 9 * time.Second},
+		[]time.Duration{s.MaxObjectAge, s.MaxWait, s.CheckpointInterval, s.RepeatWindow, s.RetryInitial, s.RetryMax, s.CallTimeout, s.AcceptTimeout})
 	assert.InDelta(t, 0.5, s.VerifyShare, 0)
 	assert.Equal(t, sum, s.ConfigSHA256)
 	assert.Equal(t, "1.2.3", s.Version)

@@ -14,8 +14,9 @@ import (
 
 // fingerprinter makes what a record is known by when it comes again: the first 16 bytes of
 // a SHA-256. Half of that many bits is what it takes to find two records of one
-// fingerprint; who does has one of their own records dropped. It is for one goroutine at
-// a time.
+// fingerprint. It is of all that a record says, but for when it was observed: what is
+// dropped for a repeat must be equal to what is there, or a sender could keep another's
+// record out by sending one of its uid first. It is for one goroutine at a time.
 type fingerprinter struct{ buf []byte }
 
 func (f *fingerprinter) begin(signal archiver.Signal) { f.buf = append(f.buf[:0], byte(signal)) }
@@ -38,25 +39,55 @@ func (f *fingerprinter) sum() (out [16]byte) {
 	return out
 }
 
-// log is that of a record: uid, time, event name and body.
-func (f *fingerprinter) log(uid string, r plog.LogRecord) [16]byte {
+// log is that of a record with its resource.
+func (f *fingerprinter) log(uid string, resource pcommon.Map, r plog.LogRecord) [16]byte {
 	f.begin(archiver.Logs)
 	f.text(uid)
 	f.time(r.Timestamp())
 	f.text(r.EventName())
+	f.number(uint64(r.SeverityNumber())) //nolint:gosec // the bits
+	f.text(r.SeverityText())
+	f.context(r.TraceID(), r.SpanID(), uint32(r.Flags()))
 	f.buf = appendDistinct(f.buf, r.Body())
+	f.buf = appendDistinctMap(f.buf, r.Attributes())
+	f.buf = appendDistinctMap(f.buf, resource)
 	return f.sum()
 }
 
-// span is that of a span: ids, times and name.
-func (f *fingerprinter) span(s ptrace.Span) [16]byte {
+// span is that of a span with its resource; of its events and links it has how many there
+// are.
+func (f *fingerprinter) span(resource pcommon.Map, s ptrace.Span) [16]byte {
 	f.begin(archiver.Traces)
-	trace, id := s.TraceID(), s.SpanID()
-	f.buf = append(append(f.buf, trace[:]...), id[:]...)
+	f.context(s.TraceID(), s.SpanID(), s.Flags())
+	f.context(pcommon.TraceID{}, s.ParentSpanID(), uint32(s.Kind())) //nolint:gosec // the bits
 	f.time(s.StartTimestamp())
 	f.time(s.EndTimestamp())
 	f.text(s.Name())
+	f.number(uint64(s.Status().Code())) //nolint:gosec // the bits
+	f.text(s.Status().Message())
+	f.number(uint64(s.Events().Len())) //nolint:gosec // not negative
+	f.number(uint64(s.Links().Len()))  //nolint:gosec // not negative
+	f.buf = appendDistinctMap(f.buf, s.Attributes())
+	f.buf = appendDistinctMap(f.buf, resource)
 	return f.sum()
+}
+
+func (f *fingerprinter) number(n uint64) { f.buf = binary.AppendUvarint(f.buf, n) }
+
+func (f *fingerprinter) context(trace pcommon.TraceID, span pcommon.SpanID, flags uint32) {
+	f.buf = append(append(f.buf, trace[:]...), span[:]...)
+	f.buf = binary.BigEndian.AppendUint32(f.buf, flags)
+}
+
+// appendDistinctMap appends a form that no other map has, nor this one in another order.
+func appendDistinctMap(dst []byte, m pcommon.Map) []byte {
+	dst = binary.AppendUvarint(dst, uint64(m.Len()))
+	for name, v := range m.All() {
+		dst = binary.AppendUvarint(dst, uint64(len(name)))
+		dst = append(dst, name...)
+		dst = appendDistinct(dst, v)
+	}
+	return dst
 }
 
 // appendDistinct appends a form of a value that no other value has.
@@ -86,12 +117,7 @@ func appendDistinct(dst []byte, v pcommon.Value) []byte {
 			dst = appendDistinct(dst, e)
 		}
 	case pcommon.ValueTypeMap:
-		length(v.Map().Len())
-		for name, e := range v.Map().All() {
-			length(len(name))
-			dst = append(dst, name...)
-			dst = appendDistinct(dst, e)
-		}
+		dst = appendDistinctMap(dst, v.Map())
 	case pcommon.ValueTypeEmpty:
 	}
 	return dst

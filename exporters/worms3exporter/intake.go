@@ -135,7 +135,7 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 	}
 	in.add(archiver.Record{
 		Rule: rule, Partitions: in.partition.partitions(rl.Resource().Attributes(), attributes),
-		Time: timeOf(at), Fingerprint: in.prints.log(uid, r), HasUID: true, Redactions: redactions,
+		Time: timeOf(at), Fingerprint: in.prints.log(uid, rl.Resource().Attributes(), r), HasUID: true, Redactions: redactions,
 	}, start, requestOf(attributes), r.TraceID())
 }
 
@@ -159,7 +159,7 @@ func (in *intake) traces(traces ptrace.Traces, rule archiver.Rule, encoder spanE
 				}
 				in.add(archiver.Record{
 					Rule: rule, Partitions: in.partition.partitions(rs.Resource().Attributes(), s.Attributes()),
-					Time: timeOf(s.StartTimestamp()), Fingerprint: in.prints.span(s), HasUID: !s.TraceID().IsEmpty() && !s.SpanID().IsEmpty(),
+					Time: timeOf(s.StartTimestamp()), Fingerprint: in.prints.span(rs.Resource().Attributes(), s), HasUID: !s.TraceID().IsEmpty() && !s.SpanID().IsEmpty(),
 				}, start, requestOf(s.Attributes()), s.TraceID())
 			}
 		}

@@ -45,6 +45,7 @@ func TestUIDsAreGivenAndKept(t *testing.T) {
 
 func TestFingerprintsTellRecordsApart(t *testing.T) {
 	var f fingerprinter
+	none := pcommon.NewMap()
 	seen := map[[16]byte]string{}
 	add := func(name string, sum [16]byte) {
 		other, twice := seen[sum]
@@ -60,22 +61,32 @@ func TestFingerprintsTellRecordsApart(t *testing.T) {
 		return r
 	}
 	nothing := func(plog.LogRecord) {}
-	add("as it is", f.log("u", record(nothing)))
-	add("uid", f.log("v", record(nothing)))
-	add("uid and event", f.log("ue", record(func(r plog.LogRecord) { r.SetEventName("") })))
-	add("time", f.log("u", record(func(r plog.LogRecord) { r.SetTimestamp(2) })))
-	add("event name", f.log("u", record(func(r plog.LogRecord) { r.SetEventName("f") })))
+	add("as it is", f.log("u", none, record(nothing)))
+	add("uid", f.log("v", none, record(nothing)))
+	add("uid and event", f.log("ue", none, record(func(r plog.LogRecord) { r.SetEventName("") })))
+	add("time", f.log("u", none, record(func(r plog.LogRecord) { r.SetTimestamp(2) })))
+	add("event name", f.log("u", none, record(func(r plog.LogRecord) { r.SetEventName("f") })))
 	for name, body := range map[string]any{
 		"other": "c", "long": strings.Repeat("b", 10_000), "none": nil, "int": 1, "double": 1.0, "one": "1", "true": true, "false": false,
 		"bytes": []byte("b"), "list": []any{"b"}, "lists": []any{"b", "b"}, "nested": []any{[]any{"b"}, "b"}, "map": map[string]any{"b": ""},
 		"map of list": map[string]any{"b": []any{}}, "nan": math.NaN(), "long map": map[string]any{"": "b"},
 	} {
-		add("body "+name, f.log("u", record(func(r plog.LogRecord) { require.NoError(t, r.Body().FromRaw(body)) })))
+		add("body "+name, f.log("u", none, record(func(r plog.LogRecord) { require.NoError(t, r.Body().FromRaw(body)) })))
 	}
-	assert.Equal(t, "as it is", seen[f.log("u", record(func(r plog.LogRecord) {
-		r.Attributes().PutStr("a", "b")
-		r.SetSeverityNumber(3)
-	}))], "the rest may change on the way")
+	for name, change := range map[string]func(plog.LogRecord){
+		"attribute":     func(r plog.LogRecord) { r.Attributes().PutStr("actor", "a") },
+		"its value":     func(r plog.LogRecord) { r.Attributes().PutStr("actor", "b") },
+		"severity":      func(r plog.LogRecord) { r.SetSeverityNumber(3) },
+		"severity text": func(r plog.LogRecord) { r.SetSeverityText("x") },
+		"trace":         func(r plog.LogRecord) { r.SetTraceID([16]byte{1}) },
+		"span of trace": func(r plog.LogRecord) { r.SetSpanID([8]byte{1}) },
+	} {
+		add(name, f.log("u", none, record(change)))
+	}
+	other := pcommon.NewMap()
+	other.PutStr("service.name", "s")
+	add("resource", f.log("u", other, record(nothing)))
+	assert.Equal(t, "as it is", seen[f.log("u", none, record(func(r plog.LogRecord) { r.SetObservedTimestamp(7) }))], "it comes again at another time")
 
 	span := func(change func(ptrace.Span)) ptrace.Span {
 		s := ptrace.NewSpan()
@@ -84,12 +95,17 @@ func TestFingerprintsTellRecordsApart(t *testing.T) {
 		change(s)
 		return s
 	}
-	add("span", f.span(span(func(ptrace.Span) {})))
-	add("span's trace", f.span(span(func(s ptrace.Span) { s.SetTraceID([16]byte{2}) })))
-	add("span's id", f.span(span(func(s ptrace.Span) { s.SetSpanID([8]byte{2}) })))
-	add("span's start", f.span(span(func(s ptrace.Span) { s.SetStartTimestamp(1) })))
-	add("span's end", f.span(span(func(s ptrace.Span) { s.SetEndTimestamp(1) })))
-	add("span's name", f.span(span(func(s ptrace.Span) { s.SetName("n") })))
+	add("span", f.span(none, span(func(ptrace.Span) {})))
+	add("span's trace", f.span(none, span(func(s ptrace.Span) { s.SetTraceID([16]byte{2}) })))
+	add("span's id", f.span(none, span(func(s ptrace.Span) { s.SetSpanID([8]byte{2}) })))
+	add("span's start", f.span(none, span(func(s ptrace.Span) { s.SetStartTimestamp(1) })))
+	add("span's end", f.span(none, span(func(s ptrace.Span) { s.SetEndTimestamp(1) })))
+	add("span's attribute", f.span(none, span(func(s ptrace.Span) { s.Attributes().PutStr("a", "b") })))
+	add("span's status", f.span(none, span(func(s ptrace.Span) { s.Status().SetCode(2) })))
+	add("span's parent", f.span(none, span(func(s ptrace.Span) { s.SetParentSpanID([8]byte{3}) })))
+	add("span's kind", f.span(none, span(func(s ptrace.Span) { s.SetKind(2) })))
+	add("span's resource", f.span(other, span(func(ptrace.Span) {})))
+	add("span's name", f.span(none, span(func(s ptrace.Span) { s.SetName("n") })))
 }
 
 func TestWhatIsKnownOfARecordGoesWithIt(t *testing.T) {

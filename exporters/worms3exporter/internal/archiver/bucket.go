@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/mod/sumdb/note"
@@ -219,12 +218,12 @@ func (a *Archiver) behind(ctx context.Context, m *archive.Manifest, size int64) 
 		r.Objects = append(r.Objects, archive.RecoveredObject{Key: key, VersionID: info.VersionID, SHA256: sum})
 		return nil
 	}
-	from := m.From.Add(-a.set.MaxPast - time.Hour).UTC().Format("dt=2006-01-02")
+	// All of it: what waited long for its turn is in the folder of its own hour.
 	for folder, err := range a.set.Store.Folders(ctx, l.DataPrefix()) {
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", l.DataPrefix(), err)
 		}
-		for info, err := range a.set.Store.List(ctx, folder, folder+from) {
+		for info, err := range a.set.Store.List(ctx, folder, "") {
 			if err != nil {
 				return nil, fmt.Errorf("list %s: %w", folder, err)
 			}

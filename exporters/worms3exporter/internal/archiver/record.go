@@ -43,7 +43,7 @@ type Record struct {
 
 	// Time is what the record says of itself, Arrival when it came.
 	Time, Arrival time.Time
-	// Fingerprint is a hash of uid, time, body and event name. Where HasUID is set, a
+	// Fingerprint is a hash of all that makes a repeat. Where HasUID is set, a
 	// record with the fingerprint of one that is there is a repeat.
 	Fingerprint [16]byte
 	HasUID      bool

@@ -69,9 +69,6 @@ type Settings struct {
 	RetryInitial, RetryMax time.Duration
 	// CallTimeout is that of one call of the store. Default 2m.
 	CallTimeout time.Duration
-	// MaxPast is how far before its arrival a record's hour may be: behind a lost disk
-	// objects are looked for that far back. Default 7 days.
-	MaxPast time.Duration
 
 	ConfigSHA256 archive.Digest
 	Version      string
@@ -193,7 +190,6 @@ func (s *Settings) prepare() error {
 	s.RetryInitial = cmp.Or(s.RetryInitial, 100*time.Millisecond)
 	s.RetryMax = max(cmp.Or(s.RetryMax, 30*time.Second), s.RetryInitial)
 	s.CallTimeout = cmp.Or(s.CallTimeout, 2*time.Minute)
-	s.MaxPast = cmp.Or(s.MaxPast, 7*24*time.Hour)
 	if s.Observer == nil {
 		s.Observer = NoObserver{}
 	}
