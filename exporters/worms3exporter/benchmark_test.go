@@ -80,6 +80,7 @@ func (discard) Now() (time.Time, bool) { return time.Now(), true }
 
 // cpuTime is what the process has used of the CPU, in user and system mode.
 func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
 	var u syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
