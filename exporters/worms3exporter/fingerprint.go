@@ -45,7 +45,7 @@ func (f *fingerprinter) log(uid string, resource pcommon.Map, r plog.LogRecord) 
 	f.text(uid)
 	f.time(r.Timestamp())
 	f.text(r.EventName())
-	f.number(uint64(r.SeverityNumber())) //nolint:gosec // the bits
+	f.number(uint64(r.SeverityNumber()))
 	f.text(r.SeverityText())
 	f.context(r.TraceID(), r.SpanID(), uint32(r.Flags()))
 	f.buf = appendDistinct(f.buf, r.Body())
@@ -59,14 +59,14 @@ func (f *fingerprinter) log(uid string, resource pcommon.Map, r plog.LogRecord) 
 func (f *fingerprinter) span(resource pcommon.Map, s ptrace.Span) [16]byte {
 	f.begin(archiver.Traces)
 	f.context(s.TraceID(), s.SpanID(), s.Flags())
-	f.context(pcommon.TraceID{}, s.ParentSpanID(), uint32(s.Kind())) //nolint:gosec // the bits
+	f.context(pcommon.TraceID{}, s.ParentSpanID(), uint32(s.Kind()))
 	f.time(s.StartTimestamp())
 	f.time(s.EndTimestamp())
 	f.text(s.Name())
-	f.number(uint64(s.Status().Code())) //nolint:gosec // the bits
+	f.number(uint64(s.Status().Code()))
 	f.text(s.Status().Message())
-	f.number(uint64(s.Events().Len())) //nolint:gosec // not negative
-	f.number(uint64(s.Links().Len()))  //nolint:gosec // not negative
+	f.number(uint64(s.Events().Len()))
+	f.number(uint64(s.Links().Len()))
 	f.buf = appendDistinctMap(f.buf, s.Attributes())
 	f.buf = appendDistinctMap(f.buf, resource)
 	return f.sum()
