@@ -24,12 +24,28 @@ var (
 // uidName is what a data point's identity is called.
 const uidName = "heartwood.record.uid"
 
-func setOf(names ...string) map[string]bool {
-	set := make(map[string]bool, len(names))
+// nameSet is a set of names. Most names that it is asked for are not in it, and are told
+// by their length and first letter.
+type nameSet struct {
+	names map[string]bool
+	// first has a bit for each first letter, modulo 32, of the names of a length.
+	first [maxFront + 1]uint32
+}
+
+// maxFront is at least the length of the longest name at the front.
+const maxFront = 31
+
+func setOf(names ...string) *nameSet {
+	s := &nameSet{names: make(map[string]bool, len(names))}
 	for _, name := range names {
-		set[name] = true
+		s.names[name] = true
+		s.first[len(name)] |= 1 << (name[0] % 32)
 	}
-	return set
+	return s
+}
+
+func (s *nameSet) has(name string) bool {
+	return len(name) > 0 && len(name) <= maxFront && s.first[len(name)]>>(name[0]%32)&1 != 0 && s.names[name]
 }
 
 // Flat writes flat documents. Begin comes before the first of them. It is for one
@@ -123,7 +139,7 @@ func (o *object) end() []byte { return append(o.dst, '}') }
 
 // attributes writes the resource's attributes and the item's, each name once: of one
 // resource and item, the item's counts, and of two in one map the first.
-func (f *Flat) attributes(o *object, item pcommon.Map, front map[string]bool) {
+func (f *Flat) attributes(o *object, item pcommon.Map, front *nameSet) {
 	f.names = f.names[:0]
 	few := item.Len()+f.resource.Len() <= fewNames
 	if !few {
@@ -177,8 +193,8 @@ func (f *Flat) attributes(o *object, item pcommon.Map, front map[string]bool) {
 }
 
 // named is what an attribute is called in a document.
-func named(name, prefix string, front map[string]bool) string {
-	if front[name] {
+func named(name, prefix string, front *nameSet) string {
+	if front.has(name) {
 		return prefix + name
 	}
 	return valid(name)
