@@ -39,8 +39,14 @@ func (f *fingerprinter) sum() (out [16]byte) {
 	return out
 }
 
+// resource is that of a resource, once for all that it has.
+func (f *fingerprinter) resource(attributes pcommon.Map) [16]byte {
+	f.buf = appendDistinctMap(f.buf[:0], attributes)
+	return f.sum()
+}
+
 // log is that of a record with its resource.
-func (f *fingerprinter) log(uid string, resource pcommon.Map, r plog.LogRecord) [16]byte {
+func (f *fingerprinter) log(uid string, resource [16]byte, r plog.LogRecord) [16]byte {
 	f.begin(archiver.Logs)
 	f.text(uid)
 	f.time(r.Timestamp())
@@ -50,13 +56,13 @@ func (f *fingerprinter) log(uid string, resource pcommon.Map, r plog.LogRecord) 
 	f.context(r.TraceID(), r.SpanID(), uint32(r.Flags()))
 	f.buf = appendDistinct(f.buf, r.Body())
 	f.buf = appendDistinctMap(f.buf, r.Attributes())
-	f.buf = appendDistinctMap(f.buf, resource)
+	f.buf = append(f.buf, resource[:]...)
 	return f.sum()
 }
 
 // span is that of a span with its resource; of its events and links it has how many there
 // are.
-func (f *fingerprinter) span(resource pcommon.Map, s ptrace.Span) [16]byte {
+func (f *fingerprinter) span(resource [16]byte, s ptrace.Span) [16]byte {
 	f.begin(archiver.Traces)
 	f.context(s.TraceID(), s.SpanID(), s.Flags())
 	f.context(pcommon.TraceID{}, s.ParentSpanID(), uint32(s.Kind()))
@@ -68,7 +74,7 @@ func (f *fingerprinter) span(resource pcommon.Map, s ptrace.Span) [16]byte {
 	f.number(uint64(s.Events().Len()))
 	f.number(uint64(s.Links().Len()))
 	f.buf = appendDistinctMap(f.buf, s.Attributes())
-	f.buf = appendDistinctMap(f.buf, resource)
+	f.buf = append(f.buf, resource[:]...)
 	return f.sum()
 }
 

@@ -49,6 +49,7 @@ type intake struct {
 	source    *recorduid.Source
 	uid       []byte
 	prints    fingerprinter
+	resource  [16]byte // the fingerprint of that of the records at hand
 	partition *partitioner
 
 	arrival time.Time
@@ -89,6 +90,7 @@ func (in *intake) newUID() string {
 func (in *intake) logs(ctx context.Context, logs plog.Logs, rules *rules, encoder logEncoder) {
 	defer encoder.end()
 	for _, rl := range logs.ResourceLogs().All() {
+		in.resource = in.prints.resource(rl.Resource().Attributes())
 		for _, sl := range rl.ScopeLogs().All() {
 			if sl.LogRecords().Len() == 0 {
 				continue
@@ -135,7 +137,7 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 	}
 	in.add(archiver.Record{
 		Rule: rule, Partitions: in.partition.partitions(rl.Resource().Attributes(), attributes),
-		Time: timeOf(at), Fingerprint: in.prints.log(uid, rl.Resource().Attributes(), r), HasUID: true, Redactions: redactions,
+		Time: timeOf(at), Fingerprint: in.prints.log(uid, in.resource, r), HasUID: true, Redactions: redactions,
 	}, start, requestOf(attributes), r.TraceID())
 }
 
@@ -143,6 +145,7 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 func (in *intake) traces(traces ptrace.Traces, rule archiver.Rule, encoder spanEncoder) {
 	defer encoder.end()
 	for _, rs := range traces.ResourceSpans().All() {
+		in.resource = in.prints.resource(rs.Resource().Attributes())
 		for _, ss := range rs.ScopeSpans().All() {
 			encoder.begin(rs, ss)
 			for _, s := range ss.Spans().All() {
@@ -159,7 +162,7 @@ func (in *intake) traces(traces ptrace.Traces, rule archiver.Rule, encoder spanE
 				}
 				in.add(archiver.Record{
 					Rule: rule, Partitions: in.partition.partitions(rs.Resource().Attributes(), s.Attributes()),
-					Time: timeOf(s.StartTimestamp()), Fingerprint: in.prints.span(rs.Resource().Attributes(), s), HasUID: !s.TraceID().IsEmpty() && !s.SpanID().IsEmpty(),
+					Time: timeOf(s.StartTimestamp()), Fingerprint: in.prints.span(in.resource, s), HasUID: !s.TraceID().IsEmpty() && !s.SpanID().IsEmpty(),
 				}, start, requestOf(s.Attributes()), s.TraceID())
 			}
 		}

@@ -45,7 +45,7 @@ func TestUIDsAreGivenAndKept(t *testing.T) {
 
 func TestFingerprintsTellRecordsApart(t *testing.T) {
 	var f fingerprinter
-	none := pcommon.NewMap()
+	none := f.resource(pcommon.NewMap())
 	seen := map[[16]byte]string{}
 	add := func(name string, sum [16]byte) {
 		other, twice := seen[sum]
@@ -83,8 +83,9 @@ func TestFingerprintsTellRecordsApart(t *testing.T) {
 	} {
 		add(name, f.log("u", none, record(change)))
 	}
-	other := pcommon.NewMap()
-	other.PutStr("service.name", "s")
+	attributes := pcommon.NewMap()
+	attributes.PutStr("service.name", "s")
+	other := f.resource(attributes)
 	add("resource", f.log("u", other, record(nothing)))
 	assert.Equal(t, "as it is", seen[f.log("u", none, record(func(r plog.LogRecord) { r.SetObservedTimestamp(7) }))], "it comes again at another time")
 

@@ -175,18 +175,24 @@ func (f *Flat) attributes(o *object, item pcommon.Map, front *nameSet) {
 		add(name)
 		f.attribute(o, name, v)
 	}
-	if few {
-		f.names = f.names[:0]
+	if few { // the item's names are at the front of the list, as they were made
+		i := 0
+		for _, v := range item.All() {
+			if name := f.names[i]; !slices.Contains(f.names[:i], name) {
+				f.attribute(o, name, v)
+			}
+			i++
+		}
 	} else {
 		clear(f.many)
-	}
-	for name, v := range item.All() {
-		name = named(name, "attributes.", front)
-		if is(name) {
-			continue
+		for name, v := range item.All() {
+			name = named(name, "attributes.", front)
+			if is(name) {
+				continue
+			}
+			add(name)
+			f.attribute(o, name, v)
 		}
-		add(name)
-		f.attribute(o, name, v)
 	}
 	clear(f.names[:cap(f.names)])
 	clear(f.many)

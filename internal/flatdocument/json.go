@@ -27,11 +27,36 @@ var plain = func() (t [256]bool) {
 // appendString appends s as a JSON string.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	if allPlain(s) {
+		return append(append(dst, s...), '"')
+	}
 	return append(appendEscaped(dst, valid(s)), '"')
 }
 
+// allPlain says that text is ASCII of which nothing has to be escaped; eight bytes at a
+// time: the highest bit of a byte is set where it is above 0x7F, or below 0x20, or one of
+// the two.
+func allPlain(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for len(s) >= 8 {
+		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		quote, back := w^ones*'"', w^ones*'\\'
+		if (w|(w-ones*0x20)|(quote-ones)&^quote|(back-ones)&^back)&high != 0 {
+			return false
+		}
+		s = s[8:]
+	}
+	for i := range len(s) {
+		if !plain[s[i]] || s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 func valid(s string) string {
-	if utf8.ValidString(s) {
+	if allPlain(s) || utf8.ValidString(s) {
 		return s
 	}
 	return strings.ToValidUTF8(s, "\ufffd")
