@@ -112,7 +112,7 @@ search-scale: ## what a search reads of 1,000 archived objects of 10,000 records
 .PHONY: test-aws
 test-aws: build ## the archive's core test on Amazon S3: HEARTWOOD_AWS_BUCKET, _ACCOUNT and _REGION name the place
 	@test -n "$${HEARTWOOD_AWS_BUCKET:-}" || { echo "set HEARTWOOD_AWS_BUCKET, HEARTWOOD_AWS_ACCOUNT and HEARTWOOD_AWS_REGION: what is written is locked for a day (GOVERNANCE)"; exit 1; }
-	@go test -count=1 -v -timeout 15m -run '^TestArchiveOnAWS$$' ./integration
+	@go test -tags aws -count=1 -v -timeout 15m -run '^TestArchiveOnAWS$$' ./integration
 
 .PHONY: stdout-programs
 stdout-programs: ## install and build the programs that log with real libraries (integration/stdout)
