@@ -13,13 +13,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
 	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
 	"github.com/heartwood-otel/heartwood/internal/objectstore/s3store"
-	"github.com/heartwood-otel/heartwood/internal/spool"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
 )
 
@@ -84,7 +85,7 @@ func openCopies(ctx context.Context, c *core) (*copies, error) {
 
 // openFile makes the file. It has the checkpoints as they are, one behind the other.
 func (p *copyPlace) openFile() error {
-	if err := spool.MkdirAll(filepath.Dir(p.name)); err != nil {
+	if err := diskfs.MkdirAll(filepath.Dir(p.name)); err != nil {
 		return err
 	}
 	p.put = func(_ context.Context, c archiver.Commit) error { return appendFile(p.name, c.Checkpoint) }

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/heartwood-otel/heartwood/internal/spool"
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 )
 
 var (
@@ -41,7 +41,7 @@ type file struct {
 	data, synced []byte
 }
 
-var _ spool.FS = (*FS)(nil)
+var _ diskfs.FS = (*FS)(nil)
 
 // New gives an empty one.
 func New() *FS {
@@ -99,6 +99,34 @@ func (f *FS) Size() (total int) {
 		total += len(one.data)
 	}
 	return total
+}
+
+// Data is a file's content, nil where there is none.
+func (f *FS) Data(path string) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.names[path] == nil {
+		return nil
+	}
+	return slices.Clone(f.names[path].data)
+}
+
+// Edit changes a file's content behind the back of those who have it open, or makes it;
+// change may write into what it is given.
+func (f *FS) Edit(path string, change func(data []byte) []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.names[path] == nil {
+		f.names[path] = &file{}
+	}
+	f.names[path].data = change(slices.Clone(f.names[path].data))
+}
+
+// KeepNames makes the names durable that are there now, as a disk may do unasked.
+func (f *FS) KeepNames() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.durable = maps.Clone(f.names)
 }
 
 // Restart is the file system after a power loss. With dice, a random part of what was not
@@ -188,7 +216,7 @@ func (f *FS) ReadDir(dir string) ([]string, error) {
 }
 
 // Create makes a file.
-func (f *FS) Create(path string) (spool.File, error) {
+func (f *FS) Create(path string) (diskfs.File, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.step("create", path); err != nil {
@@ -203,7 +231,7 @@ func (f *FS) Create(path string) (spool.File, error) {
 }
 
 // Open opens a file.
-func (f *FS) Open(path string) (spool.File, error) {
+func (f *FS) Open(path string) (diskfs.File, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	one := f.names[path]
@@ -263,7 +291,7 @@ func (f *FS) Lock(path string) (io.Closer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.locked[path] {
-		return nil, spool.ErrInUse
+		return nil, diskfs.ErrInUse
 	}
 	f.locked[path] = true
 	return closer(func() error {

@@ -15,7 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/heartwood-otel/heartwood/internal/spool"
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 )
 
 // Letter is what can't be delivered.
@@ -63,7 +63,7 @@ func Open(set Settings) (*Folder, error) {
 	for _, m := range set.Members {
 		f.members = appendMember(f.members, m.Name, m.Value)
 	}
-	if err := spool.MkdirAll(set.Directory); err != nil {
+	if err := diskfs.MkdirAll(set.Directory); err != nil {
 		return nil, fmt.Errorf("make the directory of the dead letters: %w", err)
 	}
 	probe, err := os.CreateTemp(set.Directory, ".probe-*")

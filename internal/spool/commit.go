@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"slices"
 	"time"
+
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 )
 
 var errNoSegment = errors.New("there is no segment to write to")
@@ -410,7 +412,7 @@ func newSalt() uint32 {
 }
 
 // create makes a segment's file: whole and durable, or not there under its name.
-func (s *Spool) create(number uint64, header []byte) (File, error) {
+func (s *Spool) create(number uint64, header []byte) (diskfs.File, error) {
 	name := segmentName(number)
 	tmp := s.path(name + tmpSuffix)
 	file, err := s.fs.Create(tmp)

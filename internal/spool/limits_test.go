@@ -1,12 +1,10 @@
 package spool
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,46 +12,43 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/heartwood-otel/heartwood/internal/crashfs"
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-func (fs *crashFS) setFail(fail func(op, path string) error) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	fs.fail = fail
-}
 
 // TestAFullDiskAtStart: what only a .done file says is not forgotten while no header
 // can be written.
 func TestAFullDiskAtStart(t *testing.T) {
 	for _, op := range []string{"create", "write", "sync", "rename", "syncdir"} {
 		t.Run(op, func(t *testing.T) {
-			fs := newCrashFS()
+			fs := crashfs.New()
 			set := Settings{Directory: testDir, FS: fs, SegmentSize: 100}
 			s := open(t, fs, set)
 			gone := put(t, s, strings.Repeat("a", 200))
 			put(t, s, "kept")
-			fs.setFail(func(op, _ string) error {
+			fs.Fail(func(op, _ string) error {
 				if op == "write" || op == "create" {
-					return errDisk
+					return crashfs.ErrDisk
 				}
 				return nil
 			})
-			require.ErrorIs(t, s.Ack(gone).Wait(t.Context()), errDisk)
+			require.ErrorIs(t, s.Ack(gone).Wait(t.Context()), crashfs.ErrDisk)
 			require.Eventually(t, func() bool { return s.Stats().Segments == 1 }, 10*time.Second, time.Millisecond)
 			require.NoError(t, s.Close())
 
-			fs.setFail(func(which, _ string) error {
+			fs.Fail(func(which, _ string) error {
 				if which == op {
-					return errDisk
+					return crashfs.ErrDisk
 				}
 				return nil
 			})
 			_, err := Open(set)
-			require.ErrorIs(t, err, errDisk)
-			for name, after := range map[string]*crashFS{"restart": fs, "power loss": fs.restart(nil)} {
-				after.setFail(nil)
+			require.ErrorIs(t, err, crashfs.ErrDisk)
+			for name, after := range map[string]*crashfs.FS{"restart": fs, "power loss": fs.Restart(nil)} {
+				after.Fail(nil)
 				set.FS = after
 				s, err := Open(set)
 				require.NoError(t, err, name)
@@ -66,13 +61,13 @@ func TestAFullDiskAtStart(t *testing.T) {
 
 // TestPowerLossAtEveryCallOfAStart: with a .done file there.
 func TestPowerLossAtEveryCallOfAStart(t *testing.T) {
-	fs := newCrashFS()
+	fs := crashfs.New()
 	s := open(t, fs, Settings{SegmentSize: 100})
 	gone := put(t, s, strings.Repeat("a", 200))
 	put(t, s, "kept")
-	fs.setFail(func(op, _ string) error {
+	fs.Fail(func(op, _ string) error {
 		if op == "write" || op == "create" {
-			return errDisk
+			return crashfs.ErrDisk
 		}
 		return nil
 	})
@@ -80,8 +75,8 @@ func TestPowerLossAtEveryCallOfAStart(t *testing.T) {
 	require.Eventually(t, func() bool { return s.Stats().Segments == 1 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, s.Close())
 	for at := 1; ; at++ {
-		before := fs.restart(nil)
-		before.crashAt = at
+		before := fs.Restart(nil)
+		before.CrashAt(at)
 		s, err := Open(Settings{Directory: testDir, FS: before, SegmentSize: 100})
 		if err == nil {
 			require.Greater(t, at, 5, "there was something to crash in")
@@ -89,9 +84,11 @@ func TestPowerLossAtEveryCallOfAStart(t *testing.T) {
 			return
 		}
 		// A removal may be on disk without a sync of the directory.
-		for _, names := range []map[string]*crashFile{before.durable, before.names} {
-			before.durable = names
-			s, err := Open(Settings{Directory: testDir, FS: before.restart(nil), SegmentSize: 100})
+		for _, kept := range []bool{false, true} {
+			if kept {
+				before.KeepNames()
+			}
+			s, err := Open(Settings{Directory: testDir, FS: before.Restart(nil), SegmentSize: 100})
 			require.NoError(t, err, "call %d", at)
 			assert.Equal(t, []string{"kept"}, texts(drain(t, s)))
 			require.NoError(t, s.Close())
@@ -100,7 +97,7 @@ func TestPowerLossAtEveryCallOfAStart(t *testing.T) {
 }
 
 func TestUnknownAcknowledgementsDoNoHarm(t *testing.T) {
-	fs := newCrashFS()
+	fs := crashfs.New()
 	s := open(t, fs, Settings{})
 	a := put(t, s, "a")
 	require.NoError(t, s.Ack(math.MaxUint64, 0, a+1, a, a+2).Wait(t.Context()))
@@ -133,7 +130,7 @@ func TestAForgedManifestTakesNoMemory(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	s := open(t, newCrashFS(), Settings{MaxSize: 8000})
+	s := open(t, crashfs.New(), Settings{MaxSize: 8000})
 	require.ErrorIs(t, s.Reserve(t.Context(), 8001), ErrTooLarge)
 	_, err := s.Append(t.Context(), Batch{Records: [][]byte{make([]byte, 8001)}})
 	require.ErrorIs(t, err, ErrTooLarge)
@@ -151,7 +148,7 @@ func TestTooLarge(t *testing.T) {
 func TestRoomForALargeBatch(t *testing.T) {
 	for _, first := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			s := open(t, newCrashFS(), Settings{MaxSize: 8000})
+			s := open(t, crashfs.New(), Settings{MaxSize: 8000})
 			id := put(t, s, strings.Repeat("x", 600))
 			if first {
 				require.NoError(t, s.Ack(id).Wait(t.Context()))
@@ -169,7 +166,7 @@ func TestRoomForALargeBatch(t *testing.T) {
 
 func TestASegmentIsClosedForItsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fs := newCrashFS()
+		fs := crashfs.New()
 		s := open(t, fs, Settings{SegmentAge: time.Minute})
 		id := put(t, s, "a")
 		r := s.NewReader()
@@ -189,9 +186,9 @@ func TestASegmentIsClosedForItsAge(t *testing.T) {
 
 		require.NoError(t, s.Ack(id).Wait(t.Context()))
 		put(t, s, "b")
-		fs.setFail(func(op, _ string) error {
+		fs.Fail(func(op, _ string) error {
 			if op == "create" {
-				return errDisk
+				return crashfs.ErrDisk
 			}
 			return nil
 		})
@@ -199,7 +196,7 @@ func TestASegmentIsClosedForItsAge(t *testing.T) {
 		time.Sleep(90 * time.Second)
 		synctest.Wait()
 		assert.Equal(t, before, s.Stats().Segments)
-		fs.setFail(nil)
+		fs.Fail(nil)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		assert.Equal(t, before+1, s.Stats().Segments, "it is tried again")
@@ -210,24 +207,20 @@ func TestASegmentIsClosedForItsAge(t *testing.T) {
 
 // TestARecordMayLookLikeAFrame: after a power loss in the middle of its write, too.
 func TestARecordMayLookLikeAFrame(t *testing.T) {
-	fs := newCrashFS()
+	fs := crashfs.New()
 	s := open(t, fs, Settings{})
 	put(t, s, "kept")
-	var file *crashFile
-	for _, f := range fs.names {
-		file = f
-	}
-	before := len(file.data)
+	before := fs.Size() // of one file
 	forged := appendFrame(nil, 1, nil, nil)
 	for durable := range int64(300) {
 		sealFrame(forged, 0, durable)
 		forged = append(forged, forged[:frameHead+3]...)
 	}
 	put(t, s, strings.Repeat("p", 100)+string(forged))
-	torn := fs.restart(nil)
+	torn := fs.Restart(nil)
 	require.NoError(t, s.Close())
-	for _, f := range torn.names {
-		clear(f.data[before : before+40]) // a block that was not written
+	for _, path := range torn.Files() { // a block that was not written
+		torn.Edit(path, func(data []byte) []byte { clear(data[before : before+40]); return data })
 	}
 	s = open(t, torn, Settings{})
 	assert.Equal(t, []string{"kept"}, texts(drain(t, s)))
@@ -235,32 +228,20 @@ func TestARecordMayLookLikeAFrame(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-func TestDirectoriesAreMade(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b", "c")
-	require.NoError(t, osFS{}.MkdirAll(dir))
-	require.NoError(t, osFS{}.MkdirAll(dir), "again")
-	info, err := os.Stat(dir)
-	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o700), info.Mode().Perm())
-	file := filepath.Join(dir, "file")
-	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte("x"), 3), 0o600))
-	require.Error(t, osFS{}.MkdirAll(filepath.Join(file, "below")))
-}
-
 // openedFS notes which files are opened.
 type openedFS struct {
-	FS
+	diskfs.FS
 	opened []string
 }
 
-func (f *openedFS) Open(path string) (File, error) {
+func (f *openedFS) Open(path string) (diskfs.File, error) {
 	f.opened = append(f.opened, filepath.Base(path))
 	return f.FS.Open(path)
 }
 
 // TestAReaderThatBeginsLater reads no segment that is before its record.
 func TestAReaderThatBeginsLater(t *testing.T) {
-	fs := &openedFS{FS: newCrashFS()}
+	fs := &openedFS{FS: crashfs.New()}
 	set := Settings{SegmentSize: 300, SegmentAge: time.Hour}
 	s := open(t, fs, set)
 	for n := range 20 {

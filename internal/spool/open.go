@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 )
 
 // DamageError says that a spool's files are not what was written to them.
@@ -35,7 +37,7 @@ var (
 // behind it.
 func Open(set Settings) (*Spool, error) {
 	if set.FS == nil {
-		set.FS = osFS{}
+		set.FS = diskfs.OS()
 	}
 	if set.SegmentSize <= 0 {
 		set.SegmentSize = defaultSegmentSize
@@ -48,7 +50,7 @@ func Open(set Settings) (*Spool, error) {
 		set.AckDelay = defaultAckDelay
 	}
 	if set.block == 0 {
-		set.padFrom, set.block = defaultPadFrom, blockSize
+		set.padFrom, set.block = defaultPadFrom, diskfs.BlockSize
 	}
 	if set.groupSize == 0 {
 		set.groupSize = defaultGroupSize
@@ -324,7 +326,7 @@ func (s *Spool) check(seg *segment) error {
 }
 
 // read reads a whole file, and leaves it open.
-func (s *Spool) read(path string) ([]byte, File, error) {
+func (s *Spool) read(path string) ([]byte, diskfs.File, error) {
 	file, err := s.fs.Open(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open %s: %w", path, err)

@@ -3,6 +3,8 @@ package spool
 import (
 	"context"
 	"fmt"
+
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 )
 
 // Record is what a Reader gives. Payload is good until the next call.
@@ -19,7 +21,7 @@ type Reader struct {
 	s       *Spool
 	segment *segment
 	after   uint64 // the number of the last segment that was read to its end
-	file    File
+	file    diskfs.File
 	at      int64
 	buf     []byte
 	chunk   *chunk // has the frame, where buf does not

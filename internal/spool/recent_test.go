@@ -8,6 +8,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/heartwood-otel/heartwood/internal/crashfs"
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -68,7 +71,7 @@ func TestLargeGroups(t *testing.T) {
 // TestARecordStaysUntilTheNextCall: whatever is written meanwhile, also where its
 // memory was to be used again.
 func TestARecordStaysUntilTheNextCall(t *testing.T) {
-	s := open(t, newCrashFS(), Settings{})
+	s := open(t, crashfs.New(), Settings{})
 	r := s.NewReader()
 	big := bytes.Repeat([]byte("a"), 1<<20)
 	for range 3 {
@@ -101,17 +104,17 @@ func TestARecordStaysUntilTheNextCall(t *testing.T) {
 
 // emptyingFS lets something happen before a file is read.
 type emptyingFS struct {
-	*crashFS
+	*crashfs.FS
 	before func()
 }
 
 type emptyingFile struct {
-	File
+	diskfs.File
 	fs *emptyingFS
 }
 
-func (fs *emptyingFS) Open(path string) (File, error) {
-	f, err := fs.crashFS.Open(path)
+func (fs *emptyingFS) Open(path string) (diskfs.File, error) {
+	f, err := fs.FS.Open(path)
 	return &emptyingFile{f, fs}, err
 }
 
@@ -125,15 +128,15 @@ func (f *emptyingFile) ReadAt(p []byte, off int64) (int, error) {
 
 // TestASegmentIsEmptiedWhileItIsRead: its records are acknowledged, and the disk is full.
 func TestASegmentIsEmptiedWhileItIsRead(t *testing.T) {
-	fs := &emptyingFS{crashFS: newCrashFS()}
+	fs := &emptyingFS{FS: crashfs.New()}
 	s := open(t, fs, Settings{SegmentSize: 100})
 	gone := put(t, s, strings.Repeat("a", 200))
 	put(t, s, "kept")
 	r := s.NewReader()
 	fs.before = func() {
-		fs.setFail(func(op, _ string) error {
+		fs.Fail(func(op, _ string) error {
 			if op == "write" || op == "create" {
-				return errDisk
+				return crashfs.ErrDisk
 			}
 			return nil
 		})
@@ -151,7 +154,7 @@ func TestASegmentIsEmptiedWhileItIsRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "kept", string(record.Payload))
 	require.NoError(t, r.Close())
-	fs.setFail(nil)
+	fs.Fail(nil)
 	require.NoError(t, s.Close())
 }
 

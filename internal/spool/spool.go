@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 )
 
 // ID names a record while it is in the spool. IDs grow in the order of Enqueue and are
@@ -29,7 +31,7 @@ type Settings struct {
 	// AckDelay is how long an acknowledgement may wait for fsync. Default 100ms.
 	AckDelay time.Duration
 	// FS is the file system. Default: the operating system's.
-	FS FS
+	FS diskfs.FS
 
 	// Smaller in tests. Groups of padFrom bytes begin and end at a block. A group is
 	// closed at groupSize, so that while one is written the next is filled.
@@ -58,7 +60,7 @@ var (
 	// ErrFull says that there was no room for as long as the caller could wait.
 	ErrFull = errors.New("the spool is full")
 	// ErrInUse says that another spool, of this process or another, has the directory.
-	ErrInUse = errors.New("the directory is in use")
+	ErrInUse = diskfs.ErrInUse
 	// ErrClosed says that Close was called.
 	ErrClosed = errors.New("the spool is closed")
 	// ErrTooLarge says that a batch is larger than a frame, or the spool, may be.
@@ -84,7 +86,7 @@ type Batch struct {
 type Spool struct {
 	set  Settings
 	dir  string
-	fs   FS
+	fs   diskfs.FS
 	lock io.Closer
 
 	// recovered says what Open found.
@@ -122,13 +124,13 @@ type Spool struct {
 	spareFrames []pendingFrame
 
 	// The committer's own.
-	file      File       // of the last segment, nil where none can be written
-	written   int64      // its length, durable or not
-	unsynced  []*group   // written, with acknowledgements only
-	syncAt    time.Time  // when they are to be synced
-	removable []*segment // all acknowledged, to be removed once that is durable
-	unsaid    []*segment // acknowledged in full, where that could not be written
-	ageRetry  time.Time  // no segment is closed for its age before: it failed
+	file      diskfs.File // of the last segment, nil where none can be written
+	written   int64       // its length, durable or not
+	unsynced  []*group    // written, with acknowledgements only
+	syncAt    time.Time   // when they are to be synced
+	removable []*segment  // all acknowledged, to be removed once that is durable
+	unsaid    []*segment  // acknowledged in full, where that could not be written
+	ageRetry  time.Time   // no segment is closed for its age before: it failed
 }
 
 // group is what is written at one time.

@@ -16,6 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+
+	"github.com/heartwood-otel/heartwood/internal/crashfs"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -25,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testDir = "/spool"
 
-func open(tb testing.TB, fs FS, set Settings) *Spool {
+func open(tb testing.TB, fs diskfs.FS, set Settings) *Spool {
 	tb.Helper()
 	set.FS = fs
 	if set.Directory == "" {
@@ -79,7 +83,7 @@ func texts(all map[ID]string) []string {
 }
 
 func TestRecordsStayUntilAcknowledged(t *testing.T) {
-	for name, fs := range map[string]FS{"memory": newCrashFS(), "disk": nil} {
+	for name, fs := range map[string]diskfs.FS{"memory": crashfs.New(), "disk": nil} {
 		t.Run(name, func(t *testing.T) {
 			set := Settings{Directory: filepath.Join(t.TempDir(), "s")}
 			s := open(t, fs, set)
@@ -102,7 +106,7 @@ func TestRecordsStayUntilAcknowledged(t *testing.T) {
 }
 
 func TestSegmentsGoInAnyOrder(t *testing.T) {
-	fs := newCrashFS()
+	fs := crashfs.New()
 	s := open(t, fs, Settings{SegmentSize: 100})
 	var ids []ID
 	for n := range 20 {
@@ -130,7 +134,7 @@ func firsts(all map[ID]string) (out []string) {
 }
 
 func TestAReaderFollows(t *testing.T) {
-	s := open(t, newCrashFS(), Settings{SegmentSize: 200})
+	s := open(t, crashfs.New(), Settings{SegmentSize: 200})
 	r := s.NewReader()
 	_, err := r.TryNext()
 	require.ErrorIs(t, err, ErrDrained)
@@ -157,7 +161,7 @@ func TestAReaderFollows(t *testing.T) {
 
 // TestAReaderSeesOnlyWhatIsKnown: it reads while many write.
 func TestAReaderSeesOnlyWhatIsKnown(t *testing.T) {
-	s := open(t, newCrashFS(), Settings{SegmentSize: 20_000, groupSize: 400, padFrom: 200, block: 64})
+	s := open(t, crashfs.New(), Settings{SegmentSize: 20_000, groupSize: 400, padFrom: 200, block: 64})
 	const writers, each = 8, 300
 	var all sync.WaitGroup
 	for range writers {
@@ -182,7 +186,7 @@ func TestAReaderSeesOnlyWhatIsKnown(t *testing.T) {
 }
 
 func TestAFullSpoolWaits(t *testing.T) {
-	s := open(t, newCrashFS(), Settings{MaxSize: 4000})
+	s := open(t, crashfs.New(), Settings{MaxSize: 4000})
 	big := string(make([]byte, 1000))
 	a := put(t, s, big)
 	put(t, s, big)
@@ -199,7 +203,7 @@ func TestAFullSpoolWaits(t *testing.T) {
 
 // TestEverythingAcknowledgedMakesRoom: also where all of it is in the last segment.
 func TestEverythingAcknowledgedMakesRoom(t *testing.T) {
-	s := open(t, newCrashFS(), Settings{MaxSize: 4000})
+	s := open(t, crashfs.New(), Settings{MaxSize: 4000})
 	id := put(t, s, string(make([]byte, 3900)))
 	require.NoError(t, s.Ack(id).Wait(t.Context()))
 	put(t, s, string(make([]byte, 3000)))
@@ -356,8 +360,8 @@ func (w *world) check(tb testing.TB, s *Spool) {
 func TestPowerLossAtEveryCall(t *testing.T) {
 	for seed := range uint64(14) {
 		for at := 1; ; at++ {
-			fs := newCrashFS()
-			fs.crashAt = at
+			fs := crashfs.New()
+			fs.CrashAt(at)
 			w := newWorld()
 			set := Settings{Directory: testDir, FS: fs, SegmentSize: 400, AckDelay: time.Nanosecond}
 			if w.lazy = seed >= 3; w.lazy {
@@ -376,7 +380,7 @@ func TestPowerLossAtEveryCall(t *testing.T) {
 			if seed%2 == 1 {
 				dice = rand.New(rand.NewPCG(seed, uint64(at)))
 			}
-			after := fs.restart(dice)
+			after := fs.Restart(dice)
 			s, openErr := Open(Settings{Directory: testDir, FS: after, SegmentSize: 400, AckDelay: 1})
 			require.NoError(t, openErr, "seed %d, call %d: a crash is no damage", seed, at)
 			w.check(t, s)
@@ -410,7 +414,7 @@ func FuzzModel(f *testing.F) {
 func model(t *testing.T, seed uint64) {
 	t.Helper()
 	dice := rand.New(rand.NewPCG(seed, 9))
-	fs := newCrashFS()
+	fs := crashfs.New()
 	w := newWorld()
 	for life := range 6 {
 		set := Settings{Directory: testDir, FS: fs, SegmentSize: int64(100 + dice.IntN(800)), AckDelay: time.Duration(1 + dice.IntN(2)*int(time.Millisecond))}
@@ -427,14 +431,12 @@ func model(t *testing.T, seed uint64) {
 		w.check(t, s)
 		if dice.IntN(2) == 0 { // the disk fails now and then
 			faults := rand.New(rand.NewPCG(seed, uint64(life)))
-			fs.mu.Lock()
-			fs.fail = func(op, _ string) error {
+			fs.Fail(func(op, _ string) error {
 				if op != "remove" && faults.IntN(20) == 0 {
-					return errDisk
+					return crashfs.ErrDisk
 				}
 				return nil
-			}
-			fs.mu.Unlock()
+			})
 			for range 5 {
 				_ = w.play(s, dice, 10)
 				w.checkLive(t, s)
@@ -443,15 +445,11 @@ func model(t *testing.T, seed uint64) {
 			require.NoError(t, w.play(s, dice, 30), "seed %d", seed)
 			w.check(t, s)
 		}
-		fs.mu.Lock()
-		fs.fail = nil
-		fs.mu.Unlock()
+		fs.Fail(nil)
 		if dice.IntN(2) == 0 {
-			fs.mu.Lock()
-			fs.crashed = true
-			fs.mu.Unlock()
+			fs.Crash()
 			_ = s.Close()
-			fs = fs.restart(dice)
+			fs = fs.Restart(dice)
 		} else {
 			require.NoError(t, s.Close())
 		}
@@ -471,28 +469,23 @@ func (w *world) checkLive(tb testing.TB, s *Spool) {
 func TestAFailingDiskIsToldAndOvercome(t *testing.T) {
 	for _, op := range []string{"write", "sync", "create", "rename", "syncdir"} {
 		t.Run(op, func(t *testing.T) {
-			fs := newCrashFS()
+			fs := crashfs.New()
 			s := open(t, fs, Settings{SegmentSize: 300})
 			kept := put(t, s, "before", strings.Repeat("x", 300))
-			failing := true
-			fs.mu.Lock()
-			fs.fail = func(which, _ string) error {
-				if failing && which == op {
-					return errDisk
+			fs.Fail(func(which, _ string) error {
+				if which == op {
+					return crashfs.ErrDisk
 				}
 				return nil
-			}
-			fs.mu.Unlock()
+			})
 			_, err := s.Append(t.Context(), Batch{Records: [][]byte{[]byte("lost")}})
-			require.ErrorIs(t, err, errDisk)
+			require.ErrorIs(t, err, crashfs.ErrDisk)
 			assert.NotContains(t, texts(drain(t, s)), "lost", "it is not given to a reader")
-			fs.mu.Lock()
-			failing = false
-			fs.mu.Unlock()
+			fs.Fail(nil)
 			put(t, s, "after")
 			assert.Equal(t, []string{"before", "", "after"}, firsts(drain(t, s)))
 			require.NoError(t, s.Close())
-			s = open(t, fs.restart(nil), Settings{SegmentSize: 300})
+			s = open(t, fs.Restart(nil), Settings{SegmentSize: 300})
 			have := drain(t, s)
 			assert.Equal(t, "before", have[kept])
 			assert.Contains(t, texts(have), "after")
@@ -506,22 +499,22 @@ func TestAFailingDiskIsToldAndOvercome(t *testing.T) {
 func TestAFailedBatchStillAcknowledges(t *testing.T) {
 	for _, op := range []string{"write", "sync"} {
 		t.Run(op, func(t *testing.T) {
-			fs := newCrashFS()
+			fs := crashfs.New()
 			s := open(t, fs, Settings{})
 			old := put(t, s, "old")
-			fs.setFail(func(which, _ string) error {
+			fs.Fail(func(which, _ string) error {
 				if which == op {
-					return errDisk
+					return crashfs.ErrDisk
 				}
 				return nil
 			})
 			_, err := s.Append(t.Context(), Batch{Records: [][]byte{[]byte("new")}, Acks: []ID{old}})
-			require.ErrorIs(t, err, errDisk)
+			require.ErrorIs(t, err, crashfs.ErrDisk)
 			assert.Empty(t, drain(t, s))
-			fs.setFail(nil)
+			fs.Fail(nil)
 			put(t, s, "more")
 			assert.Equal(t, []string{"more"}, texts(drain(t, s)))
-			after := open(t, fs.restart(nil), Settings{})
+			after := open(t, fs.Restart(nil), Settings{})
 			assert.Equal(t, []string{"more"}, texts(drain(t, after)))
 			require.NoError(t, after.Close())
 			require.NoError(t, s.Close())
@@ -531,32 +524,27 @@ func TestAFailedBatchStillAcknowledges(t *testing.T) {
 
 // TestAFullDiskIsFreedByAcknowledging: not a byte can be written, and none need be.
 func TestAFullDiskIsFreedByAcknowledging(t *testing.T) {
-	fs := newCrashFS()
+	fs := crashfs.New()
 	s := open(t, fs, Settings{SegmentSize: 500, AckDelay: time.Millisecond})
 	var ids []ID
 	for n := range 10 {
 		ids = append(ids, put(t, s, fmt.Sprint(n, strings.Repeat("x", 600))))
 	}
-	full := true
-	fs.mu.Lock()
-	fs.fail = func(op, _ string) error {
-		if full && (op == "write" || op == "create") {
-			return errDisk
+	fs.Fail(func(op, _ string) error {
+		if op == "write" || op == "create" {
+			return crashfs.ErrDisk
 		}
 		return nil
-	}
-	fs.mu.Unlock()
-	before := fs.size()
+	})
+	before := fs.Size()
 	_ = s.Ack(ids[2:8]...).Wait(t.Context())
-	assert.Eventually(t, func() bool { return fs.size() < before-5*600 }, 10*time.Second, time.Millisecond)
+	assert.Eventually(t, func() bool { return fs.Size() < before-5*600 }, 10*time.Second, time.Millisecond)
 	want := []string{"0", "1", "8", "9"}
 	assert.Equal(t, want, firsts(drain(t, s)))
-	after := open(t, fs.restart(nil), Settings{SegmentSize: 500})
+	after := open(t, fs.Restart(nil), Settings{SegmentSize: 500})
 	assert.Equal(t, want, firsts(drain(t, after)), "also after a crash at this moment")
 	require.NoError(t, after.Close())
-	fs.mu.Lock()
-	full = false
-	fs.mu.Unlock()
+	fs.Fail(nil)
 	put(t, s, "again")
 	require.NoError(t, s.Close())
 }
@@ -570,7 +558,7 @@ func TestDamage(t *testing.T) {
 
 func damage(t *testing.T, pad func(*Settings)) {
 	t.Helper()
-	fs := newCrashFS()
+	fs := crashfs.New()
 	set := Settings{SegmentSize: 150}
 	pad(&set)
 	s := open(t, fs, set)
@@ -579,11 +567,11 @@ func damage(t *testing.T, pad func(*Settings)) {
 	put(t, s, "last")
 	w.must = drain(t, s)
 	require.NoError(t, s.Close())
-	require.Greater(t, len(fs.names), 3)
+	require.Greater(t, len(fs.Files()), 3)
 
-	reopen := func(t *testing.T, change func(fs *crashFS)) error {
+	reopen := func(t *testing.T, change func(fs *crashfs.FS)) error {
 		t.Helper()
-		damaged := fs.restart(nil)
+		damaged := fs.Restart(nil)
 		change(damaged)
 		s, err := Open(Settings{Directory: testDir, FS: damaged, SegmentSize: 150, AckDelay: 1})
 		if err != nil {
@@ -596,32 +584,38 @@ func damage(t *testing.T, pad func(*Settings)) {
 		require.NoError(t, s.Close())
 		return nil
 	}
-	paths := slices.Sorted(maps.Keys(fs.restart(nil).names))
+	paths := fs.Restart(nil).Files()
 	for i, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			require.Error(t, reopen(t, func(fs *crashFS) { delete(fs.names, path) }), "missing")
-			named := 0
+			require.Error(t, reopen(t, func(fs *crashfs.FS) { assert.NoError(t, fs.Remove(path)) }), "missing")
+			named, content := 0, fs.Data(path)
 			last := i == len(paths)-1
-			for at := range fs.names[path].data {
-				if reopen(t, func(fs *crashFS) { fs.names[path].data[at] ^= 1 << (at % 8) }) != nil {
+			for at := range content {
+				if reopen(t, func(fs *crashfs.FS) {
+					fs.Edit(path, func(data []byte) []byte { data[at] ^= 1 << (at % 8); return data })
+				}) != nil {
 					named++
 				}
 				if last {
 					continue // an end that is cut off looks like one that was torn by a crash
 				}
 				size := at
-				if reopen(t, func(fs *crashFS) { fs.names[path].data = fs.names[path].data[:size] }) != nil {
+				if reopen(t, func(fs *crashfs.FS) { fs.Edit(path, func(data []byte) []byte { return data[:size] }) }) != nil {
 					named++
 				}
 			}
 			assert.Positive(t, named)
 			if !last {
-				assert.Greater(t, named, len(fs.names[path].data), "almost every byte counts")
+				assert.Greater(t, named, len(content), "almost every byte counts")
 			}
 		})
 	}
-	require.ErrorContains(t, reopen(t, func(fs *crashFS) { fs.names[testDir+"/notes.txt"] = &crashFile{} }), "no file of a spool")
-	require.ErrorContains(t, reopen(t, func(fs *crashFS) { fs.names[paths[0]].data[7] = 2 }), "version")
+	require.ErrorContains(t, reopen(t, func(fs *crashfs.FS) {
+		fs.Edit(testDir+"/notes.txt", func(data []byte) []byte { return data })
+	}), "no file of a spool")
+	require.ErrorContains(t, reopen(t, func(fs *crashfs.FS) {
+		fs.Edit(paths[0], func(data []byte) []byte { data[7] = 2; return data })
+	}), "version")
 }
 
 func FuzzReadFrame(f *testing.F) {
@@ -662,7 +656,7 @@ func FuzzReadHeader(f *testing.F) {
 }
 
 func TestEnqueueAllocatesLittle(t *testing.T) {
-	s := open(t, newCrashFS(), Settings{})
+	s := open(t, crashfs.New(), Settings{})
 	record := bytes.Repeat([]byte("x"), 300)
 	batch := Batch{Records: [][]byte{record}}
 	allocs := testing.AllocsPerRun(200, func() {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+
 	"go.uber.org/zap"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -214,7 +216,7 @@ func (a *Archiver) removeFilters() {
 
 // putFilters puts the filters of the interval's objects, one behind the other.
 func (a *Archiver) putFilters(ctx context.Context, e *ending, objects []*object) (*archive.FiltersRef, string, error) {
-	var file spool.File
+	var file diskfs.File
 	ref := &archive.FiltersRef{}
 	err := a.retry.do(ctx, "join the filters", func(context.Context) (err error) {
 		file, err = a.joinFilters(objects, ref)
@@ -232,7 +234,7 @@ func (a *Archiver) putFilters(ctx context.Context, e *ending, objects []*object)
 }
 
 // joinFilters makes one file of the objects' filters. It can be made again, and is not synced.
-func (a *Archiver) joinFilters(objects []*object, ref *archive.FiltersRef) (spool.File, error) {
+func (a *Archiver) joinFilters(objects []*object, ref *archive.FiltersRef) (diskfs.File, error) {
 	a.removeFilters()
 	f, err := a.set.FS.Create(a.filtersPath())
 	if err != nil {

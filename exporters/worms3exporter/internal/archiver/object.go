@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
@@ -35,7 +37,7 @@ type openObject struct {
 
 // output is a file of an object. Its errors are diskErrors.
 type output struct {
-	spool.File
+	diskfs.File
 	path string
 	buf  []byte
 }

@@ -7,12 +7,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+
 	"go.uber.org/zap"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
-	"github.com/heartwood-otel/heartwood/internal/spool"
 )
 
 // Settings of an Archiver. Those without a default must be set.
@@ -37,7 +38,7 @@ type Settings struct {
 	// AcceptTimeout is how long Accept waits for room. Default 5s.
 	AcceptTimeout time.Duration
 	// FS is the file system. Default: the operating system's.
-	FS spool.FS
+	FS diskfs.FS
 
 	Compression archive.Compression // default zstd
 	// Tags are those of every object.
@@ -177,7 +178,7 @@ func (s *Settings) prepare() error {
 	s.SealedSize = cmp.Or(s.SealedSize, s.QueueSize)
 	s.AcceptTimeout = cmp.Or(s.AcceptTimeout, 5*time.Second)
 	if s.FS == nil {
-		s.FS = spool.OS()
+		s.FS = diskfs.OS()
 	}
 	s.Compression = cmp.Or(s.Compression, archive.CompressionZstd)
 	s.MaxObjectSize = cmp.Or(s.MaxObjectSize, 64<<20)

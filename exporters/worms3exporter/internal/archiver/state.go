@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
@@ -122,7 +124,7 @@ func (a *Archiver) openInstance(used bool) error {
 	return a.newInstance(fsys, path)
 }
 
-func (a *Archiver) newInstance(fsys spool.FS, path string) error {
+func (a *Archiver) newInstance(fsys diskfs.FS, path string) error {
 	name, tmp := rand.Text(), path+".tmp"
 	if err := fsys.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove %s: %w", tmp, err)

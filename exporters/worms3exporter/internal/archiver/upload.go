@@ -10,11 +10,12 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
-	"github.com/heartwood-otel/heartwood/internal/spool"
 )
 
 // errOther says that what is under a key is not what was to be put there.
@@ -63,7 +64,7 @@ func (a *Archiver) nextUpload(ctx context.Context) (*object, error) {
 // upload puts an object, and has it in the journal that it is there.
 func (a *Archiver) upload(ctx context.Context, o *object) error {
 	path := a.file(o.File, dataFile)
-	var file spool.File
+	var file diskfs.File
 	err := a.retry.do(ctx, "open a sealed object", func(context.Context) (err error) {
 		file, err = a.set.FS.Open(path)
 		return err

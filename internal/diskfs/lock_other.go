@@ -1,6 +1,6 @@
 //go:build !unix
 
-package spool
+package diskfs
 
 import (
 	"io"

@@ -1,4 +1,6 @@
-package spool
+// Package diskfs is what those who keep state on disk need of a file system: the operating
+// system's, or in tests one that forgets what was not synced (internal/crashfs).
+package diskfs
 
 import (
 	"errors"
@@ -8,8 +10,11 @@ import (
 	"syscall"
 )
 
-// FS is what the spool needs of a file system. Paths are those of the operating
-// system's. A test gives one that forgets what was not synced.
+// ErrInUse says that someone else, of this process or another, has what was to be locked.
+var ErrInUse = errors.New("the directory is in use")
+
+// FS is a file system. Paths are those of the operating system's. It is safe for
+// concurrent use.
 type FS interface {
 	MkdirAll(dir string) error
 	// ReadDir gives the names in a directory.
@@ -42,9 +47,9 @@ func OS() FS { return osFS{} }
 
 type osFS struct{}
 
-// blockSize is what a disk and a page of the kernel's cache have at least: a write
+// BlockSize is what a disk and a page of the kernel's cache have at least: a write
 // that is whole blocks, in the file and in memory, need not go through the cache.
-const blockSize = 4096
+const BlockSize = 4096
 
 type osFile struct {
 	*os.File
@@ -58,7 +63,7 @@ type osFile struct {
 // it takes half the time of a large write, and none of the processor's.
 func (f *osFile) Write(p []byte) (int, error) {
 	if f.end >= 0 {
-		if direct := f.end%blockSize == 0 && len(p) > 0 && len(p)%blockSize == 0; direct != f.direct {
+		if direct := f.end%BlockSize == 0 && len(p) > 0 && len(p)%BlockSize == 0; direct != f.direct {
 			f.setDirect(direct)
 		}
 	}
