@@ -354,6 +354,50 @@ func TestDeviation(t *testing.T) {
 	})
 }
 
+// TestDamagedAnswers: one answer that tells of another content stops nothing, and is no
+// deviation; what was put without an answer is known when it is put again.
+func TestDamagedAnswers(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		set := w.settings()
+		liar := &liar{Store: w.store}
+		set.Store = liar
+		a := start(t, set)
+		for n := range 20 {
+			require.NoError(t, a.Accept(t.Context(), []Record{testRecord(n, "access")}))
+			time.Sleep(11 * time.Second)
+		}
+		shut(t, a)
+		assert.Len(t, mustAudit(t, w.store).lines, 20)
+		assert.Positive(t, liar.lies.Load())
+		assert.Empty(t, w.saw.deviations)
+	})
+}
+
+// liar gives no answer to each second PUT, which it stores, and a wrong SHA-256 to each HEAD
+// that asks what is under a key, and to each second that asks for a version.
+type liar struct {
+	*memstore.Store
+	puts, heads, lies atomic.Int64
+}
+
+func (l *liar) Put(ctx context.Context, o objectstore.Object) (objectstore.Info, error) {
+	info, err := l.Store.Put(ctx, o)
+	if err == nil && l.puts.Add(1)%2 == 0 {
+		return objectstore.Info{}, fmt.Errorf("cut off: %w", objectstore.ErrBusy)
+	}
+	return info, err
+}
+
+func (l *liar) Head(ctx context.Context, key, version string) (objectstore.Info, error) {
+	info, err := l.Store.Head(ctx, key, version)
+	if err == nil && (version == "" || l.heads.Add(1)%2 == 1) {
+		l.lies.Add(1)
+		info.SHA256[0] ^= 1
+	}
+	return info, err
+}
+
 type shortener struct{ *memstore.Store }
 
 func (s shortener) Put(ctx context.Context, o objectstore.Object) (objectstore.Info, error) {
@@ -389,7 +433,11 @@ func TestDamagedState(t *testing.T) {
 					}
 				}
 				require.Positive(t, removed)
+				w.store.SetFault(nil)
 				err := w.up(t.Context())
+				if err == nil {
+					kill(w.a) // or it runs for as long as the test may
+				}
 				require.ErrorIs(t, err, ErrDamage)
 				assert.ErrorContains(t, err, "/state/")
 			})
@@ -551,7 +599,9 @@ func TestSilence(t *testing.T) {
 		t := w.t
 		require.NoError(t, w.up(t.Context()))
 		time.Sleep(10*time.Minute + time.Second)
+		asked := time.Now()
 		shut(t, w.a)
+		assert.Less(t, time.Since(asked), time.Second, "nothing is open that it would have to wait for")
 		r := mustAudit(t, w.store)
 		require.Len(t, r.manifests, 22)
 		for i, m := range r.manifests[1:21] {
