@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -483,6 +484,39 @@ func TestExemplars(t *testing.T) {
 		get()
 	}
 	assert.Zero(t, get().Len(), "they grow old")
+}
+
+// TestExponentialBucketsHoldTheirValues: by the formula of OpenTelemetry's data model, bucket
+// i of a scale has what is above base^i and up to base^(i+1), with base 2^(2^-scale).
+func TestExponentialBucketsHoldTheirValues(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Conventions, c.Histogram = []string{"measures"}, "exponential" })
+	defer r.stop()
+	values := []float64{0.001, 0.6, 3, 3.1, 700, -2.1, 0} // none at a bound, where logarithms are not exact
+	for _, v := range values {
+		require.NoError(t, r.send(attrs{"measure#x": v}))
+	}
+	m := r.engine().render(time.Now(), "")
+	p := m.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).ExponentialHistogram().DataPoints().At(0)
+	require.EqualValues(t, len(values), p.Count())
+	assert.EqualValues(t, 1, p.ZeroCount())
+	base := math.Pow(2, math.Pow(2, -float64(p.Scale())))
+	has := func(b pmetric.ExponentialHistogramDataPointBuckets, values ...float64) {
+		t.Helper()
+		want := map[int]uint64{}
+		for _, v := range values {
+			want[int(math.Ceil(math.Log(v)/math.Log(base)))-1-int(b.Offset())]++
+		}
+		for i, n := range b.BucketCounts().All() {
+			assert.Equal(t, want[i], n, "bucket %d", i)
+		}
+		total := uint64(0)
+		for _, n := range b.BucketCounts().All() {
+			total += n
+		}
+		assert.EqualValues(t, len(values), total)
+	}
+	has(p.Positive(), 0.001, 0.6, 3, 3.1, 700)
+	has(p.Negative(), 2.1)
 }
 
 func TestReservoirIsUniform(t *testing.T) {

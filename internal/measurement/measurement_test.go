@@ -22,6 +22,7 @@ func TestParse(t *testing.T) {
 	good("1e3", 1000, None)
 	good("1E-3", 0.001, None)
 	good("12ms", 0.012, Seconds)
+	good("9ms", 0.009, Seconds) // 9 times 0.001 is another number
 	good("1.5s", 1.5, Seconds)
 	good("1e3ms", 1, Seconds)
 	good("250 us", 0.00025, Seconds)
