@@ -22,7 +22,7 @@ func TestFilter(t *testing.T) {
 		}
 		require.Equal(t, n, b.Len())
 		data := b.Append([]byte("before"))[len("before"):]
-		require.Len(t, data, 24+max(1, (10*n+63)/64)*8)
+		require.Len(t, data, 24+max(1, (16*n+63)/64)*8)
 		f, err := OpenFilter(data)
 		require.NoError(t, err)
 		for i := range n {
@@ -39,7 +39,7 @@ func TestFilter(t *testing.T) {
 		case n == 0:
 			assert.Zero(t, wrong)
 		case n >= 1000: // with few ids, how they fall counts for more
-			assert.Less(t, wrong, asked*11/1000, "%d ids", n) // 0.8 % and chance
+			assert.Less(t, wrong, asked/500, "%d ids", n) // 0.05 % and chance
 		default:
 			assert.Less(t, wrong, asked/20, "%d ids", n)
 		}
@@ -57,7 +57,7 @@ func TestFilterAsDocumented(t *testing.T) {
 	data := b.Append(nil)
 	require.Equal(t, "HWBF", string(data[:4]))
 	k := binary.LittleEndian.Uint32(data[4:])
-	require.Equal(t, uint32(7), k)
+	require.Equal(t, uint32(11), k)
 	bits := data[24:]
 	want := make([]byte, len(bits))
 	for _, id := range ids {
