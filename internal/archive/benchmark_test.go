@@ -169,7 +169,7 @@ func BenchmarkFilter(b *testing.B) {
 			}
 			size = len(f.Append(nil))
 		}
-		if size != 24+len(ids)*10/8 {
+		if size != 24+len(ids)*16/8 {
 			b.Fatal(size)
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(ids)), "ns/id")
