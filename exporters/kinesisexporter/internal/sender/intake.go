@@ -91,7 +91,7 @@ func (s *Sender) takeLocked(r *Record) bool {
 	if sl.behind || s.admitLocked(sl.shard, k, r, h, r.ID) {
 		return true
 	}
-	sl.behind, sl.resume = true, r.ID
+	sl.behind, sl.resume, sl.needs = true, r.ID, memoryFor(len(r.Key)+len(r.Data))
 	wake(s.wakePass)
 	return false
 }
@@ -111,9 +111,7 @@ func (s *Sender) enqueueLocked(sh *shard, k *keyState, r *Record, h hashKey, age
 	size := len(r.Key) + len(r.Data)
 	memory := memoryFor(size)
 	switch {
-	case sh.memory+memory <= s.perShard && s.memory+memory <= s.set.MaxBuffered:
-	case sh.memory == 0 && s.memory <= s.set.MaxBuffered:
-		// One that is larger than all that its shard may have.
+	case s.hasRoomLocked(sh, memory):
 	case large && memory > s.perShard/8 && s.memory+memory <= s.set.MaxBuffered:
 		// One of a parked key that has nothing: its shard may never be that empty.
 	default:
@@ -130,6 +128,12 @@ func (s *Sender) enqueueLocked(sh *shard, k *keyState, r *Record, h hashKey, age
 	s.queued++
 	s.waitLocked(sh, c)
 	return true
+}
+
+// hasRoomLocked reports whether a shard may have so much more memory: one that has nothing
+// may have a record that is larger than all it should.
+func (s *Sender) hasRoomLocked(sh *shard, memory int) bool {
+	return sh.memory+memory <= s.perShard && s.memory+memory <= s.set.MaxBuffered || sh.memory == 0 && s.memory <= s.set.MaxBuffered
 }
 
 // waitLocked puts a record that came, or came from another shard, into a queue.
@@ -222,7 +226,7 @@ func (s *Sender) beginPassLocked(now time.Duration) (from uint64, ok bool, pause
 // be next.
 func (s *Sender) beginSlotPassLocked() (from uint64, ok bool) {
 	for i := range s.slots {
-		if sl := &s.slots[i]; sl.behind && s.roomLocked(sl.shard) {
+		if sl := &s.slots[i]; sl.behind && s.roomLocked(sl) {
 			ok = ok || sl.shard.memory <= s.perShard/2 || s.fewKeysLocked(sl.shard)
 			if from == 0 || sl.resume < from {
 				from = sl.resume
@@ -232,8 +236,12 @@ func (s *Sender) beginSlotPassLocked() (from uint64, ok bool) {
 	return from, ok
 }
 
-func (s *Sender) roomLocked(sh *shard) bool {
-	return sh.memory <= s.perShard/4*3 && s.memory < s.set.MaxBuffered && !s.stuckLocked(sh)
+// roomLocked reports whether a slot's shard has a quarter of its room, and room for the
+// record that the slot waits with: where that is a large one, passes would only come to
+// it, and others wait.
+func (s *Sender) roomLocked(sl *slot) bool {
+	sh := sl.shard
+	return sh.memory <= s.perShard/4*3 && s.memory < s.set.MaxBuffered && s.hasRoomLocked(sh, sl.needs) && !s.stuckLocked(sh)
 }
 
 const (
@@ -285,7 +293,9 @@ func (s *Sender) makePass(from uint64) (more bool, err error) {
 			over = s.takeBehindLocked(&record)
 			more = more || s.queued > queued
 			if !over && n%hungryEvery == 0 && s.hungryLocked(at, n) {
-				over, more = true, true
+				// A pass for slots that has put nothing in would be the same again, at
+				// once and for as long as nothing is sent; one for keys has its pause.
+				over, more = true, more || s.forKeys
 			}
 			if over {
 				s.endPassLocked(at)
@@ -313,10 +323,10 @@ func (s *Sender) takeBehindLocked(r *Record) (over bool) {
 		return false
 	}
 	if s.admitLocked(sl.shard, k, r, h, s.position) {
-		sl.resume = r.ID + 1
+		sl.resume, sl.needs = r.ID+1, 0
 		return false
 	}
-	sl.resume, sl.missed = r.ID, s.pass
+	sl.resume, sl.missed, sl.needs = r.ID, s.pass, memoryFor(len(r.Key)+len(r.Data))
 	if s.forKeys {
 		return false
 	}
@@ -337,8 +347,8 @@ func (s *Sender) hungryLocked(at uint64, n int) bool {
 	}
 	for i := range s.slots {
 		sl := &s.slots[i]
-		if sl.behind && sl.shard.memory <= s.perShard/4 &&
-			(sl.missed == s.pass && !s.forKeys || s.forKeys && (sl.missed == s.pass || sl.resume > at+1) && s.roomLocked(sl.shard)) {
+		if sl.behind && sl.shard.memory <= s.perShard/4 && s.roomLocked(sl) &&
+			(sl.missed == s.pass || s.forKeys && sl.resume > at+1) {
 			return true
 		}
 	}
@@ -349,7 +359,9 @@ func (s *Sender) hungryLocked(at uint64, n int) bool {
 func (s *Sender) endPassLocked(at uint64) {
 	for i := range s.slots {
 		if sl := &s.slots[i]; sl.behind && sl.missed != s.pass {
-			sl.resume = max(sl.resume, at+1)
+			if sl.resume <= at {
+				sl.resume, sl.needs = at+1, 0
+			}
 		}
 	}
 	s.sweep = at + 1

@@ -2,6 +2,7 @@ package sender
 
 import (
 	"context"
+	"crypto/md5"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -341,5 +342,50 @@ func TestAPassForOthersDoesNotStarve(t *testing.T) {
 			least = min(least, took)
 		}
 		assert.GreaterOrEqual(t, least, 150, "records in 2 s, where 200 could be")
+	})
+}
+
+// TestALargeRecordThatMustWaitDoesNotHoldUpOthers: a shard whose call takes long has room for
+// little, and its next record is larger. The other's records go all the same, and nobody
+// looks at the log again and again meanwhile.
+func TestALargeRecordThatMustWaitDoesNotHoldUpOthers(t *testing.T) {
+	eachForm(t, func(t *testing.T, f form) { //nolint:thelper // it is the test
+		k := newStream(2)
+		keys := [2]string{}
+		for n := 0; keys[0] == "" || keys[1] == ""; n++ {
+			key := fmt.Sprintf("key-%d", n)
+			keys[hashKeyOf(md5.Sum([]byte(key))).hi>>63] = key
+		}
+		const n = 202
+		records := makeRecords(n, 4000, func(i int) string {
+			if i < 2 {
+				return keys[0]
+			}
+			return keys[1]
+		})
+		records[0].Data = records[0].Data[:100]
+		records[1].Data = append(records[1].Data, make([]byte, 30_000)...)
+		put := func(ctx context.Context, entries []Entry) ([]Result, error) {
+			if string(entries[0].Key) == keys[0] {
+				time.Sleep(20 * time.Second)
+			} else {
+				time.Sleep(10 * time.Millisecond)
+			}
+			return k.PutRecords(ctx, entries)
+		}
+		l := &readings{log: newLog(t, n)}
+		s := mustNew(t, Settings{Stream: only{k, put}, Log: l, Done: l.Done, Order: f.order, Aggregate: f.aggregate, MaxInFlight: 1, MaxBuffered: 64 << 10})
+		s.Start()
+		l.Put(records[0])
+		time.Sleep(time.Second) // it is on its way
+		l.Put(records[1:]...)
+		time.Sleep(15 * time.Second)
+		assert.Equal(t, n-2, l.count())
+		l.mu.Lock()
+		assert.Less(t, l.readers, n)
+		l.mu.Unlock()
+		time.Sleep(30 * time.Second)
+		require.NoError(t, s.Shutdown(t.Context()))
+		k.verify(t, records, nil, f.order == PerKey)
 	})
 }

@@ -89,6 +89,7 @@ type slot struct {
 	behind bool
 	resume uint64 // the first ID that was not put in, where behind
 	missed uint64 // the number of the last pass that it missed
+	needs  int    // bytes of memory, of the record at resume, where that is known
 }
 
 // find is the slot that has the hash key.
