@@ -1,7 +1,6 @@
 package kinesisexporter
 
 import (
-	"bytes"
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
@@ -37,10 +36,10 @@ func (c *Config) logCodec(host component.Host) (*logCodec, error) {
 	case encodingProto:
 		codec.marshal = &plog.ProtoMarshaler{}
 	case encodingOTLP:
-		codec.marshal = jsonMarshaler{}
-		codec.single = func() logEncoder { return &otlpLogs{} }
+		codec.marshal = logencoding.JSONMarshaler{}
+		codec.single = func() logencoding.RecordEncoder { return &logencoding.OTLPJSON{} }
 	case encodingFlat:
-		codec.single = func() logEncoder { return &flatLogs{} }
+		codec.single = func() logencoding.RecordEncoder { return &logencoding.Flat{} }
 	default:
 		extension, err := c.extension(host)
 		if err != nil {
@@ -48,7 +47,7 @@ func (c *Config) logCodec(host component.Host) (*logCodec, error) {
 		}
 		codec.marshal, _ = extension.(plog.Marshaler)
 		if e, ok := extension.(logencoding.Encoding); ok {
-			codec.single = func() logEncoder { return extensionLogs{e.NewLogEncoder()} }
+			codec.single = func() logencoding.RecordEncoder { return extensionLogs{e.NewLogEncoder()} }
 		}
 		if codec.marshal == nil && codec.single == nil {
 			return nil, c.cannot("logs")
@@ -58,7 +57,7 @@ func (c *Config) logCodec(host component.Host) (*logCodec, error) {
 		}
 	}
 	if codec.single == nil {
-		codec.single = func() logEncoder { return &marshalledLogs{marshaler: codec.marshal} }
+		codec.single = func() logencoding.RecordEncoder { return &marshalledLogs{marshaler: codec.marshal} }
 	}
 	return codec, nil
 }
@@ -69,7 +68,7 @@ func (c *Config) traceCodec(host component.Host) (*traceCodec, error) {
 	case encodingProto:
 		codec.marshal = &ptrace.ProtoMarshaler{}
 	case encodingOTLP:
-		codec.marshal = jsonMarshaler{}
+		codec.marshal = logencoding.JSONMarshaler{}
 	case encodingFlat:
 	default:
 		extension, err := c.extension(host)
@@ -89,7 +88,7 @@ func (c *Config) metricCodec(host component.Host) (*metricCodec, error) {
 	case encodingProto:
 		codec.marshal = &pmetric.ProtoMarshaler{}
 	case encodingOTLP:
-		codec.marshal = jsonMarshaler{}
+		codec.marshal = logencoding.JSONMarshaler{}
 	case encodingFlat:
 	default:
 		extension, err := c.extension(host)
@@ -102,26 +101,3 @@ func (c *Config) metricCodec(host component.Host) (*metricCodec, error) {
 	}
 	return codec, nil
 }
-
-// jsonMarshaler writes OTLP's JSON. The Collector's marshalers write text that is not
-// UTF-8 as it is, which is no JSON.
-type jsonMarshaler struct{}
-
-func (jsonMarshaler) MarshalLogs(logs plog.Logs) ([]byte, error) {
-	return valid((&plog.JSONMarshaler{}).MarshalLogs(logs))
-}
-
-func (jsonMarshaler) MarshalTraces(traces ptrace.Traces) ([]byte, error) {
-	return valid((&ptrace.JSONMarshaler{}).MarshalTraces(traces))
-}
-
-func (jsonMarshaler) MarshalMetrics(metrics pmetric.Metrics) ([]byte, error) {
-	return valid((&pmetric.JSONMarshaler{}).MarshalMetrics(metrics))
-}
-
-func valid(encoded []byte, err error) ([]byte, error) {
-	return bytes.ToValidUTF8(encoded, []byte(replacement)), err
-}
-
-// replacement stands for what is not UTF-8.
-const replacement = "\ufffd"

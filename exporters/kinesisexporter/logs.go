@@ -7,7 +7,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/heartwood-otel/heartwood/internal/flatdocument"
 	"github.com/heartwood-otel/heartwood/internal/logencoding"
 )
 
@@ -15,17 +14,10 @@ import (
 // in bytes.
 const truncatedAttribute = "heartwood.truncated"
 
-// logEncoder encodes records one by one.
-type logEncoder interface {
-	begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error
-	append(dst []byte, r plog.LogRecord) ([]byte, error)
-	end()
-}
-
 // logCodec is what is to be known of log records.
 type logCodec struct {
 	// single makes an encoder of single records.
-	single func() logEncoder
+	single func() logencoding.RecordEncoder
 	// marshal encodes batches; nil: they are what single makes of each record. lines says
 	// that there is a line for each.
 	marshal plog.Marshaler
@@ -38,15 +30,15 @@ func (l *logCodec) appendBatch(dst []byte, logs plog.Logs) ([]byte, error) {
 		return append(dst, encoded...), err
 	}
 	encoder := l.single()
-	defer encoder.end()
+	defer encoder.End()
 	for _, rl := range logs.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
-			if err := encoder.begin(rl, sl); err != nil {
+			if err := encoder.Begin(rl, sl); err != nil {
 				return dst, err
 			}
 			for _, r := range sl.LogRecords().All() {
 				var err error
-				if dst, err = encoder.append(dst, r); err != nil {
+				if dst, err = encoder.AppendLog(dst, r); err != nil {
 					return dst, err
 				}
 				if l.lines {
@@ -65,13 +57,13 @@ func (l *logCodec) consume(in *intake, logs plog.Logs, e *expression[*ottllog.Tr
 		return
 	}
 	encoder := l.single()
-	defer encoder.end()
+	defer encoder.End()
 	for i, rl := range logs.ResourceLogs().All() {
 		for j, sl := range rl.ScopeLogs().All() {
 			if sl.LogRecords().Len() == 0 {
 				continue
 			}
-			begun := encoder.begin(rl, sl)
+			begun := encoder.Begin(rl, sl)
 			for _, r := range sl.LogRecords().All() {
 				key := in.logKey(rl, sl, r, e)
 				if begun == nil && in.putLog(key, encoder, r) {
@@ -87,11 +79,11 @@ func (l *logCodec) consume(in *intake, logs plog.Logs, e *expression[*ottllog.Tr
 }
 
 // putLog encodes a record, and says whether it could, and it fits.
-func (in *intake) putLog(key partitionKey, encoder logEncoder, r plog.LogRecord) bool {
+func (in *intake) putLog(key partitionKey, encoder logencoding.RecordEncoder, r plog.LogRecord) bool {
 	in.open(key, 1)
 	var excess int
 	var err error
-	if in.buf, err = encoder.append(in.buf, r); err == nil {
+	if in.buf, err = encoder.AppendLog(in.buf, r); err == nil {
 		excess, err = in.close()
 	}
 	if err != nil || excess > 0 {
@@ -185,7 +177,9 @@ func (b *logBuilder) add(resource, scope int, rl plog.ResourceLogs, sl plog.Scop
 	r.CopyTo(b.records.AppendEmpty())
 }
 
-func (*logCodec) plain(logs plog.Logs) ([]byte, error) { return jsonMarshaler{}.MarshalLogs(logs) }
+func (*logCodec) plain(logs plog.Logs) ([]byte, error) {
+	return logencoding.JSONMarshaler{}.MarshalLogs(logs)
+}
 
 func (*logCodec) split(logs plog.Logs, n int) (first, rest plog.Logs) {
 	a, b := newLogBuilder(), newLogBuilder()
@@ -229,73 +223,32 @@ func (*logCodec) truncate(logs plog.Logs, excess, size int) bool {
 	return true
 }
 
-// flatLogs writes flat documents.
-type flatLogs struct{ f flatdocument.Flat }
-
-func (e *flatLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
-	e.f.Begin(rl.Resource(), sl.Scope())
-	return nil
-}
-
-func (e *flatLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
-	return e.f.AppendLog(dst, r), nil
-}
-
-func (e *flatLogs) end() { e.f.End() }
-
-// otlpLogs writes OTLP's JSON.
-type otlpLogs struct{ o flatdocument.OTLPLog }
-
-func (e *otlpLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error { return e.o.Begin(rl, sl) }
-
-func (e *otlpLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
-	return e.o.AppendLog(dst, r), nil
-}
-
-func (*otlpLogs) end() {}
-
 // marshalledLogs are requests of one record each, of the Collector's marshalers and
-// extensions'. A record is lent to the request.
+// extensions'.
 type marshalledLogs struct {
 	marshaler plog.Marshaler
-	request   plog.Logs
-	record    plog.LogRecord
+	request   logencoding.Request
 }
 
-func (e *marshalledLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
-	e.request = plog.NewLogs()
-	r := e.request.ResourceLogs().AppendEmpty()
-	rl.Resource().CopyTo(r.Resource())
-	r.SetSchemaUrl(rl.SchemaUrl())
-	s := r.ScopeLogs().AppendEmpty()
-	sl.Scope().CopyTo(s.Scope())
-	s.SetSchemaUrl(sl.SchemaUrl())
-	e.record = s.LogRecords().AppendEmpty()
+func (e *marshalledLogs) Begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+	e.request.Begin(rl, sl)
 	return nil
 }
 
-func (e *marshalledLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
-	r.MoveTo(e.record)
-	encoded, err := e.marshaler.MarshalLogs(e.request)
-	e.record.MoveTo(r)
+func (e *marshalledLogs) AppendLog(dst []byte, r plog.LogRecord) ([]byte, error) {
+	encoded, err := e.request.Marshal(e.marshaler.MarshalLogs, r)
 	if err != nil {
 		return dst, err
 	}
 	return append(dst, encoded...), nil
 }
 
-func (*marshalledLogs) end() {}
+func (*marshalledLogs) End() {}
 
 // extensionLogs is an extension that appends.
-type extensionLogs struct{ e logencoding.LogEncoder }
+type extensionLogs struct{ logencoding.LogEncoder }
 
-func (e extensionLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
-	e.e.Begin(rl.Resource(), sl.Scope())
+func (e extensionLogs) Begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+	e.LogEncoder.Begin(rl.Resource(), sl.Scope())
 	return nil
 }
-
-func (e extensionLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
-	return e.e.AppendLog(dst, r)
-}
-
-func (e extensionLogs) end() { e.e.End() }

@@ -4,6 +4,8 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottldatapoint"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/heartwood-otel/heartwood/internal/logencoding"
+
 	"github.com/heartwood-otel/heartwood/internal/datapoint"
 	"github.com/heartwood-otel/heartwood/internal/flatdocument"
 )
@@ -126,7 +128,7 @@ func (b *metricBuilder) add(at pointPlace, rm pmetric.ResourceMetrics, sm pmetri
 }
 
 func (*metricCodec) plain(metrics pmetric.Metrics) ([]byte, error) {
-	return jsonMarshaler{}.MarshalMetrics(metrics)
+	return logencoding.JSONMarshaler{}.MarshalMetrics(metrics)
 }
 
 func (*metricCodec) split(metrics pmetric.Metrics, n int) (first, rest pmetric.Metrics) {

@@ -4,6 +4,8 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlspan"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/heartwood-otel/heartwood/internal/logencoding"
+
 	"github.com/heartwood-otel/heartwood/internal/flatdocument"
 )
 
@@ -112,7 +114,7 @@ func (b *traceBuilder) add(resource, scope int, rs ptrace.ResourceSpans, ss ptra
 }
 
 func (*traceCodec) plain(traces ptrace.Traces) ([]byte, error) {
-	return jsonMarshaler{}.MarshalTraces(traces)
+	return logencoding.JSONMarshaler{}.MarshalTraces(traces)
 }
 
 func (*traceCodec) split(traces ptrace.Traces, n int) (first, rest ptrace.Traces) {

@@ -7,35 +7,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/heartwood-otel/heartwood/internal/flatdocument"
 	"github.com/heartwood-otel/heartwood/internal/logencoding"
 	"github.com/heartwood-otel/heartwood/internal/pdataslab"
 )
-
-// flatLogs writes flat documents.
-type flatLogs struct{ f flatdocument.Flat }
-
-func (e *flatLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
-	e.f.Begin(rl.Resource(), sl.Scope())
-	return nil
-}
-
-func (e *flatLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
-	return e.f.AppendLog(dst, r), nil
-}
-
-func (e *flatLogs) end() { e.f.End() }
-
-// otlpLogs writes OTLP's JSON.
-type otlpLogs struct{ o flatdocument.OTLPLog }
-
-func (e *otlpLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error { return e.o.Begin(rl, sl) }
-
-func (e *otlpLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
-	return e.o.AppendLog(dst, r), nil
-}
-
-func (*otlpLogs) end() {}
 
 // protoLogs writes OTLP's protobuf: for each record an ExportLogsServiceRequest, in which
 // resource and scope stand before it.
@@ -48,7 +22,7 @@ type protoLogs struct {
 
 	encoder   pdataslab.Encoder
 	marshaler plog.ProtoMarshaler
-	lent      lentLog // for what the encoder does not know
+	lent      logencoding.Request // for what the encoder does not know
 }
 
 // In a request its resources, in a ResourceLogs its scopes, in a ScopeLogs its records.
@@ -58,9 +32,9 @@ const (
 	fieldLogRecords   protowire.Number = 2
 )
 
-func (e *protoLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
-	e.lent.begin(rl, sl)
-	encoded, err := e.marshaler.MarshalLogs(e.lent.request)
+func (e *protoLogs) Begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+	e.lent.Begin(rl, sl)
+	encoded, err := e.marshaler.MarshalLogs(e.lent.Empty())
 	if err != nil {
 		return fmt.Errorf("encode the resource: %w", err)
 	}
@@ -76,10 +50,10 @@ func (e *protoLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
 	return err
 }
 
-func (e *protoLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
+func (e *protoLogs) AppendLog(dst []byte, r plog.LogRecord) ([]byte, error) {
 	e.encoder.Reset()
 	if !e.encoder.Encode(r) {
-		encoded, err := e.lent.marshal(e.marshaler.MarshalLogs, r)
+		encoded, err := e.lent.Marshal(e.marshaler.MarshalLogs, r)
 		return append(dst, encoded...), err
 	}
 	record := e.encoder.Tail(e.encoder.Len())
@@ -93,9 +67,9 @@ func (e *protoLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
 	return append(dst, record...), nil
 }
 
-func (e *protoLogs) end() {
+func (e *protoLogs) End() {
 	e.encoder.Reset()
-	e.lent = lentLog{}
+	e.lent = logencoding.Request{}
 }
 
 func appendHead(dst []byte, field protowire.Number, size int) []byte {
@@ -137,49 +111,26 @@ func message(fields []byte, number protowire.Number) (content, others []byte, er
 	return content, others, nil
 }
 
-// lentLog is a request of one record, which is lent to it.
-type lentLog struct {
-	request plog.Logs
-	record  plog.LogRecord
-}
-
-func (l *lentLog) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) {
-	l.request = plog.NewLogs()
-	r := l.request.ResourceLogs().AppendEmpty()
-	rl.Resource().CopyTo(r.Resource())
-	r.SetSchemaUrl(rl.SchemaUrl())
-	s := r.ScopeLogs().AppendEmpty()
-	sl.Scope().CopyTo(s.Scope())
-	s.SetSchemaUrl(sl.SchemaUrl())
-	l.record = s.LogRecords().AppendEmpty()
-}
-
-func (l *lentLog) marshal(marshal func(plog.Logs) ([]byte, error), r plog.LogRecord) ([]byte, error) {
-	r.MoveTo(l.record)
-	defer l.record.MoveTo(r)
-	return marshal(l.request)
-}
-
 // marshalledLogs are requests of one record each, of an extension's marshaler.
 type marshalledLogs struct {
 	marshaler plog.Marshaler
-	lent      lentLog
+	lent      logencoding.Request
 }
 
-func (e *marshalledLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
-	e.lent.begin(rl, sl)
+func (e *marshalledLogs) Begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+	e.lent.Begin(rl, sl)
 	return nil
 }
 
-func (e *marshalledLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
-	encoded, err := e.lent.marshal(e.marshaler.MarshalLogs, r)
+func (e *marshalledLogs) AppendLog(dst []byte, r plog.LogRecord) ([]byte, error) {
+	encoded, err := e.lent.Marshal(e.marshaler.MarshalLogs, r)
 	if err != nil {
 		return dst, err
 	}
 	return appendLine(dst, encoded)
 }
 
-func (e *marshalledLogs) end() { e.lent = lentLog{} }
+func (e *marshalledLogs) End() { e.lent = logencoding.Request{} }
 
 // extensionLogs is an extension that appends.
 type extensionLogs struct {
@@ -187,7 +138,7 @@ type extensionLogs struct {
 	e        logencoding.LogEncoder // between the first begin and end
 }
 
-func (e *extensionLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
+func (e *extensionLogs) Begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
 	if e.e == nil {
 		e.e = e.encoding.NewLogEncoder()
 	}
@@ -195,7 +146,7 @@ func (e *extensionLogs) begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error {
 	return nil
 }
 
-func (e *extensionLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
+func (e *extensionLogs) AppendLog(dst []byte, r plog.LogRecord) ([]byte, error) {
 	start := len(dst)
 	out, err := e.e.AppendLog(dst, r)
 	if err == nil {
@@ -207,7 +158,7 @@ func (e *extensionLogs) append(dst []byte, r plog.LogRecord) ([]byte, error) {
 	return out, nil
 }
 
-func (e *extensionLogs) end() {
+func (e *extensionLogs) End() {
 	if e.e != nil {
 		e.e.End()
 		e.e = nil

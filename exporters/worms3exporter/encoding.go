@@ -18,11 +18,6 @@ import (
 // they append is a line without its end, or with otlp_proto a message of the one item.
 // They are for one goroutine at a time.
 type (
-	logEncoder interface {
-		begin(rl plog.ResourceLogs, sl plog.ScopeLogs) error
-		append(dst []byte, r plog.LogRecord) ([]byte, error)
-		end()
-	}
 	spanEncoder interface {
 		begin(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans)
 		append(dst []byte, s ptrace.Span) ([]byte, error)
@@ -54,24 +49,24 @@ func (c *Config) cannot(signal string) error {
 }
 
 // logEncoders makes encoders of the configured encoding.
-func (c *Config) logEncoders(host component.Host) (func() logEncoder, error) {
+func (c *Config) logEncoders(host component.Host) (func() logencoding.RecordEncoder, error) {
 	switch c.Encoding {
 	case archive.EncodingOTLPProto:
-		return func() logEncoder { return &protoLogs{} }, nil
+		return func() logencoding.RecordEncoder { return &protoLogs{} }, nil
 	case archive.EncodingOTLPJSON:
-		return func() logEncoder { return &otlpLogs{} }, nil
+		return func() logencoding.RecordEncoder { return &logencoding.OTLPJSON{} }, nil
 	case archive.EncodingJSON:
-		return func() logEncoder { return &flatLogs{} }, nil
+		return func() logencoding.RecordEncoder { return &logencoding.Flat{} }, nil
 	}
 	extension, err := c.extension(host)
 	if err != nil {
 		return nil, err
 	}
 	if e, ok := extension.(logencoding.Encoding); ok {
-		return func() logEncoder { return &extensionLogs{encoding: e} }, nil
+		return func() logencoding.RecordEncoder { return &extensionLogs{encoding: e} }, nil
 	}
 	if m, ok := extension.(plog.Marshaler); ok {
-		return func() logEncoder { return &marshalledLogs{marshaler: m} }, nil
+		return func() logencoding.RecordEncoder { return &marshalledLogs{marshaler: m} }, nil
 	}
 	return nil, c.cannot("logs")
 }
@@ -81,7 +76,7 @@ func (c *Config) spanEncoders(host component.Host) (func() spanEncoder, error) {
 	case archive.EncodingOTLPProto:
 		return func() spanEncoder { return &marshalledSpans{marshal: (&ptrace.ProtoMarshaler{}).MarshalTraces} }, nil
 	case archive.EncodingOTLPJSON:
-		return func() spanEncoder { return &marshalledSpans{marshal: jsonTraces, lines: true} }, nil
+		return func() spanEncoder { return &marshalledSpans{marshal: otlpJSON.MarshalTraces, lines: true} }, nil
 	case archive.EncodingJSON:
 		return func() spanEncoder { return &flatSpans{} }, nil
 	}
@@ -101,7 +96,7 @@ func (c *Config) pointEncoders(host component.Host) (func() pointEncoder, error)
 	case archive.EncodingOTLPProto:
 		return func() pointEncoder { return &marshalledPoints{marshal: (&pmetric.ProtoMarshaler{}).MarshalMetrics} }, nil
 	case archive.EncodingOTLPJSON:
-		return func() pointEncoder { return &marshalledPoints{marshal: jsonMetrics, lines: true} }, nil
+		return func() pointEncoder { return &marshalledPoints{marshal: otlpJSON.MarshalMetrics, lines: true} }, nil
 	case archive.EncodingJSON:
 		return func() pointEncoder { return &flatPoints{} }, nil
 	}
@@ -116,23 +111,8 @@ func (c *Config) pointEncoders(host component.Host) (func() pointEncoder, error)
 	return func() pointEncoder { return &marshalledPoints{marshal: m.MarshalMetrics, lines: true} }, nil
 }
 
-// The Collector's marshalers write text that is not UTF-8 as it is, which is no JSON.
-
-func jsonLogs(logs plog.Logs) ([]byte, error) {
-	return valid((&plog.JSONMarshaler{}).MarshalLogs(logs))
-}
-
-func jsonTraces(traces ptrace.Traces) ([]byte, error) {
-	return valid((&ptrace.JSONMarshaler{}).MarshalTraces(traces))
-}
-
-func jsonMetrics(metrics pmetric.Metrics) ([]byte, error) {
-	return valid((&pmetric.JSONMarshaler{}).MarshalMetrics(metrics))
-}
-
-func valid(encoded []byte, err error) ([]byte, error) {
-	return bytes.ToValidUTF8(encoded, []byte("\ufffd")), err
-}
+// otlpJSON marshals requests as text.
+var otlpJSON logencoding.JSONMarshaler
 
 var (
 	errNothing  = errors.New("the encoding gives nothing for it, and there are no empty lines in the archive")

@@ -86,10 +86,10 @@ func TestProtobufsOfSingleRecordsAreOneOfAll(t *testing.T) {
 		one := plogotlp.NewExportRequest()
 		require.NoError(t, one.UnmarshalProto(r.Line))
 		require.Equal(t, 1, one.Logs().LogRecordCount())
-		lent := &lentLog{}
+		lent := &logencoding.Request{}
 		rl := one.Logs().ResourceLogs().At(0)
-		lent.begin(rl, rl.ScopeLogs().At(0))
-		want, err := lent.marshal((&plog.ProtoMarshaler{}).MarshalLogs, rl.ScopeLogs().At(0).LogRecords().At(0))
+		lent.Begin(rl, rl.ScopeLogs().At(0))
+		want, err := lent.Marshal((&plog.ProtoMarshaler{}).MarshalLogs, rl.ScopeLogs().At(0).LogRecords().At(0))
 		require.NoError(t, err)
 		assert.Len(t, r.Line, len(want), "nothing is there twice")
 		object = append(object, r.Line...)

@@ -3,6 +3,8 @@ package worms3exporter
 import (
 	"context"
 
+	"github.com/heartwood-otel/heartwood/internal/logencoding"
+
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
@@ -33,7 +35,7 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	var encoders func() logEncoder
+	var encoders func() logencoding.RecordEncoder
 	x.prepare = func(host component.Host) (err error) {
 		rules.failed = x.tel.conditionFailed
 		x.core.unlock(rules.list)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/heartwood-otel/heartwood/internal/logencoding"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -87,15 +89,15 @@ func (in *intake) newUID() string {
 }
 
 // logs takes log records.
-func (in *intake) logs(ctx context.Context, logs plog.Logs, rules *rules, encoder logEncoder) {
-	defer encoder.end()
+func (in *intake) logs(ctx context.Context, logs plog.Logs, rules *rules, encoder logencoding.RecordEncoder) {
+	defer encoder.End()
 	for _, rl := range logs.ResourceLogs().All() {
 		in.resource = in.prints.resource(rl.Resource().Attributes())
 		for _, sl := range rl.ScopeLogs().All() {
 			if sl.LogRecords().Len() == 0 {
 				continue
 			}
-			begun := encoder.begin(rl, sl)
+			begun := encoder.Begin(rl, sl)
 			for _, r := range sl.LogRecords().All() {
 				in.log(ctx, rl, sl, r, rules, encoder, begun)
 			}
@@ -103,7 +105,7 @@ func (in *intake) logs(ctx context.Context, logs plog.Logs, rules *rules, encode
 	}
 }
 
-func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLogs, r plog.LogRecord, rules *rules, encoder logEncoder, begun error) {
+func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLogs, r plog.LogRecord, rules *rules, encoder logencoding.RecordEncoder, begun error) {
 	attributes := r.Attributes()
 	var uid string
 	if v, ok := attributes.Get(uidAttribute); ok {
@@ -117,13 +119,13 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 	start := len(in.buf)
 	err := begun
 	if err == nil {
-		in.buf, err = encoder.append(in.buf, r)
+		in.buf, err = encoder.AppendLog(in.buf, r)
 	}
 	if reason, message := in.refusal(start, err); reason != "" {
 		in.buf = in.buf[:start]
-		var lent lentLog
-		lent.begin(rl, sl)
-		plain, otherwise := lent.marshal(jsonLogs, r)
+		var lent logencoding.Request
+		lent.Begin(rl, sl)
+		plain, otherwise := lent.Marshal(otlpJSON.MarshalLogs, r)
 		in.letter(reason, errors.Join(message, otherwise), uid, plain)
 		return
 	}
@@ -154,7 +156,7 @@ func (in *intake) traces(traces ptrace.Traces, rule archiver.Rule, encoder spanE
 				in.buf, err = encoder.append(in.buf, s)
 				if reason, message := in.refusal(start, err); reason != "" {
 					in.buf = in.buf[:start]
-					plain := marshalledSpans{marshal: jsonTraces}
+					plain := marshalledSpans{marshal: otlpJSON.MarshalTraces}
 					plain.begin(rs, ss)
 					text, otherwise := plain.append(nil, s)
 					in.letter(reason, errors.Join(message, otherwise), s.SpanID().String(), text)
@@ -190,7 +192,7 @@ func (in *intake) point(rm pmetric.ResourceMetrics, sm pmetric.ScopeMetrics, m p
 	in.buf, err = encoder.append(in.buf, m, p)
 	if reason, message := in.refusal(start, err); reason != "" {
 		in.buf = in.buf[:start]
-		plain := marshalledPoints{marshal: jsonMetrics}
+		plain := marshalledPoints{marshal: otlpJSON.MarshalMetrics}
 		plain.begin(rm, sm)
 		text, otherwise := plain.append(nil, m, p)
 		in.letter(reason, errors.Join(message, otherwise), m.Name(), text)
