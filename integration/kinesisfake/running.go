@@ -1,33 +1,24 @@
 package kinesisfake
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log"
 	"maps"
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/heartwood-otel/heartwood/internal/freeport"
+	"github.com/heartwood-otel/heartwood/integration/fakehttp"
 )
 
 // Running is a fake that listens, at the same address for as long as the test lasts.
 type Running struct {
 	*Server
-	addr string
+	*fakehttp.Running
 
-	mu     sync.Mutex
-	server *http.Server
-	done   chan struct{}
-
-	connections connections
+	connections *connections
 }
 
 // connections are those that are open, by the client's address.
@@ -61,48 +52,8 @@ func (c *connections) has(client string) (bool, int) {
 // Start makes a fake that listens on a port of 127.0.0.1 until the test ends.
 func Start(tb testing.TB, settings Settings) *Running {
 	tb.Helper()
-	r := &Running{Server: New(settings), addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(freeport.Take(tb)))}
-	r.Up(tb)
-	tb.Cleanup(r.Down)
-	return r
-}
-
-// URL is the endpoint.
-func (r *Running) URL() string { return "http://" + r.addr }
-
-// Up listens again after Down.
-func (r *Running) Up(tb testing.TB) {
-	tb.Helper()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.server != nil {
-		return
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(context.Background(), "tcp", r.addr)
-	if err != nil {
-		tb.Fatalf("the Kinesis fake can't listen: %v", err)
-	}
-	r.server = &http.Server{Handler: r.Server, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0), ConnState: r.connections.state}
-	r.done = make(chan struct{})
-	go func(server *http.Server, done chan struct{}) {
-		defer close(done)
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			tb.Errorf("the Kinesis fake: %v", err)
-		}
-	}(r.server, r.done)
-}
-
-// Down stops listening, and cuts all connections. What it holds stays.
-func (r *Running) Down() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.server == nil {
-		return
-	}
-	_ = r.server.Close() // which says nothing that a test could use
-	<-r.done
-	r.server = nil
+	s, c := New(settings), &connections{}
+	return &Running{s, fakehttp.Start(tb, "the Kinesis fake", s, c.state), c}
 }
 
 // AwaitHangUp waits until nobody is connected any more, as after a client's death, and
@@ -120,7 +71,7 @@ func (r *Running) AwaitHangUp(tb testing.TB) {
 	}
 	// Connections are accepted in the order in which they were made: with one of its own,
 	// those of a client that is gone have been, too.
-	own, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", r.addr)
+	own, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", r.Addr())
 	if err != nil {
 		tb.Fatalf("the Kinesis fake can't be reached: %v", err)
 	}

@@ -2,75 +2,25 @@ package s3fake
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/heartwood-otel/heartwood/internal/freeport"
+	"github.com/heartwood-otel/heartwood/integration/fakehttp"
 )
 
 // Running is a fake that listens, at the same address for as long as the test lasts.
 type Running struct {
 	*Server
-	addr string
-
-	mu     sync.Mutex
-	server *http.Server
-	done   chan struct{}
+	*fakehttp.Running
 }
 
 // Start makes a fake that listens on a port of 127.0.0.1 until the test ends.
 func Start(tb testing.TB, settings Settings) *Running {
 	tb.Helper()
-	r := &Running{Server: New(settings), addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(freeport.Take(tb)))}
-	r.Up(tb)
-	tb.Cleanup(r.Down)
-	return r
-}
-
-// URL is the endpoint.
-func (r *Running) URL() string { return "http://" + r.addr }
-
-// Up listens again after Down.
-func (r *Running) Up(tb testing.TB) {
-	tb.Helper()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.server != nil {
-		return
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(context.Background(), "tcp", r.addr)
-	if err != nil {
-		tb.Fatalf("the S3 fake can't listen: %v", err)
-	}
-	r.server = &http.Server{Handler: r.Server, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
-	r.done = make(chan struct{})
-	go func(server *http.Server, done chan struct{}) {
-		defer close(done)
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			tb.Errorf("the S3 fake: %v", err)
-		}
-	}(r.server, r.done)
-}
-
-// Down stops listening, and cuts all connections. What it holds stays.
-func (r *Running) Down() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.server == nil {
-		return
-	}
-	_ = r.server.Close() // which says nothing that a test could use
-	<-r.done
-	r.server = nil
+	s := New(settings)
+	return &Running{s, fakehttp.Start(tb, "the S3 fake", s, nil)}
 }
 
 // HTTPClient calls the fake directly, without a socket, in the goroutine of the caller:
