@@ -6,6 +6,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor/processorhelper"
+
+	"github.com/heartwood-otel/heartwood/internal/datapoint"
 )
 
 // Points have no note of what was found: an attribute more would be another time series.
@@ -18,7 +20,7 @@ func (p *redactProcessor) metrics(ctx context.Context, metrics pmetric.Metrics) 
 			things := 0
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
-					things += points(m)
+					things += datapoint.Count(m)
 				}
 			}
 			if x.leaves(things) {
@@ -32,7 +34,7 @@ func (p *redactProcessor) metrics(ctx context.Context, metrics pmetric.Metrics) 
 			if x.drop != nil {
 				things := 0
 				for _, m := range sm.Metrics().All() {
-					things += points(m)
+					things += datapoint.Count(m)
 				}
 				if x.leaves(things) {
 					return true
@@ -54,7 +56,7 @@ func (p *redactProcessor) metrics(ctx context.Context, metrics pmetric.Metrics) 
 // metric looks through a metric and its points, and says whether it is to be dropped, or had
 // points and has none now.
 func (x *pass) metric(m pmetric.Metric) (leaves bool) {
-	had := points(m)
+	had := datapoint.Count(m)
 	x.item()
 	x.plain(m.Description(), m.SetDescription)
 	x.attributes(m.Metadata(), 0)
@@ -77,7 +79,7 @@ func (x *pass) metric(m pmetric.Metric) (leaves bool) {
 			return x.point(p.Attributes(), pmetric.NewExemplarSlice())
 		})
 	}
-	return had > 0 && points(m) == 0
+	return had > 0 && datapoint.Count(m) == 0
 }
 
 func (x *pass) numberPoint(p pmetric.NumberDataPoint) bool {
@@ -91,20 +93,4 @@ func (x *pass) point(attributes pcommon.Map, exemplars pmetric.ExemplarSlice) (l
 		x.attributes(e.FilteredAttributes(), 0)
 	}
 	return x.leaves(1)
-}
-
-func points(m pmetric.Metric) int {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		return m.Gauge().DataPoints().Len()
-	case pmetric.MetricTypeSum:
-		return m.Sum().DataPoints().Len()
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeSummary:
-		return m.Summary().DataPoints().Len()
-	}
-	return 0
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/heartwood-otel/heartwood/cmd/heartwood/internal/ansi"
 	"github.com/heartwood-otel/heartwood/internal/severity"
 )
 
@@ -36,15 +37,15 @@ func (s Style) appendRecord(dst []byte, r plog.LogRecord) []byte {
 	if at == 0 {
 		at = r.ObservedTimestamp()
 	}
-	dst = s.paint(dst, dim)
+	dst = s.paint(dst, ansi.Dim)
 	dst = at.AsTime().In(s.location()).AppendFormat(dst, "15:04:05.000")
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	dst = append(dst, ' ')
 
 	name, color := level(r)
 	dst = s.paint(dst, color)
 	dst = append(dst, name...)
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	dst = appendBlanks(dst, levelWidth-len(name))
 
 	message, more, _ := strings.Cut(bodyText(r.Body()), "\n")
@@ -120,10 +121,10 @@ func (s Style) appendValue(dst []byte, key string, value pcommon.Value) []byte {
 
 func (s Style) appendPair(dst []byte, key, value string) []byte {
 	dst = append(dst, ' ')
-	dst = s.paint(dst, dim)
+	dst = s.paint(dst, ansi.Dim)
 	dst = appendSafe(dst, key)
 	dst = append(dst, '=')
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	if value == "" || !utf8.ValidString(value) || strings.ContainsFunc(value, needsQuotes) {
 		return strconv.AppendQuote(dst, value)
 	}
@@ -140,9 +141,9 @@ func (s Style) appendBelow(dst []byte, text string) []byte {
 	}
 	for line := range strings.SplitSeq(text, "\n") {
 		dst = append(dst, indent...)
-		dst = s.paint(dst, dim)
+		dst = s.paint(dst, ansi.Dim)
 		dst = appendSafe(dst, strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", "    "))
-		dst = s.paint(dst, plain)
+		dst = s.paint(dst, ansi.Plain)
 		dst = append(dst, '\n')
 	}
 	return dst
@@ -189,19 +190,7 @@ func colourLen(text string) int {
 
 const hex = "0123456789abcdef"
 
-type color string
-
-const (
-	plain  color = "\x1b[0m"
-	dim    color = "\x1b[2m"
-	cyan   color = "\x1b[36m"
-	green  color = "\x1b[32m"
-	yellow color = "\x1b[33m"
-	red    color = "\x1b[31m"
-	bold   color = "\x1b[1;31m"
-)
-
-func (s Style) paint(dst []byte, c color) []byte {
+func (s Style) paint(dst []byte, c ansi.Color) []byte {
 	if !s.Color {
 		return dst
 	}
@@ -210,7 +199,7 @@ func (s Style) paint(dst []byte, c color) []byte {
 
 // level gives the name of a severity, and its colour. The writer's own word is kept
 // where it is a word and fits.
-func level(r plog.LogRecord) (string, color) {
+func level(r plog.LogRecord) (string, ansi.Color) {
 	n := severity.Number(r.SeverityNumber())
 	word := strings.ToUpper(r.SeverityText())
 	if len(word) < 4 || len(word) > levelWidth || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
@@ -218,17 +207,17 @@ func level(r plog.LogRecord) (string, color) {
 	}
 	switch {
 	case n >= severity.Fatal:
-		return word, bold
+		return word, ansi.Bold
 	case n >= severity.Error:
-		return word, red
+		return word, ansi.Red
 	case n >= severity.Warn:
-		return word, yellow
+		return word, ansi.Yellow
 	case word == "SUCCESS":
-		return word, green
+		return word, ansi.Green
 	case n >= severity.Info:
-		return word, cyan
+		return word, ansi.Cyan
 	case n > severity.Unspecified:
-		return word, dim
+		return word, ansi.Dim
 	}
-	return "-", dim
+	return "-", ansi.Dim
 }

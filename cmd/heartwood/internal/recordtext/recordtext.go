@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/cmd/heartwood/internal/ansi"
 )
 
 const (
@@ -65,21 +67,21 @@ func (s Style) appendRecord(dst []byte, service string, r plog.LogRecord) []byte
 	if location == nil {
 		location = time.Local
 	}
-	dst = s.paint(dst, dim)
+	dst = s.paint(dst, ansi.Dim)
 	dst = at.AsTime().In(location).AppendFormat(dst, "15:04:05.000")
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	dst = append(dst, ' ')
 
 	name, color := level(r.SeverityNumber())
 	dst = s.paint(dst, color)
 	dst = append(dst, name...)
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	dst = append(dst, ' ')
-	dst = s.paint(dst, cyan)
+	dst = s.paint(dst, ansi.Cyan)
 	start := len(dst)
 	dst = appendSafe(dst, service)
 	width := utf8.RuneCount(dst[start:])
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	for ; width < serviceWidth; width++ {
 		dst = append(dst, ' ')
 	}
@@ -143,10 +145,10 @@ func (s Style) appendValue(dst []byte, key string, value pcommon.Value) []byte {
 
 func (s Style) appendPair(dst []byte, key, value string) []byte {
 	dst = append(dst, ' ')
-	dst = s.paint(dst, dim)
+	dst = s.paint(dst, ansi.Dim)
 	dst = appendSafe(dst, key)
 	dst = append(dst, '=')
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	if value == "" || !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return r == ' ' || r == '"' || !unicode.IsPrint(r) }) {
 		return strconv.AppendQuote(dst, value)
 	}
@@ -167,9 +169,9 @@ func (s Style) appendBelow(dst []byte, text string) []byte {
 	}
 	for _, line := range lines {
 		dst = append(dst, "             | "...)
-		dst = s.paint(dst, dim)
+		dst = s.paint(dst, ansi.Dim)
 		dst = appendSafe(dst, strings.ReplaceAll(line, "\t", "    "))
-		dst = s.paint(dst, plain)
+		dst = s.paint(dst, ansi.Plain)
 		dst = append(dst, '\n')
 	}
 	if left > 0 {
@@ -204,19 +206,7 @@ func appendSafe(dst []byte, text string) []byte {
 
 const hex = "0123456789abcdef"
 
-type color string
-
-const (
-	plain  color = "\x1b[0m"
-	dim    color = "\x1b[2m"
-	cyan   color = "\x1b[36m"
-	green  color = "\x1b[32m"
-	yellow color = "\x1b[33m"
-	red    color = "\x1b[31m"
-	bold   color = "\x1b[1;31m"
-)
-
-func (s Style) paint(dst []byte, c color) []byte {
+func (s Style) paint(dst []byte, c ansi.Color) []byte {
 	if !s.Color {
 		return dst
 	}
@@ -224,20 +214,20 @@ func (s Style) paint(dst []byte, c color) []byte {
 }
 
 // level gives the name of a severity, five letters wide.
-func level(n plog.SeverityNumber) (string, color) {
+func level(n plog.SeverityNumber) (string, ansi.Color) {
 	switch {
 	case n >= plog.SeverityNumberFatal:
-		return "FATAL", bold
+		return "FATAL", ansi.Bold
 	case n >= plog.SeverityNumberError:
-		return "ERROR", red
+		return "ERROR", ansi.Red
 	case n >= plog.SeverityNumberWarn:
-		return "WARN ", yellow
+		return "WARN ", ansi.Yellow
 	case n >= plog.SeverityNumberInfo:
-		return "INFO ", green
+		return "INFO ", ansi.Green
 	case n >= plog.SeverityNumberDebug:
-		return "DEBUG", dim
+		return "DEBUG", ansi.Dim
 	case n >= plog.SeverityNumberTrace:
-		return "TRACE", dim
+		return "TRACE", ansi.Dim
 	}
-	return "  -  ", dim
+	return "  -  ", ansi.Dim
 }

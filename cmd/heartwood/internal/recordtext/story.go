@@ -7,6 +7,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/cmd/heartwood/internal/ansi"
 )
 
 // AppendStories appends each document of event_fold as a heading and a line for each
@@ -55,12 +57,12 @@ func (s Style) appendHeading(dst []byte, resource pcommon.Map, r plog.LogRecord)
 		return v.AsString()
 	}
 	outcome := text("fold.outcome")
-	color := dim
+	color := ansi.Dim
 	switch outcome {
 	case "success":
-		color = green
+		color = ansi.Green
 	case "failure":
-		color = red
+		color = ansi.Red
 	}
 	location := s.Location
 	if location != nil {
@@ -77,7 +79,7 @@ func (s Style) appendHeading(dst []byte, resource pcommon.Map, r plog.LogRecord)
 	dst = append(dst, ' ')
 	dst = s.paint(dst, color)
 	dst = appendSafe(dst, outcome)
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	if v, ok := r.Attributes().Get("fold.duration"); ok {
 		dst = fmt.Appendf(dst, " in %.3f s", v.Double())
 	}
@@ -134,9 +136,9 @@ func (s Style) appendParts(dst []byte, service string, offset float64, parts pco
 }
 
 func (s Style) appendPart(dst []byte, service string, at float64, m pcommon.Map) []byte {
-	dst = s.paint(dst, dim)
+	dst = s.paint(dst, ansi.Dim)
 	dst = fmt.Appendf(dst, "  %+9.3f ", at)
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	severity := plog.SeverityNumberUnspecified
 	if v, ok := m.Get("severity_number"); ok {
 		severity = plog.SeverityNumber(v.Int())
@@ -144,13 +146,13 @@ func (s Style) appendPart(dst []byte, service string, at float64, m pcommon.Map)
 	name, color := level(severity)
 	dst = s.paint(dst, color)
 	dst = append(dst, name...)
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	dst = append(dst, ' ')
-	dst = s.paint(dst, cyan)
+	dst = s.paint(dst, ansi.Cyan)
 	start := len(dst)
 	dst = appendSafe(dst, service)
 	width := utf8.RuneCount(dst[start:])
-	dst = s.paint(dst, plain)
+	dst = s.paint(dst, ansi.Plain)
 	for ; width < serviceWidth; width++ {
 		dst = append(dst, ' ')
 	}
