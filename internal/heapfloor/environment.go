@@ -1,0 +1,30 @@
+package heapfloor
+
+import (
+	"fmt"
+
+	"github.com/heartwood-otel/heartwood/internal/bytesize"
+)
+
+const (
+	variable = "HEARTWOOD_MIN_HEAP"
+	// usualFloor is where nothing is said.
+	usualFloor = 64 << 20
+)
+
+// FromEnvironment gives the floor in bytes: what HEARTWOOD_MIN_HEAP says ("64MiB"; 0 for
+// none), none where GOGC is set, otherwise 64 MiB. The error is of a text that is no size.
+func FromEnvironment(lookup func(name string) (string, bool)) (uint64, error) {
+	text, _ := lookup(variable)
+	if text == "" {
+		if gogc, _ := lookup("GOGC"); gogc != "" {
+			return 0, nil
+		}
+		return usualFloor, nil
+	}
+	size, err := bytesize.Parse(text)
+	if err != nil {
+		return 0, fmt.Errorf("the environment variable %s: %w", variable, err)
+	}
+	return uint64(size), nil
+}
