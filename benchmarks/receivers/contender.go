@@ -47,6 +47,22 @@ type contender struct {
 	vary func(e event) uint64
 }
 
+// Who leaves garbage lie while the heap is small: -min-heap.
+const (
+	heapOurs = "ours"
+	heapAll  = "all"
+	heapNone = "none"
+)
+
+// ours says whether it's a receiver of this repository.
+func (c contender) ours() bool {
+	switch c.factory().Type().String() {
+	case "logfmt", "stdout_tail":
+		return true
+	}
+	return false
+}
+
 // keyValueParser reads logfmt as upstream's documentation shows.
 func keyValueParser(from string) map[string]any {
 	return map[string]any{"type": "key_value_parser", "parse_from": from}

@@ -36,6 +36,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	watch := flags.Duration("watch", 20*time.Second, "how long idle files are watched")
 	only := flags.String("only", "", "contenders, separated by commas; default: all of the workload")
 	asJSON := flags.Bool("json", false, "print JSON")
+	minHeap := flags.String("min-heap", heapOurs, "who leaves garbage lie while the heap is below 64 MiB, as otelcol-heartwood does: ours, all or none")
 	profile := flags.String("profile", "", "write a CPU profile of each contender's last round to this folder, as <name>.pprof")
 	child := flags.String("child", "", "measure this contender (used by the program itself)")
 	source := flags.String("source", "", "the file to read (used by the program itself)")
@@ -51,8 +52,10 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return fmt.Errorf("-files is %d and -watch is %s; at least one file and some time are needed", *files, *watch)
 	case *count < 1 || *lines < 1000:
 		return fmt.Errorf("-count is %d and -lines is %d; at least 1 and 1000 are needed", *count, *lines)
+	case *minHeap != heapOurs && *minHeap != heapAll && *minHeap != heapNone:
+		return fmt.Errorf("-min-heap is %q; ours, all and none are known", *minHeap)
 	case *child != "":
-		return runChild(ctx, *child, *source, *lines, *files, *watch, *profile)
+		return runChild(ctx, *child, *minHeap, *source, *lines, *files, *watch, *profile)
 	case *sendTo != "":
 		return send(ctx, *sendTo, framing(*frames), *lines)
 	}
@@ -61,7 +64,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := plan{rounds: *count, lines: *lines, files: *files, watch: *watch, profile: *profile}
+	p := plan{rounds: *count, lines: *lines, files: *files, watch: *watch, minHeap: *minHeap, profile: *profile}
 	report, err := p.compare(ctx, chosen, progress)
 	if err != nil {
 		return err
@@ -78,6 +81,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 type plan struct {
 	rounds, lines, files int
 	watch                time.Duration
+	minHeap              string // heapOurs, heapAll or heapNone
 	profile              string // a folder, or ""
 }
 
@@ -129,7 +133,7 @@ func (p plan) measureInChild(ctx context.Context, c contender, dir string) (m me
 	if p.profile != "" {
 		profile = filepath.Join(p.profile, c.name+".pprof")
 	}
-	child, err := command(ctx, "-child", c.name, "-source", source, "-lines", strconv.Itoa(lines), "-files", strconv.Itoa(p.files), "-watch", p.watch.String(), "-profile", profile)
+	child, err := command(ctx, "-child", c.name, "-min-heap", p.minHeap, "-source", source, "-lines", strconv.Itoa(lines), "-files", strconv.Itoa(p.files), "-watch", p.watch.String(), "-profile", profile)
 	if err != nil {
 		return measurement{}, err
 	}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/internal/heapfloor"
 )
 
 // One in warmUp lines at the beginning isn't measured, and one in coolDown at the
@@ -206,10 +208,17 @@ func writeLines(w io.Writer, appendOne func(dst []byte, i int) []byte, lines int
 }
 
 // runChild is a child process: one measurement, printed as JSON.
-func runChild(ctx context.Context, name, source string, lines, files int, watch time.Duration, profile string) (err error) {
+func runChild(ctx context.Context, name, minHeap, source string, lines, files int, watch time.Duration, profile string) (err error) {
 	c, err := contenderNamed(name)
 	if err != nil {
 		return err
+	}
+	if minHeap == heapAll || minHeap == heapOurs && c.ours() {
+		floor, err := heapfloor.FromEnvironment(os.LookupEnv)
+		if err != nil {
+			return err
+		}
+		defer heapfloor.Hold(floor)()
 	}
 	if profile != "" {
 		file, err := os.Create(profile)
