@@ -214,11 +214,11 @@ func runChild(ctx context.Context, name, minHeap, source string, lines, files in
 		return err
 	}
 	if minHeap == heapAll || minHeap == heapOurs && c.ours() {
-		floor, err := heapfloor.FromEnvironment(os.LookupEnv)
+		stop, err := heapfloor.FromEnvironment(os.LookupEnv)
 		if err != nil {
 			return err
 		}
-		defer heapfloor.Hold(floor)()
+		defer stop()
 	}
 	if profile != "" {
 		file, err := os.Create(profile)

@@ -12,9 +12,17 @@ const (
 	usualFloor = 64 << 20
 )
 
-// FromEnvironment gives the floor in bytes: what HEARTWOOD_MIN_HEAP says ("64MiB"; 0 for
-// none), none where GOGC is set, otherwise 64 MiB. The error is of a text that is no size.
-func FromEnvironment(lookup func(name string) (string, bool)) (uint64, error) {
+// FromEnvironment holds the floor that HEARTWOOD_MIN_HEAP says ("64MiB"; 0 for none); none
+// where GOGC is set; otherwise one of 64 MiB. The error is of a text that is no size.
+func FromEnvironment(lookup func(name string) (string, bool)) (stop func(), err error) {
+	floor, err := floorFrom(lookup)
+	if err != nil {
+		return nil, err
+	}
+	return Hold(floor), nil
+}
+
+func floorFrom(lookup func(name string) (string, bool)) (uint64, error) {
 	text, _ := lookup(variable)
 	if text == "" {
 		if gogc, _ := lookup("GOGC"); gogc != "" {

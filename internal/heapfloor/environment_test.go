@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFromEnvironment(t *testing.T) {
+func TestFloorFrom(t *testing.T) {
 	for _, c := range []struct {
 		environment map[string]string
 		want        uint64
@@ -23,7 +23,7 @@ func TestFromEnvironment(t *testing.T) {
 		{map[string]string{"HEARTWOOD_MIN_HEAP": "much"}, 0, `HEARTWOOD_MIN_HEAP: size "much"`},
 		{map[string]string{"HEARTWOOD_MIN_HEAP": "-1MiB"}, 0, `"-1MiB"`},
 	} {
-		got, err := FromEnvironment(func(name string) (string, bool) { v, ok := c.environment[name]; return v, ok })
+		got, err := floorFrom(func(name string) (string, bool) { v, ok := c.environment[name]; return v, ok })
 		assert.Equal(t, c.want, got, "%v", c.environment)
 		if c.err == "" {
 			require.NoError(t, err)

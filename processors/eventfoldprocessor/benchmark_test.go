@@ -5,6 +5,7 @@ package eventfoldprocessor
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -17,6 +18,8 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/internal/heapfloor"
 )
 
 // cpu is what the process has used so far.
@@ -58,8 +61,12 @@ func batchOf(batch int) plog.Logs {
 }
 
 // BenchmarkFold is the whole way of a record, from ConsumeLogs to the event that the
-// next consumer gets; the making of the input is not counted.
+// next consumer gets, with the heap's floor that the binary has; the making of the input
+// is not counted.
 func BenchmarkFold(b *testing.B) {
+	stop, err := heapfloor.FromEnvironment(os.LookupEnv)
+	require.NoError(b, err)
+	defer stop()
 	for _, style := range []string{"document", "logtrace", "canonical"} {
 		for _, journal := range []bool{false, true} {
 			b.Run(fmt.Sprintf("style=%s/journal=%v", style, journal), func(b *testing.B) {
