@@ -410,6 +410,14 @@ func (x *kinesisExporter) observe() error {
 			o.Observe(x.queue.stats().Bytes)
 			return nil
 		}),
+		x.tel.RegisterExporterKinesisSpoolLimitCallback(func(_ context.Context, o metric.Int64Observer) error {
+			if x.cfg.Spool.Directory == "" {
+				o.Observe(0)
+			} else {
+				o.Observe(int64(x.cfg.Spool.MaxSize))
+			}
+			return nil
+		}),
 		x.tel.RegisterExporterKinesisOldestRecordAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
 			o.Observe(x.queue.stats().Oldest.Seconds())
 			return nil

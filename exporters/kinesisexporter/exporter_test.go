@@ -474,6 +474,7 @@ func TestAFullSpool(t *testing.T) {
 		require.ErrorIs(t, err, spool.ErrFull)
 		assert.False(t, consumererror.IsPermanent(err), "the sender is to come again")
 		assert.Greater(t, b.value(t, "spool_size", ""), 14e6)
+		assert.InDelta(t, 16<<20, b.value(t, "spool_limit", ""), 0)
 		said := strings.Join(b.messages(), "\n")
 		assert.Contains(t, said, "their senders are told to come again")
 		assert.NotContains(t, said, "sending_queue", "exporterhelper's advice")

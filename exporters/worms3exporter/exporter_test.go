@@ -234,7 +234,7 @@ func TestTheEnginesNewsAreMetricsAndLog(t *testing.T) {
 	for name, want := range map[string]float64{
 		"records_accepted": 3, "bytes_accepted": 300, "records_repeated": 2, "objects_written": 2, "bytes_written": 110, "records_archived": 4,
 		"retries": 4, "deviations": 1, "redactions": 4, "spool_size": 11, "objects_open": 2, "objects_waiting": 4, "checkpoint_number": 8,
-		"failed": 1, "oldest_record_age": 3, "uploads_in_flight": 0,
+		"failed": 1, "oldest_record_age": 3, "uploads_in_flight": 0, "spool_limit": 8 << 30, "checkpoint_interval": 300,
 	} {
 		assert.InDelta(t, want, b.value(t, name, ""), 0, name)
 	}

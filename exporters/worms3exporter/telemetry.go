@@ -209,6 +209,8 @@ func (c *core) observe() error {
 		c.tel.RegisterExporterWormS3ObjectsOpenCallback(count(func(s archiver.Stats) int64 { return int64(s.Open) })),
 		c.tel.RegisterExporterWormS3ObjectsWaitingCallback(count(func(s archiver.Stats) int64 { return int64(s.Sealed) })),
 		c.tel.RegisterExporterWormS3SpoolSizeCallback(count(func(s archiver.Stats) int64 { return s.Queue.Bytes + s.SealedBytes })),
+		c.tel.RegisterExporterWormS3SpoolLimitCallback(count(func(archiver.Stats) int64 { return 2 * int64(c.cfg.Spool.MaxSize) })),
+		c.tel.RegisterExporterWormS3CheckpointIntervalCallback(seconds(c.cfg.CheckpointInterval.Seconds)),
 		c.tel.RegisterExporterWormS3UploadsInFlightCallback(count(func(archiver.Stats) int64 { return c.tel.uploads.Load() })),
 		c.tel.RegisterExporterWormS3FailedCallback(count(func(s archiver.Stats) int64 {
 			if s.Fatal != nil {

@@ -298,14 +298,16 @@ func (s *Spool) finish(g *group, err error) {
 func (s *Spool) apply(g *group, records bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	for i := range g.frames {
 		f := &g.frames[i]
 		if records && f.records > 0 {
 			seg := s.current()
 			if seg.count == 0 {
-				seg.first, seg.since = f.first, time.Now()
+				seg.first, seg.since = f.first, now
 			}
 			seg.add(uint64(f.records))
+			seg.came(f.first, now)
 		}
 		for _, id := range f.acks {
 			seg := s.segmentOfLocked(id)

@@ -205,6 +205,49 @@ func TestASegmentIsClosedForItsAge(t *testing.T) {
 	})
 }
 
+// TestTheOldestIsOneThatWaits: what is delivered at once does not age because others of
+// its segment wait, nor because a segment lasts long where little comes.
+func TestTheOldestIsOneThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := crashfs.New()
+		s := open(t, fs, Settings{})
+		oldest := func() time.Duration { return s.Stats().Oldest.Round(time.Second) } // commits take a moment
+		assert.Zero(t, s.Stats().Oldest)
+		last := put(t, s, "first")
+		for range 2000 { // more than is remembered of a segment
+			time.Sleep(10 * time.Second)
+			id := put(t, s, "next")
+			require.NoError(t, s.Ack(last).Wait(t.Context()))
+			require.Zero(t, oldest())
+			last = id
+		}
+		require.Equal(t, 1, s.Stats().Segments)
+		kept := last
+		time.Sleep(10 * time.Second)
+		for range 2000 {
+			id := put(t, s, "next")
+			require.NoError(t, s.Ack(id).Wait(t.Context()))
+			time.Sleep(10 * time.Second)
+		}
+		assert.Equal(t, 20_010*time.Second, oldest())
+		last = put(t, s, "last")
+		require.NoError(t, s.Ack(kept).Wait(t.Context()))
+		assert.Zero(t, oldest())
+		time.Sleep(3 * time.Second)
+		put(t, s, "one more")
+		assert.Equal(t, 3*time.Second, oldest())
+		require.NoError(t, s.Ack(last).Wait(t.Context()))
+		require.NoError(t, s.Close())
+
+		s = open(t, fs, Settings{})
+		assert.Zero(t, oldest(), "found just now")
+		time.Sleep(5 * time.Second)
+		put(t, s, "after")
+		assert.Equal(t, 5*time.Second, oldest())
+		require.NoError(t, s.Close())
+	})
+}
+
 // TestARecordMayLookLikeAFrame: after a power loss in the middle of its write, too.
 func TestARecordMayLookLikeAFrame(t *testing.T) {
 	fs := crashfs.New()

@@ -42,6 +42,9 @@ type segment struct {
 	unacked uint64
 	since   time.Time // of the first record; zero: none
 	closed  bool      // nothing is added to it any more
+
+	arrivals []arrival
+	settled  uint64 // so many of the first records are acknowledged
 }
 
 func (s *segment) path(dir string) string { return filepath.Join(dir, segmentName(s.number)) }

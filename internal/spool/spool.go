@@ -337,7 +337,7 @@ type Stats struct {
 	Bytes    int64         // on disk
 	Segments int           // files
 	Records  uint64        // not acknowledged
-	Oldest   time.Duration // since the oldest segment with such records got its first, or was found at Open
+	Oldest   time.Duration // since the oldest of them came, or was found at Open
 	Syncs    uint64        // calls of fsync for data
 }
 
@@ -347,8 +347,8 @@ func (s *Spool) Stats() Stats {
 	defer s.mu.Unlock()
 	st := Stats{Bytes: s.bytes, Segments: len(s.segments), Syncs: s.syncs}
 	for _, seg := range s.segments {
-		if seg.unacked > 0 && st.Records == 0 && !seg.since.IsZero() {
-			st.Oldest = time.Since(seg.since)
+		if seg.unacked > 0 && st.Records == 0 {
+			st.Oldest = time.Since(seg.oldest())
 		}
 		st.Records += seg.unacked
 	}

@@ -14,8 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/processor/processortest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/metadata"
+	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/metadatatest"
 )
 
 func withJournal(dir, more string) string {
@@ -89,6 +92,8 @@ func TestTheSameEventHasTheSameID(t *testing.T) {
 func TestADirectoryHasOneUser(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	b := start(t, &keeper{}, withJournal(dir, ""))
+	metadatatest.AssertEqualProcessorEventFoldJournalLimit(t, b.tel, []metricdata.DataPoint[int64]{{Value: 4 << 30}},
+		metricdatatest.IgnoreTimestamp())
 	set := processortest.NewNopSettings(metadata.Type)
 	second, err := newProcessor(t.Context(), set, configured(t, withJournal(dir, "")), &keeper{})
 	require.NoError(t, err)

@@ -203,6 +203,14 @@ func (p *foldProcessor) observe() error {
 		})),
 		p.tel.RegisterProcessorEventFoldOldestEventAgeCallback(oldest),
 		p.tel.RegisterProcessorEventFoldJournalSizeCallback(size),
+		p.tel.RegisterProcessorEventFoldJournalLimitCallback(func(_ context.Context, o metric.Int64Observer) error {
+			if p.cfg.Directory == "" {
+				o.Observe(0)
+			} else {
+				o.Observe(int64(p.cfg.MaxDirectorySize))
+			}
+			return nil
+		}),
 	)
 }
 

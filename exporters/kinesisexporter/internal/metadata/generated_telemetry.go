@@ -43,6 +43,7 @@ type TelemetryBuilder struct {
 	ExporterKinesisRecordsRetried         metric.Int64Counter
 	ExporterKinesisRecordsTruncated       metric.Int64Counter
 	ExporterKinesisShards                 metric.Int64ObservableUpDownCounter
+	ExporterKinesisSpoolLimit             metric.Int64ObservableGauge
 	ExporterKinesisSpoolSize              metric.Int64ObservableGauge
 	ExporterKinesisStreamRecordsDelivered metric.Int64Counter
 	ExporterKinesisThrottledTime          metric.Float64Counter
@@ -111,6 +112,21 @@ func (builder *TelemetryBuilder) RegisterExporterKinesisShardsCallback(cb metric
 		cb(ctx, &observerInt64{inst: builder.ExporterKinesisShards, obs: o})
 		return nil
 	}, builder.ExporterKinesisShards)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterKinesisSpoolLimitCallback sets callback for observable ExporterKinesisSpoolLimit metric.
+func (builder *TelemetryBuilder) RegisterExporterKinesisSpoolLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterKinesisSpoolLimit, obs: o})
+		return nil
+	}, builder.ExporterKinesisSpoolLimit)
 	if err != nil {
 		return err
 	}
@@ -217,7 +233,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterKinesisOldestRecordAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_kinesis_oldest_record_age",
-		metric.WithDescription("How long the oldest record that the stream does not have yet has been held, to within a segment of the spool. [Development]"),
+		metric.WithDescription("How long the oldest record that the stream does not have yet has been held, to within seconds. [Development]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
@@ -261,6 +277,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_kinesis_shards",
 		metric.WithDescription("Open shards of the stream. [Development]"),
 		metric.WithUnit("{shard}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterKinesisSpoolLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_kinesis_spool_limit",
+		metric.WithDescription("Bytes at which the spool takes no more, by max_size; 0 where no directory is configured. [Development]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterKinesisSpoolSize, err = builder.meter.Int64ObservableGauge(

@@ -136,7 +136,7 @@ func AssertEqualExporterKinesisExpressionErrors(t *testing.T, tt *componenttest.
 func AssertEqualExporterKinesisOldestRecordAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_kinesis_oldest_record_age",
-		Description: "How long the oldest record that the stream does not have yet has been held, to within a segment of the spool. [Development]",
+		Description: "How long the oldest record that the stream does not have yet has been held, to within seconds. [Development]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -255,6 +255,20 @@ func AssertEqualExporterKinesisShards(t *testing.T, tt *componenttest.Telemetry,
 		},
 	}
 	got, err := tt.GetMetric("otelcol_exporter_kinesis_shards")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualExporterKinesisSpoolLimit(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_exporter_kinesis_spool_limit",
+		Description: "Bytes at which the spool takes no more, by max_size; 0 where no directory is configured. [Development]",
+		Unit:        "By",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_exporter_kinesis_spool_limit")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

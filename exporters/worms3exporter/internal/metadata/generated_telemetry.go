@@ -32,6 +32,7 @@ type TelemetryBuilder struct {
 	ExporterWormS3BytesWritten       metric.Int64Counter
 	ExporterWormS3CheckpointAge      metric.Float64ObservableGauge
 	ExporterWormS3CheckpointFailures metric.Int64Counter
+	ExporterWormS3CheckpointInterval metric.Float64ObservableGauge
 	ExporterWormS3CheckpointNumber   metric.Int64ObservableGauge
 	ExporterWormS3ClockOffset        metric.Float64ObservableGauge
 	ExporterWormS3ConditionErrors    metric.Int64Counter
@@ -47,6 +48,7 @@ type TelemetryBuilder struct {
 	ExporterWormS3RecordsRepeated    metric.Int64Counter
 	ExporterWormS3Redactions         metric.Int64Counter
 	ExporterWormS3Retries            metric.Int64Counter
+	ExporterWormS3SpoolLimit         metric.Int64ObservableGauge
 	ExporterWormS3SpoolSize          metric.Int64ObservableGauge
 	ExporterWormS3UploadsInFlight    metric.Int64ObservableUpDownCounter
 }
@@ -68,6 +70,21 @@ func (builder *TelemetryBuilder) RegisterExporterWormS3CheckpointAgeCallback(cb 
 		cb(ctx, &observerFloat64{inst: builder.ExporterWormS3CheckpointAge, obs: o})
 		return nil
 	}, builder.ExporterWormS3CheckpointAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterWormS3CheckpointIntervalCallback sets callback for observable ExporterWormS3CheckpointInterval metric.
+func (builder *TelemetryBuilder) RegisterExporterWormS3CheckpointIntervalCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ExporterWormS3CheckpointInterval, obs: o})
+		return nil
+	}, builder.ExporterWormS3CheckpointInterval)
 	if err != nil {
 		return err
 	}
@@ -158,6 +175,21 @@ func (builder *TelemetryBuilder) RegisterExporterWormS3OldestRecordAgeCallback(c
 		cb(ctx, &observerFloat64{inst: builder.ExporterWormS3OldestRecordAge, obs: o})
 		return nil
 	}, builder.ExporterWormS3OldestRecordAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterWormS3SpoolLimitCallback sets callback for observable ExporterWormS3SpoolLimit metric.
+func (builder *TelemetryBuilder) RegisterExporterWormS3SpoolLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterWormS3SpoolLimit, obs: o})
+		return nil
+	}, builder.ExporterWormS3SpoolLimit)
 	if err != nil {
 		return err
 	}
@@ -259,6 +291,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{failure}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterWormS3CheckpointInterval, err = builder.meter.Float64ObservableGauge(
+		"otelcol_exporter_worm_s3_checkpoint_interval",
+		metric.WithDescription("The configured checkpoint_interval, to compare the age with. [Development]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterWormS3CheckpointNumber, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_worm_s3_checkpoint_number",
 		metric.WithDescription("The number of the last checkpoint; -1 before the first one. [Development]"),
@@ -315,7 +353,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterWormS3OldestRecordAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_worm_s3_oldest_record_age",
-		metric.WithDescription("How long the oldest record that is in no complete object has been held, to within a segment of the spool. [Development]"),
+		metric.WithDescription("How long the oldest record that is in no complete object has been held, to within seconds. [Development]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
@@ -347,6 +385,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_worm_s3_retries",
 		metric.WithDescription("Calls and writes to disk that failed and are made again, by error. [Development]"),
 		metric.WithUnit("{retry}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterWormS3SpoolLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_worm_s3_spool_limit",
+		metric.WithDescription("Bytes at which spool_size can't grow, by max_size once for what is in no complete object, and once for complete objects. [Development]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterWormS3SpoolSize, err = builder.meter.Int64ObservableGauge(

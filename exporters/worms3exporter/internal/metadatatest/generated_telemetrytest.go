@@ -83,6 +83,20 @@ func AssertEqualExporterWormS3CheckpointFailures(t *testing.T, tt *componenttest
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
+func AssertEqualExporterWormS3CheckpointInterval(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_exporter_worm_s3_checkpoint_interval",
+		Description: "The configured checkpoint_interval, to compare the age with. [Development]",
+		Unit:        "s",
+		Data: metricdata.Gauge[float64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_exporter_worm_s3_checkpoint_interval")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
 func AssertEqualExporterWormS3CheckpointNumber(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_worm_s3_checkpoint_number",
@@ -224,7 +238,7 @@ func AssertEqualExporterWormS3ObjectsWritten(t *testing.T, tt *componenttest.Tel
 func AssertEqualExporterWormS3OldestRecordAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_worm_s3_oldest_record_age",
-		Description: "How long the oldest record that is in no complete object has been held, to within a segment of the spool. [Development]",
+		Description: "How long the oldest record that is in no complete object has been held, to within seconds. [Development]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
@@ -311,6 +325,20 @@ func AssertEqualExporterWormS3Retries(t *testing.T, tt *componenttest.Telemetry,
 		},
 	}
 	got, err := tt.GetMetric("otelcol_exporter_worm_s3_retries")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualExporterWormS3SpoolLimit(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_exporter_worm_s3_spool_limit",
+		Description: "Bytes at which spool_size can't grow, by max_size once for what is in no complete object, and once for complete objects. [Development]",
+		Unit:        "By",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_exporter_worm_s3_spool_limit")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

@@ -33,6 +33,7 @@ type TelemetryBuilder struct {
 	ProcessorEventFoldEventsEmitted    metric.Int64Counter
 	ProcessorEventFoldEventsOpen       metric.Int64ObservableUpDownCounter
 	ProcessorEventFoldEventsRemembered metric.Int64ObservableUpDownCounter
+	ProcessorEventFoldJournalLimit     metric.Int64ObservableGauge
 	ProcessorEventFoldJournalSize      metric.Int64ObservableGauge
 	ProcessorEventFoldOldestEventAge   metric.Float64ObservableGauge
 	ProcessorEventFoldOriginalsCopied  metric.Int64Counter
@@ -77,6 +78,21 @@ func (builder *TelemetryBuilder) RegisterProcessorEventFoldEventsRememberedCallb
 		cb(ctx, &observerInt64{inst: builder.ProcessorEventFoldEventsRemembered, obs: o})
 		return nil
 	}, builder.ProcessorEventFoldEventsRemembered)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterProcessorEventFoldJournalLimitCallback sets callback for observable ProcessorEventFoldJournalLimit metric.
+func (builder *TelemetryBuilder) RegisterProcessorEventFoldJournalLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ProcessorEventFoldJournalLimit, obs: o})
+		return nil
+	}, builder.ProcessorEventFoldJournalLimit)
 	if err != nil {
 		return err
 	}
@@ -212,6 +228,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_event_fold_events_remembered",
 		metric.WithDescription("Ended events that are remembered now, to know repeats and late parts. [Development]"),
 		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorEventFoldJournalLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_processor_event_fold_journal_limit",
+		metric.WithDescription("Bytes at which the journal takes no more, by max_directory_size; 0 where no directory is configured. [Development]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorEventFoldJournalSize, err = builder.meter.Int64ObservableGauge(
