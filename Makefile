@@ -80,8 +80,8 @@ run: ## start the collector with the example shop and follow its records
 	@exec $(BIN)/heartwood quickstart
 
 .PHONY: validate
-validate: collector heartwood ## check every configuration in configs/ with the built binary, and what it leaks or loses
-	@for config in configs/*.yaml; do \
+validate: collector heartwood ## check the configurations in configs/ and deploy/ with the built binary, and what they leak or lose
+	@for config in configs/*.yaml deploy/otelcol/heartwood.yaml "deploy/otelcol/heartwood.yaml --config deploy/otelcol/aws.yaml"; do \
 		$(BIN)/otelcol-heartwood validate --config $$config || exit 1; \
 		$(BIN)/heartwood lint --strict --config $$config >/dev/null || { $(BIN)/heartwood lint --strict --config $$config; exit 1; }; \
 		echo "valid, nothing leaks: $$config"; \
