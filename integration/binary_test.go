@@ -126,9 +126,20 @@ func TestShippedConfigsAreValid(t *testing.T) {
 	configs, err := filepath.Glob(filepath.Join(harness.Root(t), "configs", "*.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, configs, "there's nothing in configs/")
+	shipped := map[string][]string{} // by name: files, each merged over the one before
 	for _, path := range configs {
-		t.Run(filepath.Base(path), func(t *testing.T) {
-			result := harness.Run(t, harness.Binary(t), "validate", "--config="+path)
+		shipped[filepath.Base(path)] = []string{path}
+	}
+	deploy := filepath.Join(harness.Root(t), "deploy", "otelcol")
+	shipped["deploy"] = []string{filepath.Join(deploy, "heartwood.yaml")}
+	shipped["deploy with aws"] = []string{filepath.Join(deploy, "heartwood.yaml"), filepath.Join(deploy, "aws.yaml")}
+	for name, files := range shipped {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"validate"}
+			for _, file := range files {
+				args = append(args, "--config="+file)
+			}
+			result := harness.Run(t, harness.Binary(t), args...)
 			assert.Zero(t, result.Code, result.Stderr)
 			assert.NotContains(t, result.Stderr, "deprecated", "configs of ours use no old spellings")
 		})

@@ -155,20 +155,25 @@ var prometheusListens = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 
 func startPrometheus(t *testing.T, page string) *prometheus {
 	t.Helper()
+	//nolint:misspell // honor_labels is the name of the option
+	return startPrometheusWith(t, fmt.Sprintf(`
+global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+scrape_configs:
+  - job_name: heartwood
+    honor_labels: true # job and instance are those of the program that has logged
+    static_configs: [{targets: [%q]}]
+`, page))
+}
+
+func startPrometheusWith(t *testing.T, text string) *prometheus {
+	t.Helper()
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
 		t.Skip("there's no prometheus on this machine")
 	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
-	//nolint:misspell // honor_labels is the name of the option
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `
-global: {scrape_interval: 200ms, scrape_timeout: 200ms}
-scrape_configs:
-  - job_name: heartwood
-    honor_labels: true # job and instance are those of the program that has logged
-    static_configs: [{targets: [%q]}]
-`, page), 0o600))
+	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 	p := &prometheus{Process: harness.StartProcess(t, harness.Command{Name: "prometheus", Path: path, Args: []string{
 		"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:0", "--enable-feature=exemplar-storage",
@@ -224,6 +229,27 @@ func (p *prometheus) wait(t *testing.T, query string, want float64) {
 		return err == nil && got >= want
 	}, time.Minute, 100*time.Millisecond, "%s must become %v", query, want)
 	require.Equal(t, strconv.FormatFloat(want, 'f', -1, 64), last, query)
+}
+
+// series is how many a query has.
+func (p *prometheus) series(t *testing.T, query string) int {
+	t.Helper()
+	var data struct {
+		ResultType string
+		Result     []json.RawMessage
+	}
+	p.get(t, "query", url.Values{"query": {query}}, &data)
+	require.Equal(t, "vector", data.ResultType, query)
+	return len(data.Result)
+}
+
+// waitAtLeast waits until a query gives a number, or more.
+func (p *prometheus) waitAtLeast(t *testing.T, query string, least float64) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		got, err := strconv.ParseFloat(p.query(t, query), 64)
+		return err == nil && got >= least
+	}, time.Minute, 100*time.Millisecond, "%s must become %v", query, least)
 }
 
 type promExemplar struct {
