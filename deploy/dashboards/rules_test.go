@@ -111,26 +111,30 @@ func TestAlertsHaveRunbooks(t *testing.T) {
 // Each alert is made to fire by a test of promtool, and to be silent: before or after, and
 // where all is well.
 func TestAlertsAreTested(t *testing.T) {
-	var content struct {
-		Tests []struct {
-			Name   string `yaml:"name"`
-			Alerts []struct {
-				Name     string `yaml:"alertname"`
-				Expected []any  `yaml:"exp_alerts"`
-			} `yaml:"alert_rule_test"`
-		} `yaml:"tests"`
-	}
-	readYAML(t, "../prometheus/tests/alerts.yaml", &content)
+	files, err := filepath.Glob("../prometheus/tests/*.yaml")
+	require.NoError(t, err)
 	var fires, silent, well []string
-	for _, test := range content.Tests {
-		for _, a := range test.Alerts {
-			switch {
-			case len(a.Expected) > 0:
-				fires = append(fires, a.Name)
-			case test.Name == "all is well":
-				well = append(well, a.Name)
-			default:
-				silent = append(silent, a.Name)
+	for _, file := range files {
+		var content struct {
+			Tests []struct {
+				Name   string `yaml:"name"`
+				Alerts []struct {
+					Name     string `yaml:"alertname"`
+					Expected []any  `yaml:"exp_alerts"`
+				} `yaml:"alert_rule_test"`
+			} `yaml:"tests"`
+		}
+		readYAML(t, file, &content)
+		for _, test := range content.Tests {
+			for _, a := range test.Alerts {
+				switch {
+				case len(a.Expected) > 0:
+					fires = append(fires, a.Name)
+				case test.Name == "all is well":
+					well = append(well, a.Name)
+				default:
+					silent = append(silent, a.Name)
+				}
 			}
 		}
 	}
