@@ -436,6 +436,34 @@ func TestSeriesEndAndBeginAnew(t *testing.T) {
 	})
 }
 
+// What the exporters to Prometheus make of a series that ends: remote write ends each
+// bucket and the sum that the last point has, and the page is rid of no more than the
+// first such point of a metric.
+func TestSeriesEndInPrometheus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, only("measures"))
+		defer r.stop()
+		require.NoError(t, r.send(attrs{"measure.a": "1s", "tag#of": "x"}, attrs{"measure.a": "2s", "tag#of": "y"}, attrs{"measure.a": "3s", "tag#of": "z"}))
+		r.shown()
+		time.Sleep(15 * time.Minute)
+		require.NoError(t, r.send(attrs{"measure.a": "5s", "tag#of": "v"}, attrs{"measure.a": "4s", "tag#of": "y"}))
+		var points []string
+		for _, m := range r.engine().render(time.Now(), "").ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+			var of []string
+			for _, p := range m.Histogram().DataPoints().All() {
+				tag, _ := p.Attributes().Get("of")
+				of = append(of, fmt.Sprint(tag.Str(), " ended ", p.Flags().NoRecordedValue(), " buckets ", p.BucketCounts().Len(), " bounds ", p.ExplicitBounds().Len(), " sum ", p.HasSum(), " ", p.Sum()))
+			}
+			points = append(points, strings.Join(of, ", "))
+		}
+		assert.Equal(t, []string{
+			"v ended false buckets 15 bounds 14 sum true 5, y ended false buckets 15 bounds 14 sum true 6",
+			"x ended true buckets 15 bounds 14 sum true 0",
+			"z ended true buckets 15 bounds 14 sum true 0",
+		}, points)
+	})
+}
+
 // A series and its metric end while a call has them in hand.
 func TestSeriesInHandEnd(t *testing.T) {
 	for name, meanwhile := range map[string]struct {

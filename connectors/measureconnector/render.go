@@ -71,7 +71,8 @@ func (e *engine) render(now time.Time, version string) pmetric.Metrics {
 		slices.SortFunc(list, bySeries)
 		var at pmetric.Metric
 		for i, s := range list {
-			if i == 0 || list[i-1].metric != s.metric {
+			// The prometheus exporter looks at no point behind one that has ended.
+			if i == 0 || list[i-1].metric != s.metric || s.gone {
 				at = sm.Metrics().AppendEmpty()
 				at.SetName(s.metric.name)
 				at.SetDescription(s.metric.description)
@@ -86,10 +87,17 @@ func (e *engine) render(now time.Time, version string) pmetric.Metrics {
 	return out
 }
 
-// bySeries sorts by the metric's name, and then by attributes.
+// bySeries sorts by the metric's name, those that have ended behind the others, and then
+// by attributes.
 func bySeries(a, b *series) int {
 	if c := strings.Compare(a.metric.name, b.metric.name); c != 0 {
 		return c
+	}
+	if a.gone != b.gone {
+		if a.gone {
+			return 1
+		}
+		return -1
 	}
 	return slices.CompareFunc(a.attrs, b.attrs, func(x, y attribute) int {
 		if c := strings.Compare(x.name, y.name); c != 0 {
@@ -153,12 +161,16 @@ func (e *engine) point(m pmetric.Metric, s *series, now time.Time) {
 		dp.SetTimestamp(at)
 		dp.SetFlags(flags)
 		putAttributes(dp.Attributes(), s)
-		if !ended {
+		dp.ExplicitBounds().FromRaw(s.metric.bounds)
+		if ended {
+			// Prometheus has a series of each bucket and of the sum: each has to end.
+			dp.SetSum(0)
+			dp.BucketCounts().FromRaw(make([]uint64, len(s.metric.bounds)+1))
+		} else {
 			dp.SetCount(s.count)
 			dp.SetSum(s.sum)
 			dp.SetMin(s.low)
 			dp.SetMax(s.top)
-			dp.ExplicitBounds().FromRaw(s.metric.bounds)
 			dp.BucketCounts().FromRaw(s.buckets)
 			s.putExemplarsLocked(dp.Exemplars(), now)
 		}
