@@ -50,20 +50,7 @@ func TestMetricsOfLogs(t *testing.T) {
 	sink.WaitLogCount(t, said.lines)
 	prom.wait(t, "sum(log_records_total)", float64(said.lines))
 
-	for service, s := range said.services {
-		label := fmt.Sprintf(`{job=%q}`, service)
-		// Whole numbers below 2^53 have no rounding.
-		assert.Equal(t, strconv.Itoa(s.orders), prom.query(t, `orders_total`+label))
-		assert.Equal(t, strconv.Itoa(s.bytes), prom.query(t, `answer_bytes_sum`+label))
-		assert.Equal(t, strconv.Itoa(s.count), prom.query(t, `db_seconds_count`+label))
-		// A sum of fractions is rounded with each; to the microsecond it has to be right.
-		assert.Equal(t, strconv.Itoa(s.micros), prom.query(t, `round(db_seconds_sum`+label+` * 1e6)`))
-		assert.Equal(t, strconv.Itoa(s.slow), prom.query(t, `db_seconds_count`+label+` - ignoring(le) db_seconds_bucket{job="`+service+`",le="2.5"}`))
-		for severity, n := range s.severities {
-			assert.Equal(t, strconv.Itoa(n), prom.query(t, fmt.Sprintf(`log_records_total{job=%q,log_severity=%q}`, service, severity)))
-		}
-	}
-	assert.Equal(t, strconv.Itoa(said.requests), prom.query(t, `http_server_request_duration_seconds_count{http_route="/orders/{id}",http_request_method="GET",http_response_status_code="200"}`))
+	said.check(t, prom)
 
 	slow := 0
 	for _, e := range prom.exemplars(t, `db_seconds_bucket{job="pay"}`) {
@@ -106,6 +93,25 @@ type saidService struct {
 	severities                         map[string]int
 }
 
+// check looks for what the lines have said in a Prometheus.
+func (s *said) check(t *testing.T, prom *prometheus) {
+	t.Helper()
+	for service, of := range s.services {
+		label := fmt.Sprintf(`{job=%q}`, service)
+		// Whole numbers below 2^53 have no rounding.
+		assert.Equal(t, strconv.Itoa(of.orders), prom.query(t, `orders_total`+label))
+		assert.Equal(t, strconv.Itoa(of.bytes), prom.query(t, `answer_bytes_sum`+label))
+		assert.Equal(t, strconv.Itoa(of.count), prom.query(t, `db_seconds_count`+label))
+		// A sum of fractions is rounded with each; to the microsecond it has to be right.
+		assert.Equal(t, strconv.Itoa(of.micros), prom.query(t, `round(db_seconds_sum`+label+` * 1e6)`))
+		assert.Equal(t, strconv.Itoa(of.slow), prom.query(t, `db_seconds_count`+label+` - ignoring(le) db_seconds_bucket{job="`+service+`",le="2.5"}`))
+		for severity, n := range of.severities {
+			assert.Equal(t, strconv.Itoa(n), prom.query(t, fmt.Sprintf(`log_records_total{job=%q,log_severity=%q}`, service, severity)))
+		}
+	}
+	assert.Equal(t, strconv.Itoa(s.requests), prom.query(t, `http_server_request_duration_seconds_count{http_route="/orders/{id}",http_request_method="GET",http_response_status_code="200"}`))
+}
+
 // sayMeasures writes lines of two services, and of Heroku's router.
 func sayMeasures(t *testing.T, addr string) *said {
 	t.Helper()
@@ -127,7 +133,7 @@ func sayMeasures(t *testing.T, addr string) *said {
 			s.bytes += bytes
 			s.orders += orders
 			s.severities[strings.ToUpper(level)] += 2
-			ids := fmt.Sprintf("app=%s level=%s trace_id=%016x%016x", service, level, random.Uint64()|1, random.Uint64())
+			ids := fmt.Sprintf("app=%s level=%s request_id=%s-%d trace_id=%016x%016x", service, level, service, i, random.Uint64()|1, random.Uint64())
 			_, _ = fmt.Fprintf(&text, "%s span_id=%016x msg=begin\n", ids, random.Uint64()|1)
 			_, _ = fmt.Fprintf(&text, "%s span_id=%016x msg=end measure#db=%dus measure#answer=%dB count#orders=%d\n", ids, random.Uint64()|1, micros, bytes, orders)
 			out.lines += 2
@@ -153,11 +159,21 @@ type prometheus struct {
 
 var prometheusListens = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 
+// startPrometheus starts one that scrapes a page, if there is one, and takes what is
+// written to it.
 func startPrometheus(t *testing.T, page string) *prometheus {
 	t.Helper()
+	return startPrometheusEvery(t, page, 200*time.Millisecond)
+}
+
+func startPrometheusEvery(t *testing.T, page string, interval time.Duration) *prometheus {
+	t.Helper()
+	text := fmt.Sprintf("global: {scrape_interval: %v, scrape_timeout: %v}\n", interval, interval)
+	if page == "" {
+		return startPrometheusWith(t, text, "native-histograms") // with which a page would be fetched in another format
+	}
 	//nolint:misspell // honor_labels is the name of the option
-	return startPrometheusWith(t, fmt.Sprintf(`
-global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+	return startPrometheusWith(t, text+fmt.Sprintf(`
 scrape_configs:
   - job_name: heartwood
     honor_labels: true # job and instance are those of the program that has logged
@@ -165,7 +181,9 @@ scrape_configs:
 `, page))
 }
 
-func startPrometheusWith(t *testing.T, text string) *prometheus {
+// startPrometheusWith starts one with a configuration, which keeps exemplars and takes what
+// is written to it.
+func startPrometheusWith(t *testing.T, text string, features ...string) *prometheus {
 	t.Helper()
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -176,7 +194,8 @@ func startPrometheusWith(t *testing.T, text string) *prometheus {
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 	p := &prometheus{Process: harness.StartProcess(t, harness.Command{Name: "prometheus", Path: path, Args: []string{
 		"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"),
-		"--web.listen-address=127.0.0.1:0", "--enable-feature=exemplar-storage",
+		"--web.listen-address=127.0.0.1:0", "--web.enable-remote-write-receiver",
+		"--enable-feature=" + strings.Join(append(features, "exemplar-storage"), ","),
 	}})}
 	p.WaitOutput(t, "Server is ready to receive web requests", time.Minute)
 	found := prometheusListens.FindStringSubmatch(p.Output())
