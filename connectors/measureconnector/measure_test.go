@@ -385,6 +385,72 @@ func TestDeltaIsKeptUntilItIsTaken(t *testing.T) {
 	})
 }
 
+// An exporter that is in trouble does not keep the newest from one that is not. The ends of
+// series come again, before the rest, as long as they tell Prometheus anything.
+func TestCumulativeMetricsAreNotHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(c *Config) { c.Conventions, c.Expire = []string{"measures"}, time.Minute })
+		snd := &r.metrics.(*logsToMetrics).sender
+		next := &failing{sink: &r.points}
+		snd.next = next
+		require.NoError(t, r.metrics.Start(t.Context(), componenttest.NewNopHost()))
+		tick := func() { time.Sleep(15 * time.Second); synctest.Wait() }
+		said := func() []string {
+			m := r.points.AllMetrics()
+			r.points.Reset()
+			if len(m) == 0 {
+				return nil
+			}
+			require.Len(t, m, 1)
+			var out []string
+			for _, rm := range m[0].ResourceMetrics().All() {
+				service, _ := rm.Resource().Attributes().Get("service.name")
+				for _, x := range rm.ScopeMetrics().At(0).Metrics().All() {
+					at, ended := end(x)
+					out = append(out, fmt.Sprint(service.Str(), " ", x.Name(), " ended ", ended, " at ", at.AsTime().Format("04:05")))
+				}
+			}
+			return out
+		}
+		time.Sleep(time.Millisecond)
+		one := attrs{"count.a": 1, "sample.b": 1, "measure.c": "1s"}
+		require.NoError(t, r.send(one))
+		tick()
+		require.Len(t, said(), 3)
+
+		next.fail(errors.New("busy"))
+		require.NoError(t, r.send(attrs{"count.a": 1}))
+		tick()
+		next.fail(nil)
+		require.NoError(t, r.send(attrs{"count.a": 1}))
+		tick()
+		m := r.points.AllMetrics()
+		require.Len(t, m, 1, "one that says all")
+		assert.Equal(t, []string{"a  sum  3", "b  gauge  1", "c s histogram  1/1"}, show(m[0]))
+		r.points.Reset()
+		tick()
+		said()
+
+		next.fail(errors.New("busy"))
+		tick() // b and c end, and nobody hears of it
+		require.NoError(t, r.send(attrs{"sample.b": 2}))
+		tick()
+		next.fail(nil)
+		tick()
+		assert.Equal(t, []string{"shop b ended true at 01:15", "shop c ended true at 01:15", "shop a ended true at 01:45", "shop b ended false at 01:45"}, said())
+
+		next.fail(errors.New("busy"))
+		for range 25 { // b ends after a minute, and is forgotten five minutes later
+			tick()
+		}
+		next.fail(nil)
+		require.NoError(t, r.send(attrs{"count.a": 1}))
+		tick()
+		assert.Equal(t, []string{"shop a ended false at 08:15"}, said())
+		r.stop()
+	})
+}
+
 type failing struct {
 	sink *consumertest.MetricsSink
 	mu   sync.Mutex // guards err
