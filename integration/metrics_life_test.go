@@ -68,6 +68,20 @@ func TestRemoteWriteOfMetricsOfLogs(t *testing.T) {
 		assert.Len(t, e.Labels["span_id"], 16)
 		assert.Equal(t, fmt.Sprintf("%dus", int(value*1e6+0.5)), story.Attributes["measure#db"])
 	}
+
+	// An exemplar has at most 128 characters; this much of them is left for the id.
+	const fits = 128 - len("trace_id") - 32 - len("span_id") - 16 - len("request.id")
+	conn := dial(t, "tcp", col.Addr(t, "in"))
+	for name, length := range map[string]int{"fits": fits, "long": fits + 1} {
+		_, err := fmt.Fprintf(conn, "app=edge request_id=%s trace_id=%032x span_id=%016x measure#%s=12ms\n", strings.Repeat("a", length), 7, 7, name)
+		require.NoError(t, err)
+	}
+	for name, want := range map[string]int{"fits": 3, "long": 2} {
+		require.Eventually(t, func() bool {
+			found := prom.exemplars(t, name+`_seconds_bucket`)
+			return len(found) > 0 && assert.Len(t, found[0].Labels, want)
+		}, time.Minute, 100*time.Millisecond, "an exemplar with an id that is %s", name)
+	}
 	prom.Stop(t)
 	col.Stop(t)
 }
@@ -105,10 +119,12 @@ func TestSeriesEndInPrometheus(t *testing.T) {
 	col, ways := startBothWays(t, `{interval: 200ms, expire: 3s}`)
 	conn := dial(t, "tcp", col.Addr(t, "in"))
 	say := func(tags ...string) {
+		var text strings.Builder
 		for _, tag := range tags {
-			_, err := fmt.Fprintf(conn, "app=shop measure#took=12ms count#done=2 sample#depth=4 tag#of=%s\n", tag)
-			require.NoError(t, err)
+			_, _ = fmt.Fprintf(&text, "app=shop measure#took=12ms count#done=2 sample#depth=4 tag#of=%s\n", tag)
 		}
+		_, err := conn.Write([]byte(text.String())) // at once, so that they end together
+		require.NoError(t, err)
 	}
 	const all, each = `count({__name__=~"took_seconds_.*|done_total|depth",of=~%q})`, 15 + 2 + 1 + 1 // buckets, sum and count; counter; gauge
 	say("a", "b", "c")
