@@ -2,6 +2,7 @@ package measurement
 
 import (
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,13 +43,42 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// Every unit with a meaning of its own, by its definition: a prefix of the SI, or a power of
+// 1024.
+func TestEveryUnit(t *testing.T) {
+	want := map[string]Value{
+		"ns": {2e-9, "s", true}, "us": {2e-6, "s", true}, "µs": {2e-6, "s", true}, "μs": {2e-6, "s", true}, // micro sign, and Greek mu
+		"ms": {0.002, "s", true}, "s": {2, "s", true}, "sec": {2, "s", true}, "min": {120, "s", true}, "h": {7200, "s", true},
+		"B": {2, "By", true}, "b": {2, "By", true}, "byte": {2, "By", true}, "bytes": {2, "By", true}, "By": {2, "By", true},
+		"kB": {2000, "By", true}, "KB": {2000, "By", true}, "MB": {2_000_000, "By", true}, "GB": {2_000_000_000, "By", true}, "TB": {2_000_000_000_000, "By", true},
+		"KiB": {2048, "By", true}, "MiB": {2_097_152, "By", true}, "GiB": {2_147_483_648, "By", true}, "TiB": {2_199_023_255_552, "By", true},
+		"%": {2, "%", true},
+	}
+	assert.Len(t, known, len(want))
+	for name, want := range want {
+		v, ok := Parse("2" + name)
+		assert.True(t, ok, name)
+		assert.Equal(t, want, v, name)
+		v, ok = Value{Number: 2}.In(name)
+		assert.True(t, ok, name)
+		assert.Equal(t, want, v, name)
+	}
+}
+
 func TestMemoryIsInPowersOf1024(t *testing.T) {
-	v, ok := ParseMemory("21.00MB")
+	want := map[string]Value{
+		"21.00MB": {22_020_096, "By", true}, "2kB": {2048, "By", true}, "2KB": {2048, "By", true}, "2GB": {2_147_483_648, "By", true}, "2TB": {2_199_023_255_552, "By", true},
+		"2KiB": {2048, "By", true}, "2B": {2, "By", true}, "12ms": {0.012, "s", true}, "5": {5, "", false}, "": {1, "", false},
+	}
+	for text, want := range want {
+		v, ok := ParseMemory(text)
+		assert.True(t, ok, text)
+		assert.Equal(t, want, v, text)
+	}
+	_, ok := ParseMemory("1e295TB")
 	assert.True(t, ok)
-	assert.Equal(t, Value{21 * 1024 * 1024, Bytes, true}, v)
-	v, ok = ParseMemory("12ms")
-	assert.True(t, ok)
-	assert.Equal(t, Value{0.012, Seconds, true}, v)
+	_, ok = ParseMemory("1e308TB")
+	assert.False(t, ok, "beyond all numbers")
 }
 
 func TestUnitsBySetting(t *testing.T) {
@@ -151,6 +181,36 @@ func FuzzRoute(f *testing.F) {
 		}
 		if again := Route(route); len(path) < 100 && !strings.Contains(path, "%") && !strings.Contains(route, "*") && !strings.Contains(route, "{") && again != route {
 			t.Fatalf("%q gave %q, and that %q", path, route, again)
+		}
+	})
+}
+
+// FuzzNames: a name is one that OpenTelemetry allows, cleaning it again changes nothing, and
+// one that is fit stays.
+func FuzzNames(f *testing.F) {
+	for _, s := range []string{"measure#db.query", "count.5xx", "sample#Zähler", "measure.a b{c}", "count#" + strings.Repeat("a", 254), "measure#...", "count#x"} {
+		f.Add(s)
+	}
+	fit := regexp.MustCompile(`^[A-Za-z][-A-Za-z0-9_./]{0,252}$`)
+	allowed := regexp.MustCompile(`^[A-Za-z][-A-Za-z0-9_./]*$`)
+	f.Fuzz(func(t *testing.T, attribute string) {
+		kind, name := ParseName(attribute)
+		if (kind == NoKind) != (name == "") || !strings.HasSuffix(attribute, name) {
+			t.Fatalf("%q gave %v %q", attribute, kind, name)
+		}
+		clean, ok := Clean(name)
+		switch {
+		case !ok && fit.MatchString(name):
+			t.Fatalf("%q was refused", name)
+		case !ok:
+			return
+		case fit.MatchString(name) && clean != name:
+			t.Fatalf("%q gave %q", name, clean)
+		case len(clean) > maxName || !allowed.MatchString(clean):
+			t.Fatalf("%q gave %q", name, clean)
+		}
+		if again, ok := Clean(clean); len(clean) <= maxName-2 && (!ok || again != clean) {
+			t.Fatalf("%q gave %q, and that %q", name, clean, again)
 		}
 	})
 }
