@@ -46,7 +46,7 @@ func BenchmarkIntake(b *testing.B) {
 				require.NoError(b, err)
 				compiled, err := cfg.compileRules(componenttest.NewNopTelemetrySettings())
 				require.NoError(b, err)
-				in := newIntake(cfg, archiver.Logs)
+				in := newIntake(cfg, archiver.Logs, archiver.FingerprintKey{1})
 				logs := newLogs(requests(1000)...)
 				size := 0
 				take := func() {

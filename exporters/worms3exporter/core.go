@@ -27,6 +27,7 @@ type engine interface {
 	DeadLettered(ctx context.Context, records int) error
 	Shutdown(ctx context.Context) error
 	Stats() archiver.Stats
+	FingerprintKey() archiver.FingerprintKey
 }
 
 // core is what the exporters of one id have in common, for each of their signals: one

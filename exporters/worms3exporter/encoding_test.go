@@ -70,7 +70,7 @@ func taken(tb testing.TB, text string, logs plog.Logs, h host) *intake {
 	require.NoError(tb, err)
 	rules, err := cfg.compileRules(componenttest.NewNopTelemetrySettings())
 	require.NoError(tb, err)
-	in := newIntake(cfg, archiver.Logs)
+	in := newIntake(cfg, archiver.Logs, archiver.FingerprintKey{1})
 	in.arrival = noon
 	in.logs(tb.Context(), logs, rules, encoders())
 	return in
@@ -269,7 +269,7 @@ func TestSpansAndDataPointsComeBack(t *testing.T) {
 		cfg := configured(t, "{encoding: "+encoding+"}")
 		spans, err := cfg.spanEncoders(nil)
 		require.NoError(t, err)
-		in := newIntake(cfg, archiver.Traces)
+		in := newIntake(cfg, archiver.Traces, archiver.FingerprintKey{1})
 		in.arrival = noon
 		traces := someTraces()
 		in.traces(traces, cfg.otherRule(classTraces, nil), spans())
@@ -303,7 +303,7 @@ func TestSpansAndDataPointsComeBack(t *testing.T) {
 
 		points, err := cfg.pointEncoders(nil)
 		require.NoError(t, err)
-		in = newIntake(cfg, archiver.Metrics)
+		in = newIntake(cfg, archiver.Metrics, archiver.FingerprintKey{1})
 		in.arrival = noon
 		in.metrics(someMetrics(), cfg.otherRule(classMetrics, nil), points())
 		require.Len(t, in.records, 4)

@@ -33,7 +33,7 @@ type wormExporter struct {
 
 func newExporter(set exporter.Settings, cfg *Config, signal archiver.Signal) *wormExporter {
 	x := &wormExporter{cfg: cfg, set: set, signal: signal}
-	x.intakes.New = func() any { return newIntake(cfg, signal) }
+	x.intakes.New = func() any { return newIntake(cfg, signal, x.core.engine.FingerprintKey()) }
 	return x
 }
 

@@ -114,6 +114,8 @@ func (f *fakeEngine) DeadLettered(_ context.Context, records int) error {
 	return nil
 }
 
+func (f *fakeEngine) FingerprintKey() archiver.FingerprintKey { return archiver.FingerprintKey{1} }
+
 func (f *fakeEngine) Shutdown(context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

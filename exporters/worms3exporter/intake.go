@@ -51,7 +51,7 @@ type intake struct {
 	source    *recorduid.Source
 	uid       []byte
 	prints    fingerprinter
-	resource  [16]byte // the fingerprint of that of the records at hand
+	scope     [16]byte // the fingerprint of that of the records at hand
 	partition *partitioner
 
 	arrival time.Time
@@ -67,8 +67,10 @@ type intake struct {
 // before ends.
 type place struct{ start, line, request, trace int }
 
-func newIntake(cfg *Config, signal archiver.Signal) *intake {
-	return &intake{signal: signal, encoding: cfg.Encoding, source: recorduid.NewSource(), partition: newPartitioner(&cfg.Partition)}
+func newIntake(cfg *Config, signal archiver.Signal, key archiver.FingerprintKey) *intake {
+	return &intake{
+		signal: signal, encoding: cfg.Encoding, source: recorduid.NewSource(), prints: newFingerprinter(key), partition: newPartitioner(&cfg.Partition),
+	}
 }
 
 // reset lets go of what the call has brought.
@@ -92,11 +94,12 @@ func (in *intake) newUID() string {
 func (in *intake) logs(ctx context.Context, logs plog.Logs, rules *rules, encoder logencoding.RecordEncoder) {
 	defer encoder.End()
 	for _, rl := range logs.ResourceLogs().All() {
-		in.resource = in.prints.resource(rl.Resource().Attributes())
+		resource := in.prints.resource(rl.Resource(), rl.SchemaUrl())
 		for _, sl := range rl.ScopeLogs().All() {
 			if sl.LogRecords().Len() == 0 {
 				continue
 			}
+			in.scope = in.prints.scope(resource, sl.Scope(), sl.SchemaUrl())
 			begun := encoder.Begin(rl, sl)
 			for _, r := range sl.LogRecords().All() {
 				in.log(ctx, rl, sl, r, rules, encoder, begun)
@@ -139,7 +142,7 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 	}
 	in.add(archiver.Record{
 		Rule: rule, Partitions: in.partition.partitions(rl.Resource().Attributes(), attributes),
-		Time: timeOf(at), Fingerprint: in.prints.log(uid, in.resource, r), HasUID: true, Redactions: redactions,
+		Time: timeOf(at), Fingerprint: in.prints.log(uid, in.scope, r), HasUID: true, Redactions: redactions,
 	}, start, requestOf(attributes), r.TraceID())
 }
 
@@ -147,8 +150,9 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 func (in *intake) traces(traces ptrace.Traces, rule archiver.Rule, encoder spanEncoder) {
 	defer encoder.end()
 	for _, rs := range traces.ResourceSpans().All() {
-		in.resource = in.prints.resource(rs.Resource().Attributes())
+		resource := in.prints.resource(rs.Resource(), rs.SchemaUrl())
 		for _, ss := range rs.ScopeSpans().All() {
+			in.scope = in.prints.scope(resource, ss.Scope(), ss.SchemaUrl())
 			encoder.begin(rs, ss)
 			for _, s := range ss.Spans().All() {
 				start := len(in.buf)
@@ -164,7 +168,7 @@ func (in *intake) traces(traces ptrace.Traces, rule archiver.Rule, encoder spanE
 				}
 				in.add(archiver.Record{
 					Rule: rule, Partitions: in.partition.partitions(rs.Resource().Attributes(), s.Attributes()),
-					Time: timeOf(s.StartTimestamp()), Fingerprint: in.prints.span(in.resource, s), HasUID: !s.TraceID().IsEmpty() && !s.SpanID().IsEmpty(),
+					Time: timeOf(s.StartTimestamp()), Fingerprint: in.prints.span(in.scope, s), HasUID: !s.TraceID().IsEmpty() && !s.SpanID().IsEmpty(),
 				}, start, requestOf(s.Attributes()), s.TraceID())
 			}
 		}

@@ -44,8 +44,8 @@ func TestUIDsAreGivenAndKept(t *testing.T) {
 }
 
 func TestFingerprintsTellRecordsApart(t *testing.T) {
-	var f fingerprinter
-	none := f.resource(pcommon.NewMap())
+	f := newFingerprinter(archiver.FingerprintKey{})
+	none := f.resource(pcommon.NewResource(), "")
 	seen := map[[16]byte]string{}
 	add := func(name string, sum [16]byte) {
 		other, twice := seen[sum]
@@ -80,13 +80,38 @@ func TestFingerprintsTellRecordsApart(t *testing.T) {
 		"severity text": func(r plog.LogRecord) { r.SetSeverityText("x") },
 		"trace":         func(r plog.LogRecord) { r.SetTraceID([16]byte{1}) },
 		"span of trace": func(r plog.LogRecord) { r.SetSpanID([8]byte{1}) },
+		"flags":         func(r plog.LogRecord) { r.SetFlags(1) },
+		"dropped":       func(r plog.LogRecord) { r.SetDroppedAttributesCount(1) },
 	} {
 		add(name, f.log("u", none, record(change)))
 	}
-	attributes := pcommon.NewMap()
-	attributes.PutStr("service.name", "s")
-	other := f.resource(attributes)
-	add("resource", f.log("u", other, record(nothing)))
+	of := func(scope [16]byte) [16]byte { return f.log("u", scope, record(nothing)) }
+	resource := func(change func(pcommon.Resource)) [16]byte {
+		r := pcommon.NewResource()
+		change(r)
+		return f.resource(r, "")
+	}
+	other := resource(func(r pcommon.Resource) { r.Attributes().PutStr("service.name", "s") })
+	add("resource", of(other))
+	add("resource with less", of(resource(func(r pcommon.Resource) { r.SetDroppedAttributesCount(1) })))
+	add("resource's schema", of(f.resource(pcommon.NewResource(), "x")))
+	for name, change := range map[string]func(pcommon.InstrumentationScope){
+		"scope":           func(pcommon.InstrumentationScope) {},
+		"scope's name":    func(s pcommon.InstrumentationScope) { s.SetName("x") },
+		"scope's version": func(s pcommon.InstrumentationScope) { s.SetVersion("x") },
+		"scope's value":   func(s pcommon.InstrumentationScope) { s.Attributes().PutStr("x", "") },
+		"scope with less": func(s pcommon.InstrumentationScope) { s.SetDroppedAttributesCount(1) },
+	} {
+		s := pcommon.NewInstrumentationScope()
+		change(s)
+		add(name, of(f.scope(none, s, "")))
+	}
+	add("scope's schema", of(f.scope(none, pcommon.NewInstrumentationScope(), "x")))
+	add("scope's resource", of(f.scope(other, pcommon.NewInstrumentationScope(), "")))
+	otherKey := newFingerprinter(archiver.FingerprintKey{31: 1})
+	add("half a key", otherKey.log("u", none, record(nothing)))
+	otherKey = newFingerprinter(archiver.FingerprintKey{1})
+	add("the other half", otherKey.log("u", none, record(nothing)))
 	assert.Equal(t, "as it is", seen[f.log("u", none, record(func(r plog.LogRecord) { r.SetObservedTimestamp(7) }))], "it comes again at another time")
 
 	span := func(change func(ptrace.Span)) ptrace.Span {
@@ -96,17 +121,39 @@ func TestFingerprintsTellRecordsApart(t *testing.T) {
 		change(s)
 		return s
 	}
-	add("span", f.span(none, span(func(ptrace.Span) {})))
-	add("span's trace", f.span(none, span(func(s ptrace.Span) { s.SetTraceID([16]byte{2}) })))
-	add("span's id", f.span(none, span(func(s ptrace.Span) { s.SetSpanID([8]byte{2}) })))
-	add("span's start", f.span(none, span(func(s ptrace.Span) { s.SetStartTimestamp(1) })))
-	add("span's end", f.span(none, span(func(s ptrace.Span) { s.SetEndTimestamp(1) })))
-	add("span's attribute", f.span(none, span(func(s ptrace.Span) { s.Attributes().PutStr("a", "b") })))
-	add("span's status", f.span(none, span(func(s ptrace.Span) { s.Status().SetCode(2) })))
-	add("span's parent", f.span(none, span(func(s ptrace.Span) { s.SetParentSpanID([8]byte{3}) })))
-	add("span's kind", f.span(none, span(func(s ptrace.Span) { s.SetKind(2) })))
+	for name, change := range map[string]func(ptrace.Span){
+		"span":                   func(ptrace.Span) {},
+		"span's trace":           func(s ptrace.Span) { s.SetTraceID([16]byte{2}) },
+		"span's id":              func(s ptrace.Span) { s.SetSpanID([8]byte{2}) },
+		"span's flags":           func(s ptrace.Span) { s.SetFlags(1) },
+		"span's state":           func(s ptrace.Span) { s.TraceState().FromRaw("a=b") },
+		"span's start":           func(s ptrace.Span) { s.SetStartTimestamp(1) },
+		"span's end":             func(s ptrace.Span) { s.SetEndTimestamp(1) },
+		"span's attribute":       func(s ptrace.Span) { s.Attributes().PutStr("a", "b") },
+		"span with less":         func(s ptrace.Span) { s.SetDroppedAttributesCount(1) },
+		"span's status":          func(s ptrace.Span) { s.Status().SetCode(2) },
+		"span's status' message": func(s ptrace.Span) { s.Status().SetMessage("m") },
+		"span's parent":          func(s ptrace.Span) { s.SetParentSpanID([8]byte{3}) },
+		"span's kind":            func(s ptrace.Span) { s.SetKind(2) },
+		"span's name":            func(s ptrace.Span) { s.SetName("n") },
+		"event":                  func(s ptrace.Span) { s.Events().AppendEmpty() },
+		"event's name":           func(s ptrace.Span) { s.Events().AppendEmpty().SetName("x") },
+		"event's time":           func(s ptrace.Span) { s.Events().AppendEmpty().SetTimestamp(1) },
+		"event's attribute":      func(s ptrace.Span) { s.Events().AppendEmpty().Attributes().PutStr("a", "b") },
+		"event with less":        func(s ptrace.Span) { s.Events().AppendEmpty().SetDroppedAttributesCount(1) },
+		"fewer events":           func(s ptrace.Span) { s.SetDroppedEventsCount(1) },
+		"link":                   func(s ptrace.Span) { s.Links().AppendEmpty() },
+		"link's trace":           func(s ptrace.Span) { s.Links().AppendEmpty().SetTraceID([16]byte{1}) },
+		"link's span":            func(s ptrace.Span) { s.Links().AppendEmpty().SetSpanID([8]byte{1}) },
+		"link's state":           func(s ptrace.Span) { s.Links().AppendEmpty().TraceState().FromRaw("a=b") },
+		"link's flags":           func(s ptrace.Span) { s.Links().AppendEmpty().SetFlags(1) },
+		"link's attribute":       func(s ptrace.Span) { s.Links().AppendEmpty().Attributes().PutStr("a", "b") },
+		"link with less":         func(s ptrace.Span) { s.Links().AppendEmpty().SetDroppedAttributesCount(1) },
+		"fewer links":            func(s ptrace.Span) { s.SetDroppedLinksCount(1) },
+	} {
+		add(name, f.span(none, span(change)))
+	}
 	add("span's resource", f.span(other, span(func(ptrace.Span) {})))
-	add("span's name", f.span(none, span(func(s ptrace.Span) { s.SetName("n") })))
 }
 
 func TestWhatIsKnownOfARecordGoesWithIt(t *testing.T) {

@@ -38,10 +38,12 @@ type Archiver struct {
 	origin   string
 	objects  string // the directory
 	instance string
-	queue    *spool.Spool
-	journal  *journal
-	retry    *retrier
-	logger   *zap.Logger
+	// fingerprintKey is set by New and stays.
+	fingerprintKey FingerprintKey
+	queue          *spool.Spool
+	journal        *journal
+	retry          *retrier
+	logger         *zap.Logger
 
 	// cancel stops all at once; running is done when nothing runs any more.
 	cancel  context.CancelCauseFunc
@@ -143,6 +145,12 @@ func New(set Settings) (*Archiver, error) {
 	}
 	return a, nil
 }
+
+// FingerprintKey is a secret of the state on disk, for as long as that is.
+type FingerprintKey = [32]byte
+
+// FingerprintKey is what Record.Fingerprint is to be made with.
+func (a *Archiver) FingerprintKey() FingerprintKey { return a.fingerprintKey }
 
 func (a *Archiver) closeState() error {
 	var errs []error

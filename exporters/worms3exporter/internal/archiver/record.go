@@ -43,8 +43,8 @@ type Record struct {
 
 	// Time is what the record says of itself, Arrival when it came.
 	Time, Arrival time.Time
-	// Fingerprint is a hash of all that makes a repeat. Where HasUID is set, a
-	// record with the fingerprint of one that is there is a repeat.
+	// Fingerprint is a hash of all that makes a repeat, with the archiver's key. Where
+	// HasUID is set, a record with the fingerprint of one that is there is a repeat.
 	Fingerprint [16]byte
 	HasUID      bool
 	// RequestID is as it is, TraceID 16 bytes; both may be empty. They are for search.

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -570,6 +572,54 @@ func TestRepeatsAfterARestart(t *testing.T) {
 		require.NoError(t, w.a.Accept(t.Context(), records[:1]))
 		shut(t, w.a)
 		assert.Equal(t, 2, mustAudit(t, w.store).lines[string(records[0].Line)])
+	})
+}
+
+// TestFingerprintsOfAnotherKeyAreForgotten takes the key away, as it is missing from what
+// versions before it have left.
+func TestFingerprintsOfAnotherKeyAreForgotten(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		const path = "/state/fingerprint.key"
+		uids := func() (paths []string) {
+			for _, path := range w.fs.Files() {
+				if strings.HasSuffix(path, ".uids") {
+					paths = append(paths, path)
+				}
+			}
+			return paths
+		}
+		require.NoError(t, w.up(t.Context()))
+		first := w.a.FingerprintKey()
+		assert.NotZero(t, first)
+		require.NoError(t, w.send(t.Context(), 10))
+		shut(t, w.a)
+		require.Len(t, uids(), 2)
+
+		require.NoError(t, w.up(t.Context()))
+		assert.Equal(t, first, w.a.FingerprintKey(), "it stays")
+		shut(t, w.a)
+		require.NoError(t, w.fs.Remove(path))
+		var log *observer.ObservedLogs
+		w.tune = func(set *Settings) {
+			core, logs := observer.New(zap.WarnLevel)
+			set.Logger, log = zap.New(core), logs
+		}
+		require.NoError(t, w.up(t.Context()))
+		assert.NotEqual(t, first, w.a.FingerprintKey())
+		require.Len(t, log.FilterMessageSnippet("new key").All(), 1)
+		assert.Empty(t, uids(), "fingerprints with another key say nothing")
+		w.next = 0
+		require.NoError(t, w.send(t.Context(), 10))
+		shut(t, w.a)
+		for line, times := range mustAudit(t, w.store).lines {
+			assert.Equal(t, 2, times, line)
+		}
+
+		w.fs.Edit(path, func(data []byte) []byte { return data[1:] })
+		_, err := New(w.settings())
+		require.ErrorIs(t, err, ErrDamage)
+		assert.ErrorContains(t, err, path+" has 31 bytes, not 32: restore it, or remove it")
 	})
 }
 

@@ -15,8 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/heartwood-otel/heartwood/internal/diskfs"
-
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
@@ -72,6 +70,9 @@ func (a *Archiver) openState() error {
 	if err := a.openInstance(s.entries > 0); err != nil {
 		return err
 	}
+	if err := a.openFingerprintKey(s); err != nil {
+		return err
+	}
 	if err := a.restore(s); err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (a *Archiver) hasSegments(dir string) (bool, error) {
 
 // openInstance reads the name of this state, or gives it one.
 func (a *Archiver) openInstance(used bool) error {
-	fsys, path := a.set.FS, filepath.Join(a.set.Directory, "instance")
+	path := filepath.Join(a.set.Directory, "instance")
 	text, err := a.readSmall(path)
 	switch {
 	case err == nil && strings.Count(text, "\n") == 2:
@@ -121,11 +122,51 @@ func (a *Archiver) openInstance(used bool) error {
 		return fmt.Errorf("%w: %s is missing or not as it was: restore it, or move the whole of %s aside, so that the log is found in the bucket",
 			ErrDamage, path, a.set.Directory)
 	}
-	return a.newInstance(fsys, path)
+	return a.newInstance(path)
 }
 
-func (a *Archiver) newInstance(fsys diskfs.FS, path string) error {
-	name, tmp := rand.Text(), path+".tmp"
+func (a *Archiver) newInstance(path string) error {
+	name := rand.Text()
+	if err := a.writeSmall(path, []byte(name+"\n"+a.origin+"\n")); err != nil {
+		return err
+	}
+	a.instance = name
+	return nil
+}
+
+// openFingerprintKey reads the key of fingerprints, or makes one. Those that were made with
+// another are worth nothing.
+func (a *Archiver) openFingerprintKey(s *saved) error {
+	path := filepath.Join(a.set.Directory, "fingerprint.key")
+	text, err := a.readSmall(path)
+	switch {
+	case err == nil && len(text) == len(a.fingerprintKey):
+		copy(a.fingerprintKey[:], text)
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w: %s has %d bytes, not %d: restore it, or remove it, and records that came before and come again will be in the archive once more",
+			ErrDamage, path, len(text), len(a.fingerprintKey))
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	rand.Read(a.fingerprintKey[:])
+	if err := a.writeSmall(path, a.fingerprintKey[:]); err != nil {
+		return err
+	}
+	if len(s.windows) > 0 {
+		a.logger.Warn("Fingerprints of records have a new key: repeats of those that came before will not be known", zap.String("file", path))
+	}
+	for _, w := range s.windows {
+		a.nextFile = max(a.nextFile, w.File+1)
+		s.stale = append(s.stale, w.id)
+	}
+	s.windows = nil
+	return nil
+}
+
+// writeSmall makes a file, durable as a whole or not there.
+func (a *Archiver) writeSmall(path string, data []byte) error {
+	fsys, tmp := a.set.FS, path+".tmp"
 	if err := fsys.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove %s: %w", tmp, err)
 	}
@@ -133,7 +174,7 @@ func (a *Archiver) newInstance(fsys diskfs.FS, path string) error {
 	if err != nil {
 		return fmt.Errorf("make %s: %w", tmp, err)
 	}
-	_, err = f.Write([]byte(name + "\n" + a.origin + "\n"))
+	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -146,7 +187,6 @@ func (a *Archiver) newInstance(fsys diskfs.FS, path string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	a.instance = name
 	return nil
 }
 
