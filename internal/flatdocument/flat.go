@@ -1,7 +1,6 @@
 package flatdocument
 
 import (
-	"slices"
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -54,25 +53,63 @@ type Flat struct {
 	resource pcommon.Map
 	scope    string
 
+	// members are the resource's attributes as they stand in documents with such a front,
+	// one behind the other; nil where they were not asked for yet.
+	members     []member
+	membersText []byte
+	membersSeen nameBits
+	front       *nameSet
+
 	// names are those of the attributes of the document being written, for as long as
 	// they are few; many has them when they are not.
-	names []string
+	names []memberName
 	many  map[string]struct{}
 }
 
 // fewNames is how many names are compared with each other.
 const fewNames = 24
 
+// memberName is what an attribute is called.
+type memberName struct {
+	text  string
+	plain bool // nothing of it has to be escaped
+	again bool // one before it has the name
+}
+
+// member is an attribute that was written: its text begins where that of the one before ends.
+type member struct {
+	name memberName
+	end  int
+}
+
+// nameBits has a bit for each of some names: a name whose bit it has not is none of them.
+type nameBits uint64
+
+func bitOf(name string) nameBits {
+	n := len(name)
+	if n == 0 {
+		return 1
+	}
+	return 1 << ((n*7 ^ int(name[n-1]) ^ int(name[n/2])<<2) & 63)
+}
+
 // Begin says what the items that follow belong to. They must stay unchanged until the
 // next Begin or End.
 func (f *Flat) Begin(resource pcommon.Resource, scope pcommon.InstrumentationScope) {
-	f.resource, f.scope = resource.Attributes(), scope.Name()
+	f.resource, f.scope, f.front = resource.Attributes(), scope.Name(), nil
 }
 
 // End lets go of what Begin was given.
 func (f *Flat) End() {
-	*f = Flat{names: f.names[:0], many: f.many}
+	clear(f.members[:cap(f.members)])
+	*f = Flat{names: f.names[:0], many: f.many, members: f.members[:0], membersText: f.membersText[:0]}
+	if cap(f.membersText) > maxKeptText {
+		f.membersText = nil
+	}
 }
+
+// maxKeptText is the most that is kept for the next resource, in bytes.
+const maxKeptText = 64 << 10
 
 // object writes the members of one document.
 type object struct {
@@ -140,77 +177,137 @@ func (o *object) end() []byte { return append(o.dst, '}') }
 // attributes writes the resource's attributes and the item's, each name once: of one
 // resource and item, the item's counts, and of two in one map the first.
 func (f *Flat) attributes(o *object, item pcommon.Map, front *nameSet) {
-	f.names = f.names[:0]
-	few := item.Len()+f.resource.Len() <= fewNames
-	if !few {
-		if f.many == nil {
-			f.many = make(map[string]struct{}, item.Len()+f.resource.Len())
-		}
-		clear(f.many)
+	if item.Len()+f.resource.Len() > fewNames {
+		f.manyAttributes(o, item, front)
+		return
 	}
-	is := func(name string) bool {
-		if !few {
-			_, ok := f.many[name]
-			return ok
-		}
-		return slices.Contains(f.names, name)
-	}
-	add := func(name string) {
-		if few {
-			f.names = append(f.names, name)
-		} else {
-			f.many[name] = struct{}{}
-		}
+	if f.front != front {
+		f.writeResource(front)
 	}
 	// The item's names count before the resource's, and its attributes stand behind.
+	f.names = f.names[:0]
+	var seen nameBits
 	for name := range item.All() {
-		name = named(name, "attributes.", front)
-		add(name)
+		n, bit := named(name, "attributes.", front)
+		n.again = seen&bit != 0 && contains(f.names, n.text)
+		f.names = append(f.names, n)
+		seen |= bit
 	}
+	if seen&f.membersSeen == 0 {
+		o.dst = appendMembers(o.dst, o.start, f.membersText)
+	} else {
+		at := 0
+		for i := range f.members {
+			m := &f.members[i]
+			if seen&bitOf(m.name.text) == 0 || !contains(f.names, m.name.text) {
+				o.dst = appendMembers(o.dst, o.start, f.membersText[at:m.end])
+			}
+			at = m.end
+		}
+	}
+	i := 0
+	for _, v := range item.All() {
+		if name := &f.names[i]; !name.again {
+			o.attribute(*name, v)
+		}
+		i++
+	}
+	clear(f.names)
+}
+
+// writeResource writes the resource's attributes, each with a comma before it.
+func (f *Flat) writeResource(front *nameSet) {
+	f.front, f.members, f.membersSeen = front, f.members[:0], 0
+	o := object{dst: f.membersText[:0], start: -2} // of a document in which something stands
+	f.names = f.names[:0]
 	for name, v := range f.resource.All() {
-		name = named(name, "resource.", front)
-		if is(name) {
+		n, bit := named(name, "resource.", front)
+		if f.membersSeen&bit != 0 && contains(f.names, n.text) {
 			continue
 		}
-		add(name)
-		f.attribute(o, name, v)
+		f.names = append(f.names, n)
+		f.membersSeen |= bit
+		o.attribute(n, v)
+		f.members = append(f.members, member{n, len(o.dst)})
 	}
-	if few { // the item's names are at the front of the list, as they were made
-		i := 0
-		for _, v := range item.All() {
-			if name := f.names[i]; !slices.Contains(f.names[:i], name) {
-				f.attribute(o, name, v)
-			}
-			i++
-		}
-	} else {
-		clear(f.many)
-		for name, v := range item.All() {
-			name = named(name, "attributes.", front)
-			if is(name) {
-				continue
-			}
-			add(name)
-			f.attribute(o, name, v)
+	f.membersText = o.dst
+	clear(f.names)
+}
+
+// appendMembers appends members that have a comma before each of them to a document that
+// begins at start.
+func appendMembers(dst []byte, start int, members []byte) []byte {
+	if len(members) > 0 && len(dst) == start+1 {
+		members = members[1:]
+	}
+	return append(dst, members...)
+}
+
+func contains(names []memberName, name string) bool {
+	for i := range names {
+		if names[i].text == name {
+			return true
 		}
 	}
-	clear(f.names[:cap(f.names)])
+	return false
+}
+
+// manyAttributes is attributes for any number of them.
+func (f *Flat) manyAttributes(o *object, item pcommon.Map, front *nameSet) {
+	if f.many == nil {
+		f.many = make(map[string]struct{}, item.Len()+f.resource.Len())
+	}
+	clear(f.many)
+	is := func(name string) bool {
+		_, ok := f.many[name]
+		return ok
+	}
+	for name := range item.All() {
+		n, _ := named(name, "attributes.", front)
+		f.many[n.text] = struct{}{}
+	}
+	for name, v := range f.resource.All() {
+		n, _ := named(name, "resource.", front)
+		if is(n.text) {
+			continue
+		}
+		f.many[n.text] = struct{}{}
+		o.attribute(n, v)
+	}
+	clear(f.many)
+	for name, v := range item.All() {
+		n, _ := named(name, "attributes.", front)
+		if is(n.text) {
+			continue
+		}
+		f.many[n.text] = struct{}{}
+		o.attribute(n, v)
+	}
 	clear(f.many)
 }
 
 // named is what an attribute is called in a document.
-func named(name, prefix string, front *nameSet) string {
+func named(name, prefix string, front *nameSet) (memberName, nameBits) {
 	if front.has(name) {
-		return prefix + name
+		name = prefix + name
+		return memberName{text: name, plain: true}, bitOf(name)
 	}
-	return valid(name)
+	if allPlain(name) {
+		return memberName{text: name, plain: true}, bitOf(name)
+	}
+	name = valid(name)
+	return memberName{text: name}, bitOf(name)
 }
 
-func (f *Flat) attribute(o *object, name string, v pcommon.Value) {
+func (o *object) attribute(name memberName, v pcommon.Value) {
 	if len(o.dst) > o.start+1 {
 		o.dst = append(o.dst, ',')
 	}
-	o.dst = appendString(o.dst, name)
+	if name.plain {
+		o.dst = appendPlain(o.dst, name.text)
+	} else {
+		o.dst = appendString(o.dst, name.text)
+	}
 	o.dst = append(o.dst, ':')
 	o.dst = appendValue(o.dst, v)
 }

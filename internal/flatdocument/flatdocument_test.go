@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 var at = pcommon.NewTimestampFromTime(time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC))
@@ -156,6 +158,65 @@ func TestManyNames(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(flat(logs)), &got))
 	assert.Len(t, got, 20_000)
 	assert.Less(t, time.Since(began), 2*time.Second, "the square of so many takes more")
+}
+
+// attributesOf has attributes of any names: those of protobuf may be there twice, or no text.
+func attributesOf(t *testing.T, names []string) pcommon.Map {
+	t.Helper()
+	field := func(dst []byte, number protowire.Number, content []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(dst, number, protowire.BytesType), content)
+	}
+	var resource []byte
+	for i, name := range names {
+		value := protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), uint64(i))
+		resource = field(resource, 1, field(field(nil, 1, []byte(name)), 2, value))
+	}
+	logs, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(field(nil, 1, field(nil, 1, resource)))
+	require.NoError(t, err)
+	m := logs.ResourceLogs().At(0).Resource().Attributes()
+	require.Equal(t, len(names), m.Len())
+	return m
+}
+
+// TestFewNamesAreWrittenAsMany writes attributes in both ways.
+func TestFewNamesAreWrittenAsMany(t *testing.T) {
+	dice := rand.New(rand.NewPCG(1, 2))
+	names := []string{
+		"a", "b", "ab", "ba", "", "body", "attributes.body", "resource.body", "time", "n\xff", "n\xfe", "n\ufffd", `"`, `\`, "ü",
+		"a.longer.name.of.something", "a.longer.name.of.somethinf",
+	}
+	some := func() pcommon.Map {
+		list := make([]string, dice.IntN(fewNames/2))
+		for i := range list {
+			list[i] = names[dice.IntN(len(names))]
+		}
+		return attributesOf(t, list)
+	}
+	var f Flat
+	met := 0
+	for range 5000 {
+		resource := pcommon.NewResource()
+		some().MoveTo(resource.Attributes())
+		f.Begin(resource, pcommon.NewInstrumentationScope())
+		for range 3 {
+			item := some()
+			few, many := begin([]byte("before")), begin([]byte("before"))
+			if dice.IntN(2) == 0 {
+				few.integer("first", 1)
+				many.integer("first", 1)
+			}
+			f.attributes(&few, item, logNames)
+			f.manyAttributes(&many, item, logNames)
+			require.Equal(t, string(many.end()), string(few.end()))
+			if !bytes.Contains(few.dst, f.membersText) {
+				met++
+			}
+		}
+		if dice.IntN(2) == 0 {
+			f.End()
+		}
+	}
+	assert.Greater(t, met, 1000, "names that a resource and a record both have")
 }
 
 func TestASpanIsAFlatDocument(t *testing.T) {
@@ -325,6 +386,34 @@ func TestTheSameDataPointHasTheSameUID(t *testing.T) {
 		assert.False(t, seen[id])
 		seen[id] = true
 	}
+}
+
+func BenchmarkLog(b *testing.B) {
+	logs := plog.NewLogs()
+	rl := logs.ResourceLogs().AppendEmpty()
+	for _, name := range []string{"service.name", "service.version", "service.instance.id", "host.name"} {
+		rl.Resource().Attributes().PutStr(name, "orders-7d9f8b6c54")
+	}
+	r := rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	r.SetTimestamp(at)
+	r.SetSeverityText("INFO")
+	r.Body().SetStr("order 17 was paid in 42 ms")
+	r.SetTraceID([16]byte{1, 2})
+	a := r.Attributes()
+	for _, name := range []string{"log.record.uid", "request.id", "http.request.method", "url.path", "client.address", "user_agent.original", "enduser.id"} {
+		a.PutStr(name, "01890a5d-ac96-774b-bcce-b302099a0017")
+	}
+	a.PutInt("http.response.status_code", 200)
+	a.PutDouble("measure.elapsed", 17.25)
+	var f Flat
+	f.Begin(rl.Resource(), rl.ScopeLogs().At(0).Scope())
+	dst := f.AppendLog(nil, r)
+	b.SetBytes(int64(len(dst)))
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = f.AppendLog(dst[:0], r)
+	}
+	require.True(b, json.Valid(dst))
 }
 
 func BenchmarkPoint(b *testing.B) {

@@ -3,6 +3,7 @@ package flatdocument
 import (
 	"encoding/base64"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,11 +27,19 @@ var plain = func() (t [256]bool) {
 
 // appendString appends s as a JSON string.
 func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
 	if allPlain(s) {
-		return append(append(dst, s...), '"')
+		return appendPlain(dst, s)
 	}
-	return append(appendEscaped(dst, valid(s)), '"')
+	return append(appendEscaped(append(dst, '"'), valid(s)), '"')
+}
+
+// appendPlain appends s as a JSON string; nothing of it has to be escaped.
+func appendPlain(dst []byte, s string) []byte {
+	n := len(dst)
+	dst = slices.Grow(dst, len(s)+2)[:n+len(s)+2]
+	dst[n], dst[len(dst)-1] = '"', '"'
+	copy(dst[n+1:], s)
+	return dst
 }
 
 // allPlain says that text is ASCII of which nothing has to be escaped; eight bytes at a
