@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -26,9 +25,10 @@ const (
 	// maxFilterHashes is what a reader takes, so that a filter is no work without end.
 	maxFilterHashes = 32
 
-	// Records of the requests of the moment come mixed: as many ids are remembered as
-	// they are, so that most are not hashed again, unless they are longer than that.
-	recentIDs, maxRecentID = 256, 64
+	// Records of the requests of the moment come mixed: some ids are remembered as they
+	// are, unless they are longer than that, so that most are not hashed again. There is
+	// room for four times as many as the filter has, in which few meet, up to 128 KiB.
+	minRecentIDs, maxRecentIDs, maxRecentID = 256, 2048, 63
 )
 
 // FilterBuilder collects the ids of an object's records, at 20 to 40 bytes for each. It is
@@ -38,12 +38,18 @@ type FilterBuilder struct {
 	hasher filterHasher
 	ids    map[[16]byte]struct{}
 	seed   maphash.Seed
-	recent [recentIDs][]byte
+	recent []recentID // a power of two
+}
+
+// recentID is an id as it is; all of it is together in memory.
+type recentID struct {
+	size uint8
+	id   [maxRecentID]byte
 }
 
 // NewFilterBuilder begins a filter with a random key.
 func NewFilterBuilder() *FilterBuilder {
-	b := &FilterBuilder{ids: map[[16]byte]struct{}{}, seed: maphash.MakeSeed()}
+	b := &FilterBuilder{ids: map[[16]byte]struct{}{}, seed: maphash.MakeSeed(), recent: make([]recentID, minRecentIDs)}
 	rand.Read(b.key[:])
 	b.hasher = newFilterHasher(b.key[:])
 	return b
@@ -56,13 +62,16 @@ func (b *FilterBuilder) Add(id []byte) {
 		return
 	}
 	if len(id) <= maxRecentID {
-		slot := &b.recent[maphash.Bytes(b.seed, id)%recentIDs]
-		if bytes.Equal(*slot, id) {
+		slot := &b.recent[maphash.Bytes(b.seed, id)&uint64(len(b.recent)-1)]
+		if string(slot.id[:slot.size]) == string(id) {
 			return
 		}
-		*slot = append((*slot)[:0], id...)
+		slot.size = uint8(copy(slot.id[:], id))
 	}
 	b.ids[b.hasher.sum(id)] = struct{}{}
+	if 4*len(b.ids) > len(b.recent) && len(b.recent) < maxRecentIDs {
+		b.recent = make([]recentID, 2*len(b.recent))
+	}
 }
 
 // Len is how many ids it has.
