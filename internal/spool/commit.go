@@ -175,7 +175,7 @@ func (s *Spool) seal() {
 	if s.file == nil {
 		return
 	}
-	frame := appendFrame(nil, s.nextID, nil, nil)
+	frame := appendFrame(nil, s.nextID, nil, nil, nil)
 	sealFrame(frame, s.current().salt, s.current().length)
 	if _, err := s.file.Write(frame); err == nil {
 		_ = s.file.Sync()

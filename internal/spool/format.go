@@ -134,22 +134,29 @@ type frame struct {
 }
 
 // appendFrame appends a frame whose durable is to be filled in by sealFrame.
-func appendFrame(dst []byte, first ID, records [][]byte, acks []idRange) []byte {
+func appendFrame(dst []byte, first ID, heads, records [][]byte, acks []idRange) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, frameHead)...)
 	dst = append(dst, kindBatch)
 	dst = binary.AppendUvarint(dst, uint64(len(records)))
-	for _, r := range records {
-		dst = binary.AppendUvarint(dst, uint64(len(r)))
-		dst = append(dst, r...)
+	for i, r := range records {
+		var head []byte
+		if len(heads) > 0 {
+			head = heads[i]
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(head)+len(r)))
+		dst = append(append(dst, head...), r...)
 	}
 	dst = appendRanges(dst, acks)
 	return finishFrame(dst, start, first)
 }
 
 // maxFrameBody is how many bytes appendFrame's body has at most.
-func maxFrameBody(records [][]byte, acks []idRange) int {
+func maxFrameBody(heads, records [][]byte, acks []idRange) int {
 	size := 1 + binary.MaxVarintLen64*(2+len(records)+2*len(acks))
+	for _, h := range heads {
+		size += len(h)
+	}
 	for _, r := range records {
 		size += len(r)
 	}

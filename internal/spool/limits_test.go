@@ -254,7 +254,7 @@ func TestARecordMayLookLikeAFrame(t *testing.T) {
 	s := open(t, fs, Settings{})
 	put(t, s, "kept")
 	before := fs.Size() // of one file
-	forged := appendFrame(nil, 1, nil, nil)
+	forged := appendFrame(nil, 1, nil, nil, nil)
 	for durable := range int64(300) {
 		sealFrame(forged, 0, durable)
 		forged = append(forged, forged[:frameHead+3]...)

@@ -104,6 +104,11 @@ func (r *Reader) TryNext() (Record, error) {
 	}
 }
 
+// Ahead are payloads that TryNext will give next, as far as they are in memory: it leaves
+// out those that are acknowledged. They are good until the next call of another method,
+// and so are those that TryNext gives of them.
+func (r *Reader) Ahead() [][]byte { return r.records }
+
 // Close lets go what the Reader holds. It may be called more than once.
 func (r *Reader) Close() error {
 	r.s.mu.Lock()

@@ -108,6 +108,13 @@ func (s *segment) ranges() (ranges []idRange) {
 // rangesOf sorts IDs and makes ranges of them. It changes ids.
 func rangesOf(ids []ID) (ranges []idRange) {
 	slices.Sort(ids)
+	n := 0
+	for i, id := range ids {
+		if i == 0 || id > ids[i-1]+1 {
+			n++
+		}
+	}
+	ranges = make([]idRange, 0, n)
 	for _, id := range ids {
 		if n := len(ranges); n > 0 && uint64(id) <= ranges[n-1].from+ranges[n-1].count {
 			if uint64(id) == ranges[n-1].from+ranges[n-1].count {

@@ -73,8 +73,9 @@ var (
 // an empty one is a barrier: its Wait tells whether everything enqueued before is
 // durable.
 type Batch struct {
-	// Records are copied.
-	Records [][]byte
+	// Records are copied. Where there are Heads, each is the beginning of the record of its
+	// place, and copied as well.
+	Heads, Records [][]byte
 	// Acks are records that are no longer needed. Unknown ones do no harm. The slice
 	// may be put into another order. Where the batch can't be written, its records are
 	// not there and these are acknowledged all the same: on a full disk it is they that
@@ -231,7 +232,10 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 		acks = append(acks, b.Acks...)
 		ranges = rangesOf(acks)
 	}
-	size := maxFrameBody(b.Records, ranges)
+	if len(b.Heads) > 0 && len(b.Heads) != len(b.Records) {
+		return Ticket{err: fmt.Errorf("%d heads of %d records can't be written", len(b.Heads), len(b.Records))}
+	}
+	size := maxFrameBody(b.Heads, b.Records, ranges)
 	if size > maxBody {
 		return Ticket{err: fmt.Errorf("%w: it takes up to %d bytes, the limit is %d: send it in parts", ErrTooLarge, size, maxBody)}
 	}
@@ -251,7 +255,7 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 	if len(b.Records) > 0 || len(acks) > 0 {
 		before := len(g.buf)
 		g.frames = append(g.frames, pendingFrame{offset: len(g.buf), first: first, records: len(b.Records), acks: acks})
-		g.buf = appendFrame(g.buf, first, b.Records, ranges)
+		g.buf = appendFrame(g.buf, first, b.Heads, b.Records, ranges)
 		s.pendingBytes += len(g.buf) - before
 		g.records += len(b.Records)
 		g.acks += len(acks)
@@ -317,8 +321,10 @@ func (s *Spool) wakeLocked() {
 // Append writes a batch and waits until it is durable.
 func (s *Spool) Append(ctx context.Context, b Batch) (ID, error) {
 	size := 0
-	for _, r := range b.Records {
-		size += len(r)
+	for _, parts := range [][][]byte{b.Heads, b.Records} {
+		for _, part := range parts {
+			size += len(part)
+		}
 	}
 	if size > 0 {
 		if err := s.Reserve(ctx, size); err != nil {

@@ -105,6 +105,44 @@ func TestRecordsStayUntilAcknowledged(t *testing.T) {
 	}
 }
 
+func TestHeadsStandBeforeTheirRecords(t *testing.T) {
+	fs := crashfs.New()
+	s := open(t, fs, Settings{})
+	long := strings.Repeat("x", 300)
+	b := Batch{Heads: [][]byte{[]byte("1"), nil, []byte(long), nil}, Records: [][]byte{[]byte("a"), []byte("b"), nil, nil}}
+	_, err := s.Append(t.Context(), b)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"1a", "b", long, ""}, texts(drain(t, s)))
+	require.ErrorContains(t, s.Enqueue(Batch{Heads: b.Heads[:3], Records: b.Records}).Wait(t.Context()), "3 heads of 4 records")
+	require.NoError(t, s.Close())
+	s = open(t, fs, Settings{})
+	assert.Equal(t, []string{"1a", "b", long, ""}, texts(drain(t, s)))
+	put(t, s, "c")
+
+	// Of the frame that is at hand, what comes next is known.
+	r := s.NewReader()
+	assert.Empty(t, r.Ahead())
+	for _, want := range [][]string{{"b", long, ""}, {long, ""}, {""}, {}, {}} {
+		_, err = r.TryNext()
+		require.NoError(t, err)
+		got := []string{}
+		for _, payload := range r.Ahead() {
+			got = append(got, string(payload))
+		}
+		assert.Equal(t, want, got)
+	}
+	require.NoError(t, r.Close())
+	assert.Empty(t, r.Ahead())
+	require.NoError(t, s.Close())
+
+	limited := open(t, crashfs.New(), Settings{MaxSize: 200})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err = limited.Append(ctx, Batch{Heads: [][]byte{[]byte(long)}, Records: [][]byte{nil}})
+	require.ErrorIs(t, err, ErrTooLarge, "heads take room, too")
+	require.NoError(t, limited.Close())
+}
+
 func TestSegmentsGoInAnyOrder(t *testing.T) {
 	fs := crashfs.New()
 	s := open(t, fs, Settings{SegmentSize: 100})
@@ -619,7 +657,7 @@ func damage(t *testing.T, pad func(*Settings)) {
 }
 
 func FuzzReadFrame(f *testing.F) {
-	frame := appendFrame(nil, 7, [][]byte{[]byte("a"), nil}, []idRange{{1, 2}, {5, 1}})
+	frame := appendFrame(nil, 7, nil, [][]byte{[]byte("a"), nil}, []idRange{{1, 2}, {5, 1}})
 	sealFrame(frame, 0, 100)
 	f.Add(frame)
 	f.Add(appendFollowed(nil, 3))
@@ -631,7 +669,7 @@ func FuzzReadFrame(f *testing.F) {
 		if err != nil || got.followed != 0 || got.padding {
 			return
 		}
-		again := appendFrame(nil, got.first, got.records, got.acks)
+		again := appendFrame(nil, got.first, nil, got.records, got.acks)
 		sealFrame(again, 0, got.durable)
 		second, _, err := readFrame(again, 0)
 		require.NoError(t, err)

@@ -222,9 +222,10 @@ func (a *Archiver) announceLocked() {
 }
 
 type acceptBuffer struct {
-	buf, scratch []byte
+	buf, scratch []byte // heads of records
 	ends         []int
-	records      [][]byte
+	heads, lines [][]byte
+	size         int // of both
 	tickets      []spool.Ticket
 }
 
@@ -259,8 +260,8 @@ func (a *Archiver) Accept(ctx context.Context, records []Record) error {
 	b, _ := a.buffers.Get().(*acceptBuffer)
 	defer func() {
 		if cap(b.buf) <= maxSpareBuffer {
-			clear(b.records)
-			b.records = b.records[:0]
+			clear(b.heads)
+			clear(b.lines)
 			a.buffers.Put(b)
 		}
 	}()
@@ -268,17 +269,17 @@ func (a *Archiver) Accept(ctx context.Context, records []Record) error {
 	if err != nil {
 		return err
 	}
-	if err := a.reserve(ctx, len(b.buf)+batchOverhead*(1+len(b.buf)/maxBatch)); err != nil {
+	if err := a.reserve(ctx, b.size+batchOverhead*(1+b.size/maxBatch)); err != nil {
 		return err
 	}
 	b.tickets = b.tickets[:0]
-	for from := 0; from < len(b.records); {
+	for from := 0; from < len(records); {
 		to, size := from, 0
-		for to < len(b.records) && (to == from || size+len(b.records[to]) <= maxBatch) {
-			size += len(b.records[to])
+		for to < len(records) && (to == from || size+b.sizeOf(to) <= maxBatch) {
+			size += b.sizeOf(to)
 			to++
 		}
-		b.tickets = append(b.tickets, a.queue.Enqueue(spool.Batch{Records: b.records[from:to]}))
+		b.tickets = append(b.tickets, a.queue.Enqueue(spool.Batch{Heads: b.heads[from:to], Records: b.lines[from:to]}))
 		from = to
 	}
 	// Each batch is its own transaction: the last may be there when one before is not.
@@ -309,23 +310,28 @@ func (a *Archiver) reserve(ctx context.Context, size int) error {
 	return nil
 }
 
-// encode gives the records their form; lines is how many bytes their lines have.
+func (b *acceptBuffer) sizeOf(i int) int { return len(b.heads[i]) + len(b.lines[i]) }
+
+// encode gives the records their form, in which the lines are the records'; lines is how
+// many bytes these have.
 func (b *acceptBuffer) encode(records []Record) (lines int64, err error) {
-	b.buf, b.ends, b.records = b.buf[:0], b.ends[:0], b.records[:0]
+	b.buf, b.ends, b.heads, b.lines = b.buf[:0], b.ends[:0], b.heads[:0], b.lines[:0]
 	for i := range records {
 		r := &records[i]
 		if err := r.check(); err != nil {
 			return 0, err
 		}
 		lines += int64(len(r.Line))
-		b.buf, b.scratch = appendRecord(b.buf, b.scratch, r)
+		b.buf, b.scratch = appendHead(b.buf, b.scratch, r)
 		b.ends = append(b.ends, len(b.buf))
+		b.lines = append(b.lines, r.Line)
 	}
 	start := 0
 	for _, end := range b.ends {
-		b.records = append(b.records, b.buf[start:end:end])
+		b.heads = append(b.heads, b.buf[start:end:end])
 		start = end
 	}
+	b.size = len(b.buf) + int(lines)
 	return lines, nil
 }
 

@@ -122,3 +122,42 @@ func BenchmarkArchive(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRepeatWindow adds to a window that is full, and forgets as much.
+func BenchmarkRepeatWindow(b *testing.B) {
+	for _, touch := range []bool{false, true} {
+		b.Run(fmt.Sprintf("touch=%t", touch), func(b *testing.B) {
+			w := newRepeatWindow(time.Minute, 1<<22)
+			dice := rand.New(rand.NewPCG(1, 2))
+			var next [touchAtOnce]fingerprint
+			now := time.Unix(1000, 0)
+			batch := func() (repeats int) {
+				for i := range next {
+					binary.LittleEndian.PutUint64(next[i][:], dice.Uint64())
+				}
+				if touch {
+					w.touch(next[:])
+				}
+				for i := range next {
+					if w.add(&next[i], 1, now) {
+						repeats++
+					}
+				}
+				return repeats
+			}
+			for w.len() < 3<<20 {
+				batch()
+				now = now.Add(20 * time.Microsecond)
+			}
+			now = now.Add(time.Minute - 4*time.Second)
+			repeats := 0
+			for b.Loop() {
+				repeats += batch()
+				now = now.Add(20 * time.Microsecond)
+				w.expire(now)
+			}
+			require.Zero(b, repeats)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/touchAtOnce, "ns/record")
+		})
+	}
+}

@@ -33,6 +33,8 @@ type pump struct {
 	last   bool
 	record stored
 	hex    []byte
+	// touched is for how many of the next records the window knows that they come.
+	touched int
 }
 
 type pendingAck struct {
@@ -172,11 +174,30 @@ func (p *pump) read(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return diskError{fmt.Errorf("read the queue: %w", err)}
 		}
+		if p.touched--; p.touched < 0 {
+			p.touchAhead()
+		}
 		if err := p.take(ctx, &r, now); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// touchAhead tells the window of the next records.
+func (p *pump) touchAhead() {
+	var next [touchAtOnce]fingerprint
+	ahead := p.reader.Ahead()
+	ahead = ahead[:min(len(ahead), len(next))]
+	n := 0
+	for _, payload := range ahead {
+		if f, ok := fingerprintOf(payload); ok {
+			next[n] = f
+			n++
+		}
+	}
+	p.window.touch(next[:n])
+	p.touched = len(ahead)
 }
 
 // take puts a record into its object.
@@ -336,7 +357,11 @@ func (p *pump) wait(ctx context.Context, now time.Time, v view) error {
 
 // ack acknowledges records in the queue, that are in the journal.
 func (p *pump) ack(ctx context.Context, ranges ...*idRanges) {
-	var ids []spool.ID
+	var total int64
+	for _, r := range ranges {
+		total += r.total
+	}
+	ids := make([]spool.ID, 0, total)
 	for _, r := range ranges {
 		ids = slices.AppendSeq(ids, r.all())
 	}

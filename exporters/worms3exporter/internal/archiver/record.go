@@ -121,8 +121,9 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// appendRecord appends a record's form; scratch is for the destination and given back.
-func appendRecord(dst, scratch []byte, r *Record) (out, scratchOut []byte) {
+// appendHead appends a record's form but for the line, which stands behind it; scratch is
+// for the destination and given back.
+func appendHead(dst, scratch []byte, r *Record) (out, scratchOut []byte) {
 	scratch = appendDestination(scratch[:0], r)
 	dst = append(dst, recordVersion)
 	dst = appendText(dst, scratch)
@@ -136,8 +137,7 @@ func appendRecord(dst, scratch []byte, r *Record) (out, scratchOut []byte) {
 	dst = append(dst, r.Fingerprint[:]...)
 	dst = appendText(dst, r.RequestID)
 	dst = appendText(dst, r.TraceID)
-	dst = binary.AppendUvarint(dst, uint64(r.Redactions))
-	return append(dst, r.Line...), scratch
+	return binary.AppendUvarint(dst, uint64(r.Redactions)), scratch
 }
 
 // stored is a record as it is in the queue; all of it is parts of one payload.
@@ -212,6 +212,18 @@ func parseRecord(payload []byte, s *stored) error {
 		return errRecord
 	}
 	return nil
+}
+
+// fingerprintOf is the fingerprint of a record's form, where it has one.
+func fingerprintOf(payload []byte) (fingerprint [16]byte, ok bool) {
+	f := fields{rest: payload}
+	version := f.byte()
+	f.text()
+	f.varint()
+	f.varint()
+	flags := f.byte()
+	copy(fingerprint[:], f.bytes(uint64(len(fingerprint))))
+	return fingerprint, !f.failed && version == recordVersion && flags&flagUID != 0
 }
 
 // destination is what the records of an object have in common.

@@ -14,6 +14,12 @@ import (
 	"github.com/heartwood-otel/heartwood/internal/spool"
 )
 
+// formOf is a record as it is in the queue.
+func formOf(r *Record) []byte {
+	head, _ := appendHead(nil, nil, r)
+	return append(head, r.Line...)
+}
+
 func TestRecordRoundTrip(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 34, 56, 789, time.UTC)
 	for name, r := range map[string]Record{
@@ -28,7 +34,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		"least":       {Rule: Rule{Name: "a"}, Hour: time.Unix(0, 0).UTC(), Signal: Metrics, Line: []byte("x")},
 		"before 1970": {Rule: Rule{Name: "a"}, Hour: time.Date(1969, 12, 31, 23, 0, 0, 0, time.UTC), Signal: Traces, Time: time.Unix(0, -1).UTC(), Line: []byte("x")},
 	} {
-		form, _ := appendRecord(nil, nil, &r)
+		form := formOf(&r)
 		var s stored
 		require.NoError(t, parseRecord(form, &s), name)
 		d, err := parseDestination(s.destination)
@@ -45,31 +51,39 @@ func TestRecordRoundTrip(t *testing.T) {
 			got.TraceID = s.traceID
 		}
 		assert.Equal(t, r, got, name)
+		known, ok := fingerprintOf(form)
+		assert.Equal(t, r.HasUID, ok, name)
+		assert.Equal(t, r.Fingerprint, known, name)
 		for cut := range len(form) - len(r.Line) {
 			require.Error(t, parseRecord(form[:cut], &s), "%s: the first %d bytes", name, cut)
 		}
 		form[0]++
 		require.Error(t, parseRecord(form, &s), "another version")
+		_, ok = fingerprintOf(form)
+		assert.False(t, ok)
 	}
 }
 
 func FuzzRecord(f *testing.F) {
 	r := testRecord(1, "access")
 	r.Partitions = []archive.Partition{{Name: "a", Value: "b"}}
-	form, _ := appendRecord(nil, nil, &r)
+	form := formOf(&r)
 	f.Add(form)
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s stored
+		known, ok := fingerprintOf(data)
 		if parseRecord(data, &s) != nil {
 			return
 		}
+		require.Equal(t, s.hasUID, ok)
+		require.Equal(t, s.fingerprint, known)
 		d, err := parseDestination(s.destination)
 		if err != nil {
 			return
 		}
 		// What is read is written again, and read the same.
-		again, _ := appendRecord(nil, nil, &Record{
+		again := formOf(&Record{
 			Rule: d.rule, Hour: d.hour, Partitions: d.partitions, Encoding: d.encoding, Signal: d.signal,
 			Time: fromNanos(s.time), Arrival: fromNanos(s.arrival), Fingerprint: s.fingerprint, HasUID: s.hasUID,
 			RequestID: s.requestID, TraceID: s.traceID, Redactions: s.redactions, Line: s.line,

@@ -24,6 +24,8 @@ type repeatWindow struct {
 	// that is meant.
 	table []uint64
 	most  int
+	// touched is what touch has read, so that it is read.
+	touched uint64
 	// groups are in the order of their entries.
 	groups []knownGroup
 }
@@ -48,6 +50,8 @@ const (
 	groupTime = time.Second
 	// noFile is of no object: their numbers begin at 1.
 	noFile = 0
+	// touchAtOnce is how many places a processor can wait for at a time, and more.
+	touchAtOnce = 16
 )
 
 func newRepeatWindow(window time.Duration, most int) *repeatWindow {
@@ -64,6 +68,22 @@ func (w *repeatWindow) at(n uint64) *known { return &w.ring[n&uint64(len(w.ring)
 
 // hash is a key of the table. Who sends records does not know the seed.
 func (w *repeatWindow) hash(f *fingerprint) uint64 { return maphash.Bytes(w.seed, f[:]) >> 32 }
+
+// touch reads the places of fingerprints that come next, up to touchAtOnce: they are far
+// apart in memory, which answers for all of them in the time that it takes for one.
+func (w *repeatWindow) touch(next []fingerprint) {
+	if len(w.table) == 0 {
+		return
+	}
+	mask := uint64(len(w.table) - 1)
+	var places [touchAtOnce]uint64
+	for i := range next {
+		places[i] = w.hash(&next[i]) & mask
+	}
+	for _, place := range places[:len(next)] {
+		w.touched += w.table[place]
+	}
+}
 
 // add adds a fingerprint of an object's record, and says whether it was there already.
 func (w *repeatWindow) add(f *fingerprint, file uint64, now time.Time) (repeat bool) {
@@ -108,7 +128,15 @@ func (w *repeatWindow) belongs(file uint64) {
 func (w *repeatWindow) expire(now time.Time) {
 	for len(w.groups) > 0 && now.Sub(w.groups[0].at) > w.window {
 		for w.first < w.groups[0].end {
-			w.forget()
+			n := min(w.groups[0].end-w.first, touchAtOnce)
+			var next [touchAtOnce]fingerprint
+			for i := range n {
+				next[i] = w.at(w.first + i).fingerprint
+			}
+			w.touch(next[:n])
+			for range n {
+				w.forget()
+			}
 		}
 		w.groups = w.groups[1:]
 	}
