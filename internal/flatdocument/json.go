@@ -43,19 +43,35 @@ func appendPlain(dst []byte, s string) []byte {
 }
 
 // allPlain says that text is ASCII of which nothing has to be escaped; eight bytes at a
-// time: the highest bit of a byte is set where it is above 0x7F, or below 0x20, or one of
-// the two.
+// time, the last eight with some that were looked at before.
 func allPlain(s string) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	for len(s) >= 8 {
-		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		quote, back := w^ones*'"', w^ones*'\\'
-		if (w|(w-ones*0x20)|(quote-ones)&^quote|(back-ones)&^back)&high != 0 {
+	if len(s) < 8 {
+		return shortPlain(s)
+	}
+	for at := 0; at < len(s)-8; at += 8 {
+		if odd(eight(s[at:])) {
 			return false
 		}
-		s = s[8:]
 	}
+	return !odd(eight(s[len(s)-8:]))
+}
+
+// eight are the first eight bytes of a text.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// odd says that a byte of eight is none that is plain: its highest bit is set where it is
+// above 0x7F, or below 0x20, or one of the two.
+func odd(w uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, back := w^ones*'"', w^ones*'\\'
+	return (w|(w-ones*0x20)|(quote-ones)&^quote|(back-ones)&^back)&high != 0
+}
+
+func shortPlain(s string) bool {
 	for i := range len(s) {
 		if !plain[s[i]] || s[i] >= utf8.RuneSelf {
 			return false
