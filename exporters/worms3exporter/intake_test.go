@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -41,6 +42,26 @@ func TestUIDsAreGivenAndKept(t *testing.T) {
 		assert.Equal(t, records[i].Fingerprint, again[i].Fingerprint, "what comes again is known")
 		assert.Equal(t, string(records[i].Line), string(again[i].Line))
 	}
+}
+
+// TestTakingRecordsAllocatesNothing for a record, when there is room from calls before.
+func TestTakingRecordsAllocatesNothing(t *testing.T) {
+	cfg := configured(t, `{rules: [{name: access, category: access, period: 1d}, {name: application, period: 2d}]}`)
+	encoders, err := cfg.logEncoders(nil)
+	require.NoError(t, err)
+	rules, err := cfg.compileRules(componenttest.NewNopTelemetrySettings())
+	require.NoError(t, err)
+	in := newIntake(cfg, archiver.Logs, archiver.FingerprintKey{})
+	logs := newLogs(requests(1000)...)
+	take := func() {
+		in.reset()
+		in.arrival = noon
+		in.logs(t.Context(), logs, rules, encoders())
+		_ = in.all()
+	}
+	take()
+	assert.Less(t, testing.AllocsPerRun(10, take), 20.0, "for a call of 1,000 records")
+	assert.Len(t, in.all(), 1000)
 }
 
 func TestFingerprintsTellRecordsApart(t *testing.T) {

@@ -230,8 +230,9 @@ type acceptBuffer struct {
 }
 
 const (
-	// maxBatch is where a batch for the queue ends: the next is filled while it is written.
-	maxBatch = 1 << 20
+	// maxBatch is where a batch for the queue ends, in bytes: what reads the queue goes
+	// through all of a batch, and then through its records, and finds them in a near cache.
+	maxBatch = 128 << 10
 	// batchOverhead is what the queue's frame has besides, at most.
 	batchOverhead = 64
 	// maxSpareBuffer is the largest that is used again.
