@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -109,17 +111,17 @@ func TestManifestParserRefuses(t *testing.T) {
 		"another case":         {`"number"`, `"Number"`, "at byte"},
 		"white space":          {`,"number"`, `, "number"`, "at byte"},
 		"another order":        {`"first_leaf":255,"leaf":260,"previous"`, `"leaf":260,"first_leaf":255,"previous"`, "at byte"},
-		"behind the end":       {`]}}`, `]}}x`, "invalid character"},
+		"behind the end":       {`]}}`, `]}}x`, "where the end would be written"},
 		"space behind":         {`}`, "}", ""},
 		"a fraction":           {`"number":3`, `"number":3.0`, "no manifest"},
 		"an exponent":          {`"number":3`, `"number":3e0`, "no manifest"},
 		"2^53":                 {`"redactions":50`, `"redactions":9007199254740992`, "totals.redactions: 9007199254740992 is not from 0 to 2^53 - 1"},
 		"2^64":                 {`"redactions":50`, `"redactions":18446744073709551616`, "no manifest"},
 		"negative":             {`"repeated":2`, `"repeated":-2`, "ledger.repeated: -2"},
-		"null":                 {`"number":3`, `"number":null`, "manifest 0"},
+		"null":                 {`"number":3`, `"number":null`, "number is no number"},
 		"text as number":       {`"number":3`, `"number":"3"`, "no manifest"},
 		"escaped needlessly":   {`"event":"interval"`, `"event":"interva\u006c"`, "at byte"},
-		"not UTF-8":            {`0123abcd`, "0123abc\xff", "at byte"},
+		"not UTF-8":            {`0123abcd`, "0123abc\xff", "is not UTF-8"},
 		"upper-case hex":       {`"config_sha256":"b`, `"config_sha256":"B`, "lower-case hex"},
 		"hex too short":        {`"config_sha256":"b`, `"config_sha256":"`, "lower-case hex"},
 		"another zone":         {`"to":"2026-03-01T07:10:00.123456789Z"`, `"to":"2026-03-01T08:10:00.123456789+01:00"`, "at byte"},
@@ -132,6 +134,13 @@ func TestManifestParserRefuses(t *testing.T) {
 		"edge without padding": {`AAA=`, `AAA`, "no manifest"},
 		"edge in another form": {`"edge":["AAAA`, `"edge":["AA\nAA`, "no manifest"},
 		"edge too short":       {`AAA=",`, `",`, ""},
+		"edge of many levels":  {`"edge":[`, `"edge":["","","","","","","","",`, "there are more than 8"},
+		"a control character":  {`"m1"`, "\"m\x011\"", "not escaped"},
+		"an escaped delete":    {`"m1"`, `"m\u007f"`, "needs no escape"},
+		"upper-case escape":    {`\u000a`, `\u000A`, "needs no escape"},
+		"short escape":         {`\u000a`, `\n`, "needs no escape"},
+		"null object":          {`"filters":{`, `"filters":null,"filters":{`, "at byte"},
+		"minus nothing":        {`"number":3`, `"number":-0`, "no number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Contains(t, string(whole), test.old)
@@ -147,9 +156,73 @@ func TestManifestParserRefuses(t *testing.T) {
 			assert.Contains(t, err.Error(), test.want)
 		})
 	}
+	for n := range whole {
+		_, err := ParseManifest(whole[:n])
+		require.ErrorContains(t, err, "no manifest: at byte", n)
+	}
 	for _, data := range []string{"", "null", "{}", "[]", `"x"`, strings.Repeat("[", 100_000)} {
 		_, err := ParseManifest([]byte(data))
 		require.Error(t, err, data)
+	}
+}
+
+// A manifest that anybody may have put there takes no more memory than its bytes do, by a
+// small factor.
+func TestManifestOfManyEmptyObjects(t *testing.T) {
+	whole, err := firstManifest().Marshal()
+	require.NoError(t, err)
+	const count = 1 << 20
+	for name, test := range map[string]struct{ old, element string }{
+		"objects":           {`"objects":[`, `{}`},
+		"tiles":             {`"tiles":[`, `{}`},
+		"levels of an edge": {`"edge":[`, `""`},
+	} {
+		list := strings.TrimSuffix(strings.Repeat(test.element+",", count), ",")
+		data := []byte(strings.Replace(string(whole), test.old, test.old+list, 1))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := ParseManifest(data)
+		runtime.ReadMemStats(&after)
+		require.Error(t, err, name)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(len(data)), name)
+	}
+	_, err = ParseManifest(make([]byte, MaxManifest+1))
+	require.ErrorContains(t, err, "are the most")
+}
+
+// LastLeaf finds the manifest of a checkpoint among others, without parsing them.
+func TestLastLeaf(t *testing.T) {
+	for _, m := range []*Manifest{testManifest(), firstManifest()} {
+		data, err := m.Marshal()
+		require.NoError(t, err)
+		tree, err := m.Tree()
+		require.NoError(t, err)
+		leaf := LeafHash(data)
+		tree.Append(leaf[:], nil)
+		c := &Checkpoint{Size: tree.Size(), Root: tree.Root()}
+		sum, is, err := LastLeaf(iotest.OneByteReader(bytes.NewReader(data)), c)
+		require.NoError(t, err)
+		assert.True(t, is)
+		assert.Equal(t, Digest(sha256.Sum256(data)), sum)
+		for at := range data {
+			other := bytes.Clone(data)
+			other[at] ^= 1
+			sum, is, err := LastLeaf(bytes.NewReader(other), c)
+			require.NoError(t, err)
+			require.False(t, is, at)
+			require.Equal(t, Digest(sha256.Sum256(other)), sum)
+		}
+		_, is, err = LastLeaf(bytes.NewReader(data), &Checkpoint{Size: c.Size + 1, Root: c.Root})
+		require.NoError(t, err)
+		assert.False(t, is)
+		_, _, err = LastLeaf(iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(data))), c)
+		require.ErrorIs(t, err, iotest.ErrTimeout)
+	}
+	for _, text := range []string{"", "{}", `],"edge":[`, `],"edge":["`, `]],"edge":[]`, `],"edge":[]],"edge":[`, `],"edge":[` + strings.Repeat("x", 1<<20)} {
+		sum, is, err := LastLeaf(strings.NewReader(text), &Checkpoint{Size: 1})
+		require.NoError(t, err)
+		assert.False(t, is)
+		assert.Equal(t, Digest(sha256.Sum256([]byte(text))), sum)
 	}
 }
 
@@ -308,6 +381,9 @@ func FuzzManifest(f *testing.F) {
 		again, err := m.Marshal()
 		if err != nil || !bytes.Equal(data, again) {
 			t.Fatalf("%q becomes %q (%v)", data, again, err)
+		}
+		if !json.Valid(data) {
+			t.Fatalf("%q is no JSON", data)
 		}
 		if _, err := m.Tree(); err != nil {
 			t.Fatal(err)

@@ -69,19 +69,33 @@ func (w *Writers) Sign(root note.Signer) ([]byte, error) {
 	return data, nil
 }
 
-// ParseWriters reads a file that the root key has signed.
+// MaxWritersFile is the size of the largest writers file in bytes.
+const MaxWritersFile = 16 << 20
+
+// ParseWriters reads a file that the root key has signed. What it has not signed it does
+// not read.
 func ParseWriters(data []byte, root note.Verifier) (*Writers, error) {
-	w, err := ParseWritersUnverified(data)
-	if err != nil {
-		return nil, err
+	if err := signedByRoot(data, root); err != nil {
+		return nil, fmt.Errorf("no writers file: %w", err)
 	}
-	if want := RootName(w.Origin); root.Name() != want {
-		return nil, fmt.Errorf("the key %q is not the root key of %s: that one's name is %q", root.Name(), w.Origin, want)
+	return ParseWritersUnverified(data)
+}
+
+func signedByRoot(data []byte, root note.Verifier) error {
+	if len(data) > MaxWritersFile {
+		return fmt.Errorf("it has %d bytes: %d are the most", len(data), MaxWritersFile)
+	}
+	_, name, _, err := splitNote(data)
+	if err != nil {
+		return err
+	}
+	if root.Name() != name {
+		return fmt.Errorf("%q has signed it, and the key is %q: it is not the root key of this archive", name, root.Name())
 	}
 	if _, err := note.Open(data, note.VerifierList(root)); err != nil {
-		return nil, fmt.Errorf("writers file %d of %s: %w", w.Number, w.Origin, explain(err))
+		return explain(err)
 	}
-	return w, nil
+	return nil
 }
 
 // ParseWritersUnverified reads a file without looking at its signature.
@@ -195,8 +209,9 @@ func (w *Writers) validate() error {
 		}
 		seen[k.VKey] = k.Writer
 	}
-	for _, writer := range w.Names() {
-		keys := w.KeysFor(writer)
+	byWriter := w.byWriter()
+	for _, writer := range slices.Sorted(maps.Keys(byWriter)) {
+		keys := byWriter[writer]
 		for i := 1; i < len(keys); i++ {
 			if before := keys[i-1]; before.To.IsZero() || before.To.After(keys[i].From) {
 				return fmt.Errorf("writer %s: two keys overlap at %s: close the one before first", writer, keys[i].From.Format(secondForm))
@@ -205,7 +220,7 @@ func (w *Writers) validate() error {
 	}
 	for _, writer := range slices.Sorted(maps.Keys(w.Retired)) {
 		at := w.Retired[writer]
-		keys := w.KeysFor(writer)
+		keys := byWriter[writer]
 		if len(keys) == 0 {
 			return fmt.Errorf("writer %s: it is retired and has no key", writer)
 		}
@@ -269,6 +284,22 @@ func (w *Writers) KeysFor(writer string) []WriterKey {
 			keys = append(keys, k)
 		}
 	}
+	return byTime(keys)
+}
+
+// byWriter are the keys of each writer, by time.
+func (w *Writers) byWriter() map[string][]WriterKey {
+	all := map[string][]WriterKey{}
+	for _, k := range w.Keys {
+		all[k.Writer] = append(all[k.Writer], k)
+	}
+	for _, keys := range all {
+		byTime(keys)
+	}
+	return all
+}
+
+func byTime(keys []WriterKey) []WriterKey {
 	slices.SortStableFunc(keys, func(a, b WriterKey) int { return a.From.Compare(b.From) })
 	return keys
 }
@@ -326,12 +357,15 @@ func (w *Writers) checkFollows(before *Writers, sum Digest) error {
 	case w.Previous != sum:
 		return errors.New("it names another file as the one before")
 	}
+	keys := make(map[string]WriterKey, len(w.Keys))
+	for _, k := range w.Keys {
+		keys[k.VKey] = k
+	}
 	for _, old := range before.Keys {
-		at := slices.IndexFunc(w.Keys, func(k WriterKey) bool { return k.VKey == old.VKey })
-		if at < 0 {
+		k, ok := keys[old.VKey]
+		if !ok {
 			return fmt.Errorf("a key of %s is gone: keys are closed, not removed", old.Writer)
 		}
-		k := w.Keys[at]
 		if !k.From.Equal(old.From) || !old.To.IsZero() && !k.To.Equal(old.To) {
 			return fmt.Errorf("a key of %s has another time: only an end that was open may be set", old.Writer)
 		}

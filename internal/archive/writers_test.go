@@ -118,7 +118,7 @@ func TestWritersRefused(t *testing.T) {
 		"number 0":            {"\n3\n", "\n0\n", "number 0 has none before"},
 		"before":              {"\n3\n", "\n3\n-\n", "line 4: "},
 		"spaces":              {"gateway-2 ", "gateway-2  ", "line 6: neither"},
-		"tab":                 {" -\n", "\t-\n", "line 6: neither"},
+		"tab":                 {" -\n", "\t-\n", "malformed note"},
 		"empty line":          {"retired", "\nretired", "line 8: neither"},
 		"unknown line":        {"retired", "reader", "line 8: neither"},
 		"upper case":          {"retired", "Retired", "line 8: neither"},
@@ -150,6 +150,12 @@ func TestWritersRefused(t *testing.T) {
 			assert.Contains(t, err.Error(), test.want)
 		})
 	}
+	// What nobody has signed is not taken apart.
+	unsigned := strings.Replace(string(data), "\n3\n", "\nthree\n", 1)
+	_, err = ParseWriters([]byte(unsigned), c.rootVerifier)
+	require.ErrorContains(t, err, "invalid signature")
+	_, err = ParseWriters(make([]byte, MaxWritersFile+1), c.rootVerifier)
+	require.ErrorContains(t, err, "are the most")
 	for at := range data {
 		changed := bytes.Clone(data)
 		changed[at] ^= 1

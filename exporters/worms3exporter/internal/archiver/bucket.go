@@ -129,10 +129,8 @@ type foundManifest struct {
 	manifest *archive.Manifest
 }
 
-// maxManifest bounds what is read of one.
-const maxManifest = 1 << 30
-
-// findManifest finds the manifest that is the last leaf of a checkpoint.
+// findManifest finds the manifest that is the last leaf of a checkpoint. What is listed may
+// be anybody's: only the one whose hash makes the checkpoint's root is kept in memory.
 func (a *Archiver) findManifest(ctx context.Context, number int64, c *archive.Checkpoint) (*foundManifest, *archive.Previous, error) {
 	// Its hash is not known: others that begin with the number are not in the log.
 	prefix := strings.TrimSuffix(a.set.Layout.Manifest(a.set.Writer, number, [sha256.Size]byte{}), strings.Repeat("0", 2*sha256.Size)+".json")
@@ -141,7 +139,19 @@ func (a *Archiver) findManifest(ctx context.Context, number int64, c *archive.Ch
 		if err != nil {
 			return nil, nil, fmt.Errorf("list %s: %w", prefix, err)
 		}
-		raw, got, err := a.get(ctx, info.Key, maxManifest)
+		if info.Size > archive.MaxManifest {
+			errs = append(errs, fmt.Errorf("%s has %d bytes, more than a manifest has", info.Key, info.Size))
+			continue
+		}
+		is, err := a.isLastLeaf(ctx, info.Key, c)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !is {
+			errs = append(errs, fmt.Errorf("%s is not the checkpoint's last leaf", info.Key))
+			continue
+		}
+		raw, got, err := a.get(ctx, info.Key, archive.MaxManifest)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -165,6 +175,22 @@ func (a *Archiver) findManifest(ctx context.Context, number int64, c *archive.Ch
 		return &foundManifest{raw, m}, previous, nil
 	}
 	return nil, nil, errors.Join(errs...)
+}
+
+// isLastLeaf reads a manifest without keeping it.
+func (a *Archiver) isLastLeaf(ctx context.Context, key string, c *archive.Checkpoint) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.set.CallTimeout)
+	defer cancel()
+	body, _, err := a.set.Store.Get(ctx, key, "", 0, -1)
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", key, err)
+	}
+	defer body.Close() //nolint:errcheck // it was only read
+	_, is, err := archive.LastLeaf(io.LimitReader(body, archive.MaxManifest), c)
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w: %w", key, objectstore.ErrBusy, err)
+	}
+	return is, nil
 }
 
 // isOf says whether a manifest is the last leaf of a checkpoint's tree.

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -115,6 +117,44 @@ func TestTileInTheWay(t *testing.T) {
 		assert.Len(t, w.saw.deviations, 2)
 		shut(t, w.a)
 	})
+}
+
+// What anybody may have put beside a manifest is read, and not held.
+func TestTakeUpBesideALargeManifest(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.story(t.Context()))
+		last := w.saw.commits[len(w.saw.commits)-1]
+		junk := archive.Layout{}.Manifest(testWriter, last.Number, [32]byte{})
+		w.store.Overwrite(junk, []byte("{}"), objectstore.Lock{})
+		const size = 64 << 20
+		read := 0
+		w.store.SetBody(func(c memstore.Call, r io.Reader) io.Reader {
+			if c.Key != junk {
+				return r
+			}
+			read++
+			return io.LimitReader(spaces{}, size)
+		})
+		w.fs = crashfs.New()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		require.NoError(t, w.up(t.Context()))
+		runtime.ReadMemStats(&after)
+		assert.Positive(t, read)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(size/2))
+		require.NoError(t, w.a.Shutdown(t.Context()))
+		require.NoError(t, w.saw.fatal)
+	})
+}
+
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
 }
 
 func TestTakeUpIsRefused(t *testing.T) {
