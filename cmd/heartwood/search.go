@@ -19,6 +19,7 @@ import (
 	"github.com/heartwood-otel/heartwood/cmd/heartwood/internal/archivelines"
 	"github.com/heartwood-otel/heartwood/cmd/heartwood/internal/recordtext"
 	"github.com/heartwood-otel/heartwood/internal/archiveaudit"
+	"github.com/heartwood-otel/heartwood/internal/recordids"
 )
 
 var searchCommand = command{
@@ -133,8 +134,7 @@ func only(r archivelines.Records, id string, q archiveaudit.Query) archivelines.
 	for _, resource := range r.Logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			scope.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
-				request, ok := record.Attributes().Get("request.id")
-				is := id == "" || record.TraceID().String() == id || (ok && request.AsString() == id)
+				is := id == "" || recordids.HasLog(resource.Resource().Attributes(), record, id)
 				return !is || !within(timeOf(record), q)
 			})
 		}

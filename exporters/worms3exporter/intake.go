@@ -15,12 +15,13 @@ import (
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
 	"github.com/heartwood-otel/heartwood/internal/datapoint"
 	"github.com/heartwood-otel/heartwood/internal/deadletter"
+	"github.com/heartwood-otel/heartwood/internal/recordids"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 )
 
 const (
 	uidAttribute       = "log.record.uid"
-	requestAttribute   = "request.id"
+	requestAttribute   = recordids.Request
 	redactionAttribute = "redaction.count"
 )
 
@@ -34,9 +35,6 @@ const (
 	// maxLine is the longest record: what reads the archive takes no longer line, and one
 	// record has to fit into the spool with others.
 	maxLine = 8 << 20
-	// maxRequestID is the longest that is searched for: ids have some ten bytes, and what
-	// is longer is no id. Such a record is found by its content.
-	maxRequestID = 1 << 10
 	// maxRedactions of one record that are believed: no more secrets are in one.
 	maxRedactions = 1 << 20
 	// maxKeptBuffer is the largest that is kept for the next call, in bytes.
@@ -143,6 +141,7 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 	in.add(archiver.Record{
 		Rule: rule, Partitions: in.partition.partitions(rl.Resource().Attributes(), attributes),
 		Time: timeOf(at), Fingerprint: in.prints.log(uid, in.scope, r), HasUID: true, Redactions: redactions,
+		MoreIDs: moreIDsOfLog(rl.Resource().Attributes(), r),
 	}, start, requestOf(attributes), r.TraceID())
 }
 
@@ -169,6 +168,7 @@ func (in *intake) traces(traces ptrace.Traces, rule archiver.Rule, encoder spanE
 				in.add(archiver.Record{
 					Rule: rule, Partitions: in.partition.partitions(rs.Resource().Attributes(), s.Attributes()),
 					Time: timeOf(s.StartTimestamp()), Fingerprint: in.prints.span(in.scope, s), HasUID: !s.TraceID().IsEmpty() && !s.SpanID().IsEmpty(),
+					MoreIDs: moreIDs(rs.Resource().Attributes(), s.Attributes()),
 				}, start, requestOf(s.Attributes()), s.TraceID())
 			}
 		}
@@ -205,16 +205,8 @@ func (in *intake) point(rm pmetric.ResourceMetrics, sm pmetric.ScopeMetrics, m p
 	point := datapoint.At(m, p)
 	in.add(archiver.Record{
 		Rule: rule, Partitions: in.partition.partitions(rm.Resource().Attributes(), point.Attributes()), Time: timeOf(point.Timestamp()),
-	}, start, "", pcommon.TraceID{})
-}
-
-func requestOf(attributes pcommon.Map) string {
-	if v, ok := attributes.Get(requestAttribute); ok {
-		if id := textOf(v); len(id) <= maxRequestID {
-			return id
-		}
-	}
-	return ""
+		MoreIDs: moreIDs(rm.Resource().Attributes(), point.Attributes()),
+	}, start, requestOf(point.Attributes()), pcommon.TraceID{})
 }
 
 // add takes a record whose line begins at start of the buffer and ends with it.

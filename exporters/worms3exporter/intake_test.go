@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
+	"github.com/heartwood-otel/heartwood/internal/recordids"
 )
 
 func TestUIDsAreGivenAndKept(t *testing.T) {
@@ -181,8 +182,8 @@ func TestWhatIsKnownOfARecordGoesWithIt(t *testing.T) {
 	trace := pcommon.TraceID{1, 2, 3}
 	in := taken(t, `{rules: [{name: access, category: access, period: 1d}, {name: rest, period: 2d}], partition: {attributes: [tenant]}}`, newLogs(
 		rec{request: "r1", trace: trace, at: noon.Add(-2 * time.Hour), body: "x", attrs: map[string]any{"log.category": "access", "tenant": "t", redactionAttribute: 3}},
-		rec{request: strings.Repeat("r", maxRequestID+1), attrs: map[string]any{redactionAttribute: -5}},
-		rec{request: strings.Repeat("r", maxRequestID), attrs: map[string]any{redactionAttribute: math.MaxInt64}},
+		rec{request: strings.Repeat("r", recordids.MaxLength+1), attrs: map[string]any{redactionAttribute: -5}},
+		rec{request: strings.Repeat("r", recordids.MaxLength), attrs: map[string]any{redactionAttribute: math.MaxInt64}},
 		rec{attrs: map[string]any{redactionAttribute: "many", requestAttribute: 17}},
 	), nil)
 	records := in.all()
@@ -202,7 +203,7 @@ func TestWhatIsKnownOfARecordGoesWithIt(t *testing.T) {
 	assert.Empty(t, records[1].RequestID, "that is no id")
 	assert.Empty(t, records[1].TraceID)
 	assert.Zero(t, records[1].Redactions)
-	assert.Len(t, records[2].RequestID, maxRequestID)
+	assert.Len(t, records[2].RequestID, recordids.MaxLength)
 	assert.EqualValues(t, maxRedactions, records[2].Redactions)
 	assert.Zero(t, records[3].Redactions)
 	assert.Equal(t, "17", string(records[3].RequestID))

@@ -2,11 +2,13 @@ package archiveaudit
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -23,20 +25,33 @@ const (
 	// the next hour.
 	lockSlack = 2 * time.Hour
 
-	// maxManifest is the size of the largest manifest in bytes. One names some thousand
-	// objects and tiles, of about 1 KiB and 200 bytes.
-	maxManifest = 256 << 20
+	// largeManifest is the size from which on, in bytes, a manifest is read into memory only
+	// when its hash is known to be in the checkpoint.
+	largeManifest = 4 << 20
 	// maxFilters is the size of the largest object of filters in bytes.
 	maxFilters = 1 << 30
-	// maxWritersFile is that of a writers file.
-	maxWritersFile = 16 << 20
+	// maxVersions is how many objects and versions of one number are looked at: a log has
+	// one of each.
+	maxVersions = 1000
 	// tileBytes is the size of a full tile.
 	tileBytes = archive.TileWidth * archive.HashSize
 
 	// attempts is how often something is asked for, firstPause how long is waited after
 	// the first time; it doubles.
-	attempts   = 5
+	attempts   = 7
 	firstPause = 200 * time.Millisecond
+
+	// readings is how often something is read that is not what the log says, before that
+	// is told: a reading may be damaged on its way. readAgain says so.
+	readings     = 3
+	readAgain    = "; it was read three times"
+	defaultPause = time.Second
+	// patience is how many such findings are waited for; where there are more, the place
+	// is what is wrong, and not the way.
+	patience = 16
+
+	// enrolSlack is how long a writer who was enrolled may take to begin.
+	enrolSlack = time.Hour
 )
 
 // Settings say what is verified, and how.
@@ -55,6 +70,9 @@ type Settings struct {
 	IntegrityOnly bool
 	// Parallel is how many objects are read at a time; 0 is GOMAXPROCS.
 	Parallel int
+	// Pause is how long is waited before something that seems wrong is read again; 0 is a
+	// second.
+	Pause time.Duration
 	// Now is the time by the server's clock.
 	Now time.Time
 	// Progress is told how far it is, often, and from several goroutines. May be nil.
@@ -134,9 +152,13 @@ type auditor struct {
 	found    *findings
 	known    *inventory
 	writers  *archive.Writers
+	names    []string // of the writers, in order
 	reports  []*WriterReport
 	copies   map[string][]copyOf // by writer
 	finished map[string]*span    // by writer: what was read of its log
+	// confirmed counts what was read again and was as wrong as before.
+	confirmed atomic.Int64
+	foreign   map[string]bool // folders of writers nobody enrolled, which were told
 	// unread has the writers of whose log something could not be read: what no manifest
 	// seems to name may be named there.
 	unread sync.Map
@@ -154,20 +176,23 @@ func Verify(ctx context.Context, r objectstore.Reader, s Settings) (*Report, err
 	if s.Parallel <= 0 {
 		s.Parallel = runtime.GOMAXPROCS(0)
 	}
+	if s.Pause <= 0 {
+		s.Pause = defaultPause
+	}
 	a := &auditor{
 		Settings: s, r: r, layout: archive.Layout{Prefix: s.Prefix}, found: newFindings(), known: newInventory(),
-		copies: make(map[string][]copyOf), finished: make(map[string]*span),
+		copies: make(map[string][]copyOf), finished: make(map[string]*span), foreign: make(map[string]bool),
 	}
 	a.bucket(ctx)
 	if a.readWriters(ctx) {
+		a.names = a.writers.Names()
 		a.readCopies()
-		names := a.writers.Names()
-		for _, name := range names {
+		for _, name := range a.names {
 			if ctx.Err() == nil {
 				a.auditWriter(ctx, name)
 			}
 		}
-		a.strangers(ctx, names)
+		a.strangers(ctx)
 		a.listing(ctx)
 	}
 	if ctx.Err() != nil {
@@ -229,15 +254,69 @@ func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		if err == nil || !again || attempt == attempts || ctx.Err() != nil {
 			return v, err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !wait(ctx, pause) {
 			return v, err
-		case <-timer.C:
 		}
 		pause *= 2
 	}
+}
+
+// wait waits. False: the context has ended.
+func wait(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+var errUnsteady = errors.New("each reading gave something else: the network, a proxy or the place damages what is read")
+
+// reread calls read until what that gives is right, and three times at most. read says what
+// was wrong, in a form that is the same when the same is wrong. That something is not there,
+// or too large, is tried again as well. An error is the place's.
+func (a *auditor) reread(ctx context.Context, read func() (wrong string, err error)) error {
+	before := ""
+	for n := 1; ; n++ {
+		wrong, err := read()
+		switch {
+		case isNotFound(err), errors.Is(err, errTooLarge):
+			wrong = err.Error()
+		case err != nil:
+			return err
+		case wrong == "":
+			return nil
+		}
+		switch {
+		case n < readings:
+		case wrong != before:
+			return errUnsteady
+		default:
+			a.confirmed.Add(1)
+			return err
+		}
+		before = wrong
+		if a.confirmed.Load() < patience && !wait(ctx, a.Pause) {
+			return ctx.Err()
+		}
+	}
+}
+
+// read is get of what must be right. It gives the last reading, if that is wrong as well.
+func (a *auditor) read(ctx context.Context, key, version string, limit int64, right func(data []byte) bool) (data []byte, info objectstore.Info, err error) {
+	err = a.reread(ctx, func() (string, error) {
+		var err error
+		data, info, err = a.get(ctx, key, version, limit)
+		if err != nil || right(data) {
+			return "", err
+		}
+		sum := sha256.Sum256(data)
+		return string(sum[:]), nil
+	})
+	return data, info, err
 }
 
 var errTooLarge = errors.New("larger than anything that is written there")
@@ -285,15 +364,21 @@ func (a *auditor) unreadable(f Finding, what string, err error, until time.Time)
 		if !until.IsZero() {
 			f.Text += "; it was to be kept until " + date(until)
 		}
+		f.Text += "; it was asked for three times"
 	case errors.Is(err, errTooLarge):
 		f.Severity, f.Kind = Tampered, KindChanged
-		f.Text = fmt.Sprintf("%s is %v", what, err)
+		f.Text = fmt.Sprintf("%s is %v", what, err) + readAgain
 	default:
 		f.Severity, f.Kind = Unchecked, KindRead
 		f.Text = fmt.Sprintf("%s could not be read: %v", what, err)
 		a.unread.Store(f.Writer, true)
 	}
 	a.found.add(f)
+}
+
+// overdue says whether a checkpoint should have come since something was put there.
+func (a *auditor) overdue(modified time.Time, interval time.Duration) bool {
+	return a.locks && a.Now.Sub(modified) > 2*interval+clockSlack
 }
 
 func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

@@ -2,10 +2,12 @@ package archiveaudit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"path"
 	"slices"
@@ -30,6 +32,7 @@ type writerAudit struct {
 	verifiers note.Verifiers
 	report    *WriterReport
 	small     *crew // for small requests, whose order does not matter
+	manifests budget
 	bytes     atomic.Int64
 	objects   atomic.Int64
 
@@ -41,6 +44,10 @@ type writerAudit struct {
 	first    *step
 	lost     []lostDisk
 	number   int64 // that is expected
+	begun    bool  // a step of the range was linked
+	seen     bool  // something lies in the log's folders
+	// unlisted says that not all of the log could be listed: its end is not known.
+	unlisted atomic.Bool
 
 	// Of the tree. tree is nil while its leaves are not known.
 	tree  *archive.Tree
@@ -109,16 +116,23 @@ func (a *auditor) auditWriter(ctx context.Context, name string) {
 		a.found.add(Finding{Writer: name}.tampered(KindWriters, "the writer's keys can't be read: %v", err))
 		return
 	}
+	listing, stop := context.WithCancel(ctx)
+	defer stop()
 	failed := func(err error) {
+		if listing.Err() != nil {
+			return
+		}
+		w.unlisted.Store(true)
+		a.unread.Store(name, true)
 		a.found.add(Finding{Severity: Unchecked, Kind: KindRead, Writer: name, Text: fmt.Sprintf("the writer's log could not be listed: %v", err)})
 	}
-	steps := inOrder(ctx, max(16, 4*a.Parallel), a.places(ctx, name, failed), func(reading context.Context, p place) *step {
+	steps := inOrder(ctx, max(16, 4*a.Parallel), w.manifests.within(listing, a.places(listing, name, failed)), func(reading context.Context, p place) *step {
 		s := w.read(reading, p)
 		// They are asked for later, perhaps when all steps were read and reading is over.
 		s.filters = once(func() []byte { return w.readFilters(ctx, s) })
 		return s
 	})
-	for u := range inOrder(ctx, a.Parallel, w.units(ctx, steps), w.check) {
+	for u := range inOrder(ctx, a.Parallel, w.units(ctx, steps, stop), w.check) {
 		w.grow(u)
 	}
 	w.small.wait()
@@ -128,46 +142,61 @@ func (a *auditor) auditWriter(ctx context.Context, name string) {
 	w.end()
 }
 
-// units links the steps, and gives what is to be done for each.
-func (w *writerAudit) units(ctx context.Context, steps iter.Seq[*step]) iter.Seq[unit] {
+// units links the steps, and gives what is to be done for each. stop ends the listing of
+// steps, which is done before no more of them are taken.
+func (w *writerAudit) units(ctx context.Context, steps iter.Seq[*step], stop func()) iter.Seq[unit] {
 	return func(yield func(unit) bool) {
 		for s := range steps {
-			if m := s.manifest; m != nil {
-				if !w.a.From.IsZero() && !m.To.After(w.a.From) {
+			w.seen = true
+			if m := s.manifest; m != nil && s.bound {
+				if !w.begun && !w.a.From.IsZero() && !m.To.After(w.a.From) {
 					w.base, w.previous, w.number = s, s, s.number+1
+					w.manifests.give(s.cost())
 					continue
 				}
 				if !w.a.To.IsZero() && !m.From.Before(w.a.To) {
+					w.linkNumber(s)
+					stop()
 					return
 				}
+			}
+			if !w.begun {
+				s.base = w.base
 			}
 			w.link(ctx, s)
-			if s.manifest == nil {
-				if !yield(unit{step: s}) {
-					return
-				}
-				continue
-			}
-			for i := range s.manifest.Objects {
-				if !yield(unit{step: s, object: &s.manifest.Objects[i]}) {
-					return
+			if s.manifest != nil {
+				for i := range s.manifest.Objects {
+					if !yield(unit{step: s, object: &s.manifest.Objects[i]}) {
+						stop()
+						return
+					}
 				}
 			}
 			if !yield(unit{step: s}) {
+				stop()
 				return
 			}
 		}
 	}
 }
 
-// link checks what a step says of itself and of the one before.
-func (w *writerAudit) link(ctx context.Context, s *step) {
+// linkNumber tells of numbers that are not there before a step.
+func (w *writerAudit) linkNumber(s *step) {
 	f := Finding{Writer: w.name, Object: w.a.layout.Checkpoint(w.name, s.number)}
-	if w.number < s.number && (w.previous != nil || w.a.From.IsZero()) {
+	switch m := s.manifest; {
+	case w.number >= s.number:
+	case w.begun, w.base != nil, w.a.From.IsZero():
 		w.a.found.add(f.tampered(KindNumber, "checkpoints %d to %d are not there", w.number, s.number-1))
 		w.previous = nil
+	case m != nil && m.From.After(w.a.From):
+		w.a.found.add(f.tampered(KindNumber, "checkpoints up to %d are not there, and what was written from %s to %s was in one of them", s.number-1, date(w.a.From), date(m.From)))
 	}
-	w.number = s.number + 1
+	w.number, w.begun = s.number+1, true
+}
+
+// link checks what a step says of itself and of the one before.
+func (w *writerAudit) link(ctx context.Context, s *step) {
+	w.linkNumber(s)
 	if s.checkpoint == nil && len(s.checkpoints) == 0 {
 		w.withoutCheckpoint(s)
 		return
@@ -201,7 +230,11 @@ func (w *writerAudit) link(ctx context.Context, s *step) {
 		w.a.found.add(mf.note(KindRecovered, "the writer went on behind a lost disk. %d objects were found that no log covers, and %d records had been accepted and were not archived at the checkpoint before", len(m.Recovered.Objects), waiting))
 		w.lost = append(w.lost, lostDisk{number: m.Number, leaf: m.FirstLeaf, at: m.To})
 		for _, o := range m.Recovered.Objects {
+			if w.a.folder {
+				o.Key = rebased(o.Key, w.a.layout.Prefix)
+			}
 			w.a.known.add(o.Key, o.VersionID)
+			w.small.do(func() { w.checkRecovered(ctx, s, o) })
 		}
 	}
 	w.tiles(ctx, s)
@@ -289,12 +322,9 @@ func (w *writerAudit) check(ctx context.Context, u unit) unit {
 // grow lets the tree grow by what a unit has.
 func (w *writerAudit) grow(u unit) {
 	s := u.step
-	if w.base != nil && w.report.First < 0 && w.tree.Size() == 0 {
-		if tree, ok := treeBehind(w.base); ok {
-			w.tree = tree
-		} else {
-			w.tree = nil
-		}
+	if s.base != nil {
+		w.tree = treeBehind(s.base)
+		s.base = nil
 	}
 	if u.object != nil {
 		w.report.Objects++
@@ -311,6 +341,7 @@ func (w *writerAudit) grow(u unit) {
 		}
 		return
 	}
+	defer w.manifests.give(s.cost())
 	w.compareCopies(s)
 	m := s.manifest
 	if m == nil {
@@ -330,7 +361,7 @@ func (w *writerAudit) grow(u unit) {
 		w.append(raw[:])
 	} else {
 		clear(w.full)
-		w.tree, _ = treeBehind(s)
+		w.tree = treeBehind(s)
 	}
 	if s.checkpoint != nil && w.tree != nil && (w.tree.Root() != s.checkpoint.Root || w.tree.Size() != s.checkpoint.Size) {
 		w.a.found.add(Finding{Writer: w.name, Object: w.a.layout.Checkpoint(w.name, s.number)}.tampered(KindRoot,
@@ -353,25 +384,36 @@ func (w *writerAudit) grow(u unit) {
 
 // compareCopies compares a checkpoint that is there with those that were kept elsewhere.
 func (w *writerAudit) compareCopies(s *step) {
-	copies := w.a.copies[w.name]
-	for i := range copies {
-		if c := &copies[i]; s.checkpoint != nil && c.Size == s.checkpoint.Size {
-			c.seen, c.right = true, c.Root == s.checkpoint.Root
-		}
+	if s.checkpoint != nil {
+		w.compareAt(s.checkpoint.Size, s.checkpoint.Root)
 	}
 }
 
-// treeBehind is the tree of a step's checkpoint.
-func treeBehind(s *step) (*archive.Tree, bool) {
+// compareAt compares the copies of a size with the root that the log had.
+func (w *writerAudit) compareAt(size int64, root archive.Hash) {
+	copies := w.a.copies[w.name]
+	for i := firstCopy(copies, size); i < len(copies) && copies[i].Size == size; i++ {
+		copies[i].seen, copies[i].right = true, copies[i].Root == root
+	}
+}
+
+// firstCopy is the first of a size or a larger one.
+func firstCopy(copies []copyOf, size int64) int {
+	i, _ := slices.BinarySearchFunc(copies, size, func(c copyOf, size int64) int { return cmp.Compare(c.Size, size) })
+	return i
+}
+
+// treeBehind is the tree of a step's checkpoint, nil where its manifest is not there.
+func treeBehind(s *step) *archive.Tree {
 	if s.manifest == nil {
-		return nil, false
+		return nil
 	}
 	tree, err := s.manifest.Tree()
 	if err != nil {
-		return nil, false
+		return nil
 	}
 	tree.Append(s.leafHash[:], nil)
-	return tree, true
+	return tree
 }
 
 // append lets the tree grow, and compares its roots on the way with the checkpoints that
@@ -381,18 +423,14 @@ func (w *writerAudit) append(hashes []byte) {
 	for len(hashes) > 0 {
 		size := w.tree.Size()
 		upTo := size + int64(len(hashes)/archive.HashSize)
-		for i := range copies {
-			if c := &copies[i]; c.Size > size && c.Size < upTo {
-				upTo = c.Size
-			}
+		if i := firstCopy(copies, size+1); i < len(copies) {
+			upTo = min(upTo, copies[i].Size)
 		}
 		n := int(upTo-size) * archive.HashSize
 		w.tree.Append(hashes[:n], w.tileFull)
 		hashes = hashes[n:]
-		for i := range copies {
-			if c := &copies[i]; c.Size == upTo {
-				c.seen, c.right = true, c.Root == w.tree.Root()
-			}
+		if i := firstCopy(copies, upTo); i < len(copies) && copies[i].Size == upTo {
+			w.compareAt(upTo, w.tree.Root())
 		}
 	}
 }
@@ -443,6 +481,45 @@ func (w *writerAudit) progress(m *archive.Manifest) {
 	w.a.Progress(Progress{Writer: w.name, Done: done, Objects: w.objects.Load(), Bytes: w.bytes.Load()})
 }
 
+// checkRecovered looks whether something that no log covers is what was found. Its lock is
+// not known: it may be gone.
+func (w *writerAudit) checkRecovered(ctx context.Context, s *step, o archive.RecoveredObject) {
+	f := Finding{Writer: w.name, Object: o.Key, Version: o.VersionID}
+	wrong := ""
+	err := w.a.reread(ctx, func() (string, error) {
+		var err error
+		wrong, err = retry(ctx, func() (string, error) {
+			body, _, err := w.a.r.Get(ctx, o.Key, w.version(o.VersionID), 0, -1)
+			if err != nil {
+				return "", err
+			}
+			h := sha256.New()
+			_, err = io.Copy(h, body)
+			if err := errors.Join(err, body.Close()); err != nil {
+				return "", err
+			}
+			if sum := archive.Digest(h.Sum(nil)); sum != o.SHA256 {
+				return sum.String(), nil
+			}
+			return "", nil
+		})
+		if isNotFound(err) {
+			return "", errGone
+		}
+		return wrong, err
+	})
+	switch {
+	case errors.Is(err, errGone):
+		w.a.found.add(f.note(KindMissing, "it was found behind a lost disk, as manifest %d says, and is not there any more", s.number))
+	case err != nil:
+		w.a.unreadable(f, "what was found behind a lost disk", err, time.Time{})
+	case wrong != "":
+		w.a.found.add(f.tampered(KindChanged, "it has another SHA-256 than manifest %d says that it had when it was found behind a lost disk"+readAgain, s.number))
+	}
+}
+
+var errGone = errors.New("gone")
+
 // tiles has the tiles of a step checked.
 func (w *writerAudit) tiles(ctx context.Context, s *step) {
 	for _, t := range s.manifest.Tiles {
@@ -456,11 +533,12 @@ func (w *writerAudit) tiles(ctx context.Context, s *step) {
 		}
 		w.small.do(func() {
 			f := Finding{Writer: w.name, Object: key, Version: t.VersionID}
-			data, _, err := w.a.get(ctx, key, w.version(t.VersionID), tileBytes)
+			right := func(data []byte) bool { return sha256.Sum256(data) == t.SHA256 }
+			data, _, err := w.a.read(ctx, key, w.version(t.VersionID), tileBytes, right)
 			if err != nil {
 				w.a.unreadable(f, "a tile", err, time.Time{})
-			} else if sha256.Sum256(data) != t.SHA256 {
-				w.a.found.add(f.tampered(KindTile, "the tile has another SHA-256 than manifest %d says", s.number))
+			} else if !right(data) {
+				w.a.found.add(f.tampered(KindTile, "the tile has another SHA-256 than manifest %d says"+readAgain, s.number))
 			}
 			w.logLock(ctx, s, key, t.VersionID)
 		})
@@ -480,7 +558,9 @@ func (w *writerAudit) end() {
 	a := w.a
 	w.lockFindings()
 	if w.last == nil {
-		w.nothing()
+		if !w.unlisted.Load() {
+			w.nothing()
+		}
 		return
 	}
 	m := w.last.manifest
@@ -489,13 +569,12 @@ func (w *writerAudit) end() {
 		lost: w.lost, to: m.To, interval: time.Duration(m.Interval), whole: w.first.number == 0, open: a.To.IsZero() || m.To.Before(a.To),
 	}
 	a.finished[w.name] = at
+	if w.unlisted.Load() {
+		return // where the log ends is not known
+	}
 	f := Finding{Writer: w.name, Object: a.layout.Checkpoint(w.name, w.last.number)}
 	retired := w.report.Retired
-	late := a.Now
-	if !a.To.IsZero() && a.To.Before(late) {
-		late = a.To
-	}
-	silent := late.Sub(m.To) > 2*time.Duration(m.Interval)+clockSlack
+	silent := w.silentBehind(m)
 	switch {
 	case !at.open:
 	case m.Event == archive.EventShutdown && retired.IsZero() && silent:
@@ -513,35 +592,70 @@ func (w *writerAudit) end() {
 	w.endCopies(at)
 }
 
+// silentBehind says whether a checkpoint was due behind a manifest.
+func (w *writerAudit) silentBehind(m *archive.Manifest) bool {
+	return w.until().Sub(m.To) > 2*time.Duration(m.Interval)+clockSlack
+}
+
+// until is the end of the time that is looked at.
+func (w *writerAudit) until() time.Time {
+	if to := w.a.To; !to.IsZero() && to.Before(w.a.Now) {
+		return to
+	}
+	return w.a.Now
+}
+
+// nothing is told when no checkpoint of the time was read.
 func (w *writerAudit) nothing() {
 	a := w.a
 	f := Finding{Writer: w.name}
 	switch copies := a.copies[w.name]; {
-	case len(copies) > 0 && a.From.IsZero():
+	case len(copies) > 0 && !w.seen:
 		a.found.add(f.tampered(KindTruncated, "the writer has no log here, though %d of its checkpoints were kept elsewhere (the first: %s)", len(copies), copies[0].source))
 	case w.base != nil:
 		m := w.base.manifest
-		if m.Event == archive.EventShutdown || !w.report.Retired.IsZero() {
+		if m.Event == archive.EventShutdown || !w.report.Retired.IsZero() || !w.silentBehind(m) {
 			a.found.add(f.note(KindNothing, "nothing was written in this time; the last checkpoint before, of %s, says %q", date(m.To), m.Event))
 		} else {
 			a.found.add(f.tampered(KindTruncated, "nothing was written in this time, and the last checkpoint before, of %s, is no shutdown", date(m.To)))
 		}
+	case w.seen:
+		a.found.add(f.note(KindNothing, "nothing was written in this time"))
+	case w.shouldHaveBegun():
+		f.Severity, f.Kind = Unchecked, KindNothing
+		f.Text = "the writer is enrolled and has no log here: it has never written, or all of it was removed. Checkpoints of a second place would tell"
+		a.found.add(f)
 	default:
 		a.found.add(f.note(KindNothing, "the writer is enrolled and has no log here"))
 	}
+}
+
+// shouldHaveBegun says whether a key of the writer was valid for a while in the time that is
+// looked at.
+func (w *writerAudit) shouldHaveBegun() bool {
+	return slices.ContainsFunc(w.a.writers.KeysFor(w.name), func(k archive.WriterKey) bool {
+		return k.From.Add(enrolSlack).Before(w.until()) && (k.To.IsZero() || k.To.After(w.a.From))
+	})
 }
 
 // endStrays says what manifests without a checkpoint are.
 func (w *writerAudit) endStrays(at *span) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	told := make(map[string]bool)
 	for _, s := range w.strays {
+		if told[s.info.Key] {
+			continue
+		}
+		told[s.info.Key] = true
 		w.a.known.addAll(s.info.Key)
 		f := Finding{Writer: w.name, Object: s.info.Key, Version: s.info.VersionID}
 		switch {
 		case at.left(s.number, 0, s.info.Modified, w.a.locks):
 			w.a.found.add(f.note(KindRecovered, "a manifest that a lost disk left: it has no checkpoint, and the log went on without it"))
 		case s.number > w.last.number && !w.a.To.IsZero():
+		case s.number > w.last.number && w.a.overdue(s.info.Modified, at.interval):
+			w.a.found.add(f.tampered(KindUnlisted, "a manifest behind the last checkpoint since %s, and no checkpoint came that covers it: that was taken away, or the writer is down. Look at the writer", date(s.info.Modified)))
 		case s.number > w.last.number:
 			w.a.found.add(f.note(KindInFlight, "a manifest behind the last checkpoint: its checkpoint is not there yet"))
 		default:
@@ -592,6 +706,9 @@ func (w *writerAudit) leavesFromTiles(ctx context.Context, s *step, first, count
 			if err == nil {
 				data, _, err = w.a.get(ctx, key, version, tileBytes)
 			}
+			if err == nil && len(data) != tileBytes {
+				err = errStopped
+			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path.Base(key), err)
 			}
@@ -620,7 +737,10 @@ func (w *writerAudit) oldest(ctx context.Context, key string) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			if info.Key == key && !info.DeleteMarker {
+			if info.Key != key {
+				break // one that is longer
+			}
+			if !info.DeleteMarker {
 				id = info.VersionID
 			}
 		}

@@ -125,7 +125,7 @@ func (f *fixture) clone() *fixture {
 
 func (f *fixture) verify(tb testing.TB, change func(*archiveaudit.Settings)) *archiveaudit.Report {
 	tb.Helper()
-	s := archiveaudit.Settings{Prefix: prefix, Root: f.Root.Verifier, Now: f.Clock.At, Parallel: 2}
+	s := archiveaudit.Settings{Prefix: prefix, Root: f.Root.Verifier, Now: f.Clock.At, Parallel: 2, Pause: 1}
 	if change != nil {
 		change(&s)
 	}

@@ -2,15 +2,16 @@ package archiveaudit
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"hash/maphash"
 	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/recordids"
 )
 
 // form is how the records of an encoding are written, as far as is known here.
@@ -86,19 +87,25 @@ type idScanner struct {
 	line  []byte
 }
 
-// newIDScanner gives nil where the form is not known.
-func newIDScanner(encoding string) *idScanner {
+// newIDScanner gives nil where what the filter was made of is not known of the form, or of
+// the class: a data point may have attributes of any name.
+func newIDScanner(class, encoding string) *idScanner {
 	f := formOf(encoding)
-	if len(needles[f]) == 0 {
+	if len(needles[f]) == 0 || class == classMetrics {
 		return nil
 	}
 	return &idScanner{form: f, seed: maphash.MakeSeed()}
 }
 
+const classMetrics = "metrics"
+
 // denied appends the ids in a block of lines that the filter denies. before is how many
-// lines came before.
+// lines came before. What is in the block, senders may have chosen: each line is parsed once
+// for each needle at most.
 func (s *idScanner) denied(dst []denied, f archive.Filter, block []byte, before int64) []denied {
 	for _, needle := range needles[s.form] {
+		var ids map[string]bool // of the line up to end, once parsed
+		end, parsed := 0, false
 		for at := 0; ; {
 			if at = needle.next(block, at); at < 0 {
 				break
@@ -108,18 +115,25 @@ func (s *idScanner) denied(dst []denied, f archive.Filter, block []byte, before 
 				break
 			}
 			id := block[at : at+n]
-			if n == 0 || bytes.IndexByte(id, '\\') >= 0 || s.was(id) || f.May(id) {
+			if n == 0 || n > recordids.MaxLength || bytes.IndexByte(id, '\\') >= 0 || s.was(id) || f.May(id) {
 				continue
 			}
+			start := end
+			if at >= end { // in another line
+				start = end + bytes.LastIndexByte(block[end:at], '\n') + 1
+				end, parsed = at+bytes.IndexByte(block[at:], '\n'), false
+			}
 			// The name may be that of something else, deeper in the document.
-			start := bytes.LastIndexByte(block[:at], '\n') + 1
-			end := at + bytes.IndexByte(block[at:], '\n')
-			for _, real := range lineIDs(s.form, block[start:end]) {
-				if real == string(id) {
-					dst = append(dst, denied{line: before + int64(bytes.Count(block[:at], []byte{'\n'})) + 1, id: real})
-					break
+			if !parsed {
+				ids, parsed = make(map[string]bool), true
+				for _, one := range filteredIDs(s.form, block[start:end]) {
+					ids[one] = true
 				}
 			}
+			if !ids[string(id)] {
+				continue
+			}
+			dst = append(dst, denied{line: before + int64(bytes.Count(block[:at], []byte{'\n'})) + 1, id: string(id)})
 			if len(dst) >= maxDenied {
 				return dst
 			}
@@ -138,8 +152,62 @@ func (s *idScanner) was(id []byte) bool {
 	return false
 }
 
-// lineIDs gives the request and trace ids of a line, or of an object without lines: those
-// that its filter was made of. It is exact, and slow.
+// filteredIDs gives ids of a line that its object's filter was certainly made of: the trace
+// id, and the request id that is one text. There are others.
+func filteredIDs(f form, line []byte) (ids []string) {
+	add := func(id string) {
+		// Of a text that was not UTF-8 the document has something else.
+		if id != "" && len(id) <= recordids.MaxLength && !strings.ContainsRune(id, utf8.RuneError) {
+			ids = append(ids, id)
+		}
+	}
+	switch f {
+	case formFlat, formECS:
+		var document map[string]any
+		if json.Unmarshal(line, &document) != nil {
+			return nil
+		}
+		// A flat document has the names of attributes as they are.
+		names, find := []string{"trace_id", recordids.Request}, func(name string) any { return document[name] }
+		if f == formECS {
+			names, find = []string{"trace.id", "http.request.id"}, func(name string) any { return member(document, name) }
+		}
+		for _, name := range names {
+			if text, ok := find(name).(string); ok {
+				add(text)
+			}
+		}
+	case formOTLP:
+		recordsOf(f, line, func(logs plog.Logs) { recordids.AllLogs(logs, add) }, func(spans ptrace.Traces) { recordids.AllSpans(spans, add) })
+	case formProto, formUnknown:
+	}
+	return ids
+}
+
+// recordsOf reads a line of OTLP, or an object of it.
+func recordsOf(f form, line []byte, ofLogs func(plog.Logs), ofSpans func(ptrace.Traces)) {
+	switch {
+	case f == formProto:
+		if logs, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(line); err == nil {
+			ofLogs(logs)
+		}
+	case bytes.Contains(line, []byte(`"resourceSpans"`)):
+		if spans, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line); err == nil {
+			ofSpans(spans)
+		}
+	default:
+		if logs, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(line); err == nil {
+			ofLogs(logs)
+		}
+	}
+}
+
+// idNames are the members of documents that have ids, in parts: a document has them as one
+// name or as objects in each other. labels are ECS's names of what it does not know.
+var idNames = []string{"trace_id", "trace.id", "request.id", "request.macro_id", "fold.trace_ids", "labels.request_macro_id"}
+
+// lineIDs gives the ids of a line, or of an object without lines: those by which it can be
+// found. It is exact, and slow.
 func lineIDs(f form, line []byte) (ids []string) {
 	add := func(id string) {
 		if id != "" {
@@ -152,63 +220,65 @@ func lineIDs(f form, line []byte) (ids []string) {
 		if json.Unmarshal(line, &document) != nil {
 			return nil
 		}
-		names := []string{"trace_id", "request.id"}
-		if f != formFlat {
-			names = append(names, "trace.id", "http.request.id")
-		}
-		for _, name := range names {
-			if text, ok := member(document, name).(string); ok {
-				add(text)
-			}
-		}
-	case formOTLP:
-		if bytes.Contains(line, []byte(`"resourceSpans"`)) {
-			spans, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(line)
-			if err == nil {
-				spanIDs(spans, add)
-			}
-			return ids
-		}
-		logs, err := (&plog.JSONUnmarshaler{}).UnmarshalLogs(line)
-		if err == nil {
-			logIDs(logs, add)
-		}
-	case formProto:
-		if logs, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(line); err == nil {
-			logIDs(logs, add)
-		}
+		documentIDs(document, add)
+	case formOTLP, formProto:
+		recordsOf(f, line, func(logs plog.Logs) { recordids.AllLogs(logs, add) }, func(spans ptrace.Traces) { recordids.AllSpans(spans, add) })
 	}
 	return ids
 }
 
-func logIDs(logs plog.Logs, add func(string)) {
-	for _, r := range logs.ResourceLogs().All() {
-		for _, s := range r.ScopeLogs().All() {
-			for _, record := range s.LogRecords().All() {
-				if id := record.TraceID(); !id.IsEmpty() {
-					add(hex.EncodeToString(id[:]))
-				}
-				if id, ok := record.Attributes().Get("request.id"); ok {
-					add(id.AsString())
+// documentIDs gives the ids of a document, and of the parts of a folded event in its body.
+func documentIDs(document map[string]any, add func(id string)) {
+	values := func(v any) {
+		switch v := v.(type) {
+		case string:
+			add(v)
+		case []any:
+			for _, one := range v {
+				if text, ok := one.(string); ok {
+					add(text)
 				}
 			}
 		}
 	}
+	for _, prefix := range []string{"", "http.", "heartwood."} {
+		for _, name := range idNames {
+			values(member(document, prefix+name))
+		}
+	}
+	partIDs(document["body"], values, 0)
+	partIDs(member(document, "heartwood.body"), values, 0)
 }
 
-func spanIDs(traces ptrace.Traces, add func(string)) {
-	for _, r := range traces.ResourceSpans().All() {
-		for _, s := range r.ScopeSpans().All() {
-			for _, span := range s.Spans().All() {
-				if id := span.TraceID(); !id.IsEmpty() {
-					add(hex.EncodeToString(id[:]))
-				}
-				if id, ok := span.Attributes().Get("request.id"); ok {
-					add(id.AsString())
-				}
+// maxParts is how deep folded events are looked for within each other.
+const maxParts = 8
+
+func partIDs(body any, values func(any), depth int) {
+	inner, ok := body.(map[string]any)
+	if !ok || depth == maxParts {
+		return
+	}
+	each := func(name string, do func(map[string]any)) {
+		list, _ := inner[name].([]any)
+		for _, one := range list {
+			if m, ok := one.(map[string]any); ok {
+				do(m)
 			}
 		}
 	}
+	ids := func(v any) {
+		if m, ok := v.(map[string]any); ok {
+			for _, name := range []string{recordids.Request, recordids.Macro, recordids.Traces} {
+				values(m[name])
+			}
+		}
+	}
+	each("origins", func(origin map[string]any) { ids(origin["resource"]) })
+	each("parts", func(part map[string]any) {
+		values(part["trace_id"])
+		ids(part["attributes"])
+		partIDs(part["message"], values, depth+1)
+	})
 }
 
 // member gives what a document has under a name: as one member of that name, or of

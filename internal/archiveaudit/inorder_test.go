@@ -2,6 +2,7 @@ package archiveaudit
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -72,10 +73,40 @@ func TestLineIDs(t *testing.T) {
 		{"ecs_encoding/flat", `{"trace.id":"t","http.request.id":"r"}`, []string{"t", "r"}},
 		{"otlp_json", `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"0af7651916cd43dd8448eb211c80319c","attributes":[{"key":"request.id","value":{"stringValue":"r"}}]}]}]}]}`, []string{"0af7651916cd43dd8448eb211c80319c", "r"}},
 		{"otlp_json", `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c"}]}]}]}`, []string{"0af7651916cd43dd8448eb211c80319c"}},
+		{"json", `{"request.id":["a","b",7],"request.macro_id":"m","fold.trace_ids":["t"],"body":{"parts":[{"trace_id":"p","attributes":{"request.id":"c"},"message":{"parts":[{"attributes":{"request.id":["d"]}}]}},7],"origins":[{"resource":{"request.id":"o"}}]}}`, []string{"a", "b", "m", "t", "o", "p", "c", "d"}},
+		{"json", `{"body":{"parts":7,"origins":{}},"attributes":{"request.id":"no"}}`, nil},
 		{"otlp_json", `{`, nil},
 		{"otlp_proto", "\xff", nil},
 	} {
 		assert.Equal(t, x.want, lineIDs(formOf(x.encoding), []byte(x.line)), x.line)
+	}
+}
+
+// A line with many ids that are somebody's text takes no more than a look at each.
+func TestLineOfManyIDs(t *testing.T) {
+	t.Parallel()
+	filter := emptyFilter(t)
+	for encoding, form := range map[string][3]string{
+		"json":         {`{"request.id":"r","x":[`, `{"trace_id":"%d","request.id":"%d"}`, `]}`},
+		"ecs_encoding": {`{"http":{"request":{"id":"r"}},"x":[`, `{"trace":{"id":"%d"},"http.request.id":"%d"}`, `]}`},
+		"otlp_json": {
+			`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"attributes":[{"key":"request.id","value":{"stringValue":"r"}},{"key":"x","value":{"arrayValue":{"values":[`,
+			`{"kvlistValue":{"values":[{"key":"request.id","value":{"stringValue":"%d"}},{"key":"request.id","value":{"stringValue":"%d"}}]}}`, `]}}}]}]}]}]}`,
+		},
+	} {
+		line := []byte(form[0])
+		const count = 20_000
+		for i := range count {
+			if i > 0 {
+				line = append(line, ',')
+			}
+			line = fmt.Appendf(line, form[1], 2*i, 2*i+1)
+		}
+		line = append(append(line, form[2]...), '\n')
+		begun := time.Now()
+		got := newIDScanner("application", encoding).denied(nil, filter, line, 0)
+		assert.Equal(t, []denied{{line: 1, id: "r"}}, got, encoding)
+		assert.Less(t, time.Since(begun), 10*time.Second, encoding)
 	}
 }
 
@@ -88,11 +119,11 @@ func FuzzDenied(f *testing.F) {
 	f.Add("json", []byte("\"trace_id\":\"\n\"request.id\":\"x\""))
 	empty := emptyFilter(f)
 	f.Fuzz(func(t *testing.T, encoding string, line []byte) {
-		s := newIDScanner(encoding)
+		s := newIDScanner("application", encoding)
 		if s == nil || slices.Contains(line, '\n') {
 			return
 		}
-		ids := lineIDs(s.form, line)
+		ids := filteredIDs(s.form, line)
 		for _, d := range s.denied(nil, empty, append(slices.Clone(line), '\n'), 41) {
 			assert.Equal(t, int64(42), d.line)
 			assert.Contains(t, ids, d.id)

@@ -43,6 +43,16 @@ func (i *inventory) add(key, version string) {
 	i.versions[keyed(key)] = i.version(version)
 }
 
+// addUnlessKnown is add, where nothing better is known.
+func (i *inventory) addUnlessKnown(key, version string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	id := keyed(key)
+	if _, known := i.versions[id]; !known {
+		i.versions[id] = i.version(version)
+	}
+}
+
 // addAll says that all versions of a key were looked at.
 func (i *inventory) addAll(key string) {
 	i.mu.Lock()

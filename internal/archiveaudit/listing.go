@@ -3,6 +3,7 @@ package archiveaudit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
@@ -59,11 +60,16 @@ func (a *auditor) wrongVersion(info objectstore.Info) {
 
 // unknownLog is a key of a log's folder that the log's manifests do not name.
 func (a *auditor) unknownLog(info objectstore.Info, inFlight map[string]int) {
-	name, rest, _ := strings.Cut(strings.TrimPrefix(info.Key, a.layout.LogPrefix()), "/")
-	if len(a.writers.KeysFor(name)) == 0 {
-		return // the folder is a finding
-	}
+	name, rest, inFolder := strings.Cut(strings.TrimPrefix(info.Key, a.layout.LogPrefix()), "/")
 	f := Finding{Writer: name, Object: info.Key, Version: info.VersionID}
+	switch {
+	case !inFolder:
+		a.found.add(f.tampered(KindUnlisted, "it is of no writer's log"))
+		return
+	case !a.enrolled(name):
+		a.stranger(name)
+		return
+	}
 	at := a.finished[name]
 	number, isNumbered := a.numberOf(info.Key)
 	_, tile, tileErr := a.layout.ParseTile(plainTileKey(info.Key))
@@ -81,7 +87,7 @@ func (a *auditor) unknownLog(info objectstore.Info, inFlight map[string]int) {
 		a.behind(info, f, at, inFlight)
 	case tileErr == nil && lastLeaf(tile.L, tile.N) < at.first:
 	case tileErr == nil && lastLeaf(tile.L, tile.N) == at.end-1:
-		inFlight[name]++ // the last manifest's own leaf made it full
+		a.behind(info, f, at, inFlight) // the last manifest's own leaf made it full
 	default:
 		a.unlisted(f.tampered(KindUnlisted, "no manifest names it"))
 	}
@@ -105,12 +111,19 @@ func (a *auditor) unlisted(f Finding) {
 	a.found.add(f)
 }
 
+func (a *auditor) enrolled(name string) bool {
+	_, ok := slices.BinarySearch(a.names, name)
+	return ok
+}
+
 // lastLeaf is the last leaf below a full tile.
 func lastLeaf(level int, n int64) int64 {
-	if level > 6 {
-		return 1<<62 - 1
+	const most = 1<<62 - 1
+	shift := archive.TileHeight * (level + 1)
+	if level > 6 || n >= most>>shift {
+		return most
 	}
-	return (n+1)<<(archive.TileHeight*(level+1)) - 1
+	return (n+1)<<shift - 1
 }
 
 func (a *auditor) numberOf(key string) (int64, bool) {
@@ -131,7 +144,7 @@ func (a *auditor) behind(info objectstore.Info, f Finding, at *span, inFlight ma
 	case !at.open:
 	case a.locks && info.DeleteMarker:
 		a.found.add(f.tampered(KindDeleteMarker, "a delete marker hides an object behind the last checkpoint"))
-	case !a.locks || a.Now.Sub(info.Modified) <= 2*at.interval+clockSlack:
+	case !a.overdue(info.Modified, at.interval):
 		inFlight[f.Writer]++
 	default:
 		a.unlisted(f.tampered(KindUnlisted, "it lies behind the last checkpoint since %s, and no checkpoint came that names it: the log's end was cut off, or the object is not the writer's", date(info.Modified)))
@@ -147,7 +160,7 @@ func (a *auditor) unknownObject(info objectstore.Info, inFlight map[string]int) 
 		return
 	}
 	f.Writer = key.Writer
-	if len(a.writers.KeysFor(key.Writer)) == 0 {
+	if !a.enrolled(key.Writer) {
 		a.found.add(f.tampered(KindForeign, "an object of the writer %q, whom no writers file enrols", key.Writer))
 		return
 	}

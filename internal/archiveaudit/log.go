@@ -62,7 +62,7 @@ func (l *writerLog) read(ctx context.Context, key string) (*archive.Manifest, []
 	if err != nil {
 		return nil, nil, err
 	}
-	data, _, err := get(ctx, l.r, key, "", maxManifest)
+	data, _, err := get(ctx, l.r, key, "", archive.MaxManifest)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the manifest %s: %w", key, err)
 	}
@@ -81,16 +81,21 @@ func (l *writerLog) read(ctx context.Context, key string) (*archive.Manifest, []
 // them by those of the bucket, and a folder may have been downloaded from below its
 // prefix. What is found there is held to the SHA-256 all the same.
 func rebase(m *archive.Manifest, prefix string) {
-	const first = "category="
 	for i := range m.Objects {
-		key := m.Objects[i].Key
-		if strings.HasPrefix(key, prefix+first) {
-			continue
-		}
+		m.Objects[i].Key = rebased(m.Objects[i].Key, prefix)
+	}
+}
+
+func rebased(key, prefix string) string {
+	for _, first := range []string{"category=", "_log/"} {
 		if at := strings.Index("/"+key, "/"+first); at >= 0 {
-			m.Objects[i].Key = prefix + key[at:]
+			if strings.HasPrefix(key, prefix+first) {
+				return key
+			}
+			return prefix + key[at:]
 		}
 	}
+	return key
 }
 
 // head is a checkpoint with its manifest.

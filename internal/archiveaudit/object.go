@@ -2,7 +2,9 @@ package archiveaudit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +27,7 @@ func (w *writerAudit) checkObject(ctx context.Context, s *step, o *archive.Manif
 		w.objectLock(ctx, s, o)
 	}
 	until := o.RetainUntil
-	r, err := w.readObject(ctx, s, o, version)
+	r, err := w.readRight(ctx, o, version, w.filterOf(s, o))
 	w.objects.Add(1)
 	switch {
 	case err != nil:
@@ -36,13 +38,17 @@ func (w *writerAudit) checkObject(ctx context.Context, s *step, o *archive.Manif
 	case r.form != nil:
 		return w.malformed(ctx, f, s, o, r)
 	case r.info.SHA256 != o.SHA256 || r.info.Size != o.Size:
-		w.a.found.add(f.tampered(KindChanged, "the object is not what manifest %d names: it has %d bytes with SHA-256 %x, and had %d with %x", s.number, r.info.Size, r.info.SHA256, o.Size, o.SHA256))
+		w.a.found.add(f.tampered(KindChanged, "the object is not what manifest %d names: it has %d bytes with SHA-256 %x, and had %d with %x"+readAgain, s.number, r.info.Size, r.info.SHA256, o.Size, o.SHA256))
 	case r.info.Bytes != o.Bytes || r.info.Leaves != o.Leaves:
 		w.a.found.add(f.tampered(KindLeaves, "the object has %d lines in %d bytes, and manifest %d says %d in %d", r.info.Leaves, r.info.Bytes, s.number, o.Leaves, o.Bytes))
 	default:
+		severity := Tampered
+		if formOf(o.Encoding) == formECS {
+			severity = Note // a sender may have given a field of ECS that the filter is not made of
+		}
 		for _, wrong := range r.filter {
 			w.a.found.add(Finding{
-				Severity: Tampered, Kind: KindFilter, Writer: w.name, Object: o.Key, Line: wrong.line, Leaf: new(o.FirstLeaf + wrong.line - 1),
+				Severity: severity, Kind: KindFilter, Writer: w.name, Object: o.Key, Line: wrong.line, Leaf: new(o.FirstLeaf + wrong.line - 1),
 				Text: fmt.Sprintf("the object has the id %q, and its filter denies it: a search would not find the line", wrong.id),
 			})
 		}
@@ -62,10 +68,10 @@ func (w *writerAudit) checkObject(ctx context.Context, s *step, o *archive.Manif
 func (w *writerAudit) malformed(ctx context.Context, f Finding, s *step, o *archive.ManifestObject, r reading) ([]byte, bool) {
 	logged, err := w.leavesFromTiles(ctx, s, o.FirstLeaf, o.Leaves)
 	if err == nil && bytes.Equal(logged, r.hashes) {
-		w.a.found.add(f.tampered(KindTrailing, "all of the object's lines are the log's, and something stands behind them: %v", r.form))
+		w.a.found.add(f.tampered(KindTrailing, "all of the object's lines are the log's, and something stands behind them: %v"+readAgain, r.form))
 		return logged, true
 	}
-	w.a.found.add(f.tampered(KindForm, "the object is not in the archive's form: %v", r.form))
+	w.a.found.add(f.tampered(KindForm, "the object is not in the archive's form: %v"+readAgain, r.form))
 	if err != nil {
 		return nil, false
 	}
@@ -138,20 +144,57 @@ func (n *noted) Read(p []byte) (int, error) {
 	return k, err
 }
 
+// filterOf gives an object's filter, nil where it can't be had.
+func (w *writerAudit) filterOf(s *step, o *archive.ManifestObject) *archive.Filter {
+	data := s.filters()
+	if data == nil {
+		return nil
+	}
+	f := Finding{Writer: w.name, Object: o.Key}
+	end := o.Filter.Offset + o.Filter.Length
+	if o.Filter.Offset < 0 || o.Filter.Length < 0 || end < o.Filter.Offset || end > int64(len(data)) {
+		w.a.found.add(f.tampered(KindFilter, "manifest %d says that its filter is at bytes %d to %d of %d", s.number, o.Filter.Offset, end, len(data)))
+		return nil
+	}
+	filter, err := archive.OpenFilter(data[o.Filter.Offset:end])
+	if err != nil {
+		w.a.found.add(f.tampered(KindFilter, "its filter can't be read: %v", err))
+		return nil
+	}
+	return &filter
+}
+
+// readRight reads an object until it is what the log says, and gives the last reading if
+// that is not either.
+func (w *writerAudit) readRight(ctx context.Context, o *archive.ManifestObject, version string, filter *archive.Filter) (r reading, err error) {
+	var gone error
+	err = w.a.reread(ctx, func() (string, error) {
+		var err error
+		r, err = w.readObject(ctx, o, version, filter)
+		switch {
+		case isNotFound(err) && !o.RetainUntil.IsZero() && w.a.Now.After(o.RetainUntil):
+			gone = err // as it may be
+			return "", nil
+		case err != nil:
+			return "", err
+		case r.form == nil && r.info == (archive.ObjectInfo{Size: o.Size, SHA256: o.SHA256, Bytes: o.Bytes, Leaves: o.Leaves}):
+			return "", nil
+		}
+		h := sha256.New()
+		h.Write(r.hashes)
+		fmt.Fprint(h, r.info, r.form)
+		return string(h.Sum(nil)), nil
+	})
+	return r, cmp.Or(err, gone)
+}
+
+// maxMoreLines is how many lines more than the log says are taken of an object: each is 32
+// bytes of memory.
+const maxMoreLines = 1 << 16
+
 // readObject reads an object. The error is the place's; what is wrong with the object is
 // in what it gives.
-func (w *writerAudit) readObject(ctx context.Context, s *step, o *archive.ManifestObject, version string) (reading, error) {
-	var filter *archive.Filter
-	if data := s.filters(); data != nil {
-		end := o.Filter.Offset + o.Filter.Length
-		if o.Filter.Offset < 0 || o.Filter.Length < 0 || end < o.Filter.Offset || end > int64(len(data)) {
-			w.a.found.add(Finding{Writer: w.name, Object: o.Key}.tampered(KindFilter, "manifest %d says that its filter is at bytes %d to %d of %d", s.number, o.Filter.Offset, end, len(data)))
-		} else if opened, err := archive.OpenFilter(data[o.Filter.Offset:end]); err != nil {
-			w.a.found.add(Finding{Writer: w.name, Object: o.Key}.tampered(KindFilter, "its filter can't be read: %v", err))
-		} else {
-			filter = &opened
-		}
-	}
+func (w *writerAudit) readObject(ctx context.Context, o *archive.ManifestObject, version string, filter *archive.Filter) (reading, error) {
 	return retry(ctx, func() (reading, error) {
 		body, _, err := w.a.r.Get(ctx, o.Key, version, 0, -1)
 		if err != nil {
@@ -160,14 +203,14 @@ func (w *writerAudit) readObject(ctx context.Context, s *step, o *archive.Manife
 		defer func() { _ = body.Close() }()
 		in := &noted{Reader: body}
 		r := reading{hashes: make([]byte, 0, min(max(o.Leaves, 0), 1<<21)*archive.HashSize)}
-		scan := newIDScanner(o.Encoding)
+		scan := newIDScanner(o.Class, o.Encoding)
 		settings := archive.ReadSettings{Compression: o.Compression, Lines: archive.HasLines(o.Encoding), MaxBytes: o.Bytes + maxMore}
 		if !settings.Lines {
 			r.info, err = archive.ReadHashes(in, settings, func(hashes []byte) error {
 				r.hashes = append(r.hashes, hashes...)
-				w.bytes.Add(int64(len(hashes)))
 				return nil
 			})
+			w.bytes.Add(r.info.Bytes)
 		} else {
 			var hasher archive.LeafHasher
 			lines := int64(0)
@@ -177,7 +220,9 @@ func (w *writerAudit) readObject(ctx context.Context, s *step, o *archive.Manife
 				if filter != nil && scan != nil && len(r.filter) < maxDenied {
 					r.filter = scan.denied(r.filter, *filter, block, lines)
 				}
-				lines = int64(len(r.hashes) / archive.HashSize)
+				if lines = int64(len(r.hashes) / archive.HashSize); lines > o.Leaves+maxMoreLines {
+					return fmt.Errorf("it has more than %d lines", lines)
+				}
 				return ctx.Err()
 			})
 		}

@@ -3,8 +3,11 @@ package archiveaudit
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,9 +21,21 @@ type place struct {
 	checkpoints, manifests []objectstore.Info // all versions, the oldest first
 }
 
+// cost is about what the largest of its manifests takes in memory, in bytes.
+func (p *place) cost() int64 {
+	const parsed = 3 // times a manifest's size
+	cost := int64(0)
+	for _, m := range p.manifests {
+		cost = max(cost, parsed*min(m.Size, archive.MaxManifest))
+	}
+	return cost
+}
+
 // step is a checkpoint and its manifest, as far as they could be read.
 type step struct {
 	place
+	// base is the step before the range, on the first step of that; nil otherwise.
+	base *step
 	// checkpoint is nil where none is signed by one of the writer's keys.
 	checkpoint     *archive.Checkpoint
 	checkpointInfo objectstore.Info
@@ -39,13 +54,13 @@ type step struct {
 // it begins with the last one before From.
 func (a *auditor) places(ctx context.Context, writer string, failed func(error)) iter.Seq[place] {
 	return func(yield func(place) bool) {
-		checkpoints, stopCheckpoints := iter.Pull(a.numbered(ctx, a.layout.CheckpointPrefix(writer), failed, func(key string) (int64, error) {
-			_, number, err := a.layout.ParseCheckpoint(key)
+		checkpoints, stopCheckpoints := iter.Pull(a.numbered(ctx, a.layout.CheckpointPrefix(writer), failed, func(info objectstore.Info) (int64, error) {
+			_, number, err := a.layout.ParseCheckpoint(info.Key)
 			return number, err
 		}))
 		defer stopCheckpoints()
-		manifests, stopManifests := iter.Pull(a.numbered(ctx, a.layout.ManifestPrefix(writer), failed, func(key string) (int64, error) {
-			_, number, _, err := a.layout.ParseManifest(key)
+		manifests, stopManifests := iter.Pull(a.numbered(ctx, a.layout.ManifestPrefix(writer), failed, func(info objectstore.Info) (int64, error) {
+			_, number, _, err := a.layout.ParseManifest(info.Key)
 			return number, err
 		}))
 		defer stopManifests()
@@ -93,11 +108,14 @@ type numberedInfos struct {
 	infos  []objectstore.Info
 }
 
-// numbered gives what is listed below a prefix, by number.
-func (a *auditor) numbered(ctx context.Context, prefix string, failed func(error), parse func(key string) (int64, error)) iter.Seq[numberedInfos] {
+// numbered gives what is listed below a prefix, by number: all versions, the oldest first.
+func (a *auditor) numbered(ctx context.Context, prefix string, failed func(error), parse func(objectstore.Info) (int64, error)) iter.Seq[numberedInfos] {
 	return func(yield func(numberedInfos) bool) {
 		var group numberedInfos
 		give := func() bool {
+			if len(group.infos) > maxVersions {
+				a.found.add(Finding{Object: group.infos[0].Key}.tampered(KindVersion, "there are more than %d objects or versions of this number: not all were looked at", maxVersions))
+			}
 			oldestFirst(group.infos)
 			return len(group.infos) == 0 || yield(group)
 		}
@@ -106,7 +124,7 @@ func (a *auditor) numbered(ctx context.Context, prefix string, failed func(error
 				failed(err)
 				return
 			}
-			number, err := parse(info.Key)
+			number, err := parse(info)
 			if err != nil {
 				continue // the listing of all keys names it
 			}
@@ -116,7 +134,12 @@ func (a *auditor) numbered(ctx context.Context, prefix string, failed func(error
 				}
 				group.infos = nil
 			}
-			group.number, group.infos = number, append(group.infos, info)
+			group.number = number
+			if len(group.infos) > maxVersions { // the oldest is last, and the one that counts
+				group.infos[maxVersions] = info
+				continue
+			}
+			group.infos = append(group.infos, info)
 		}
 		give()
 	}
@@ -156,17 +179,21 @@ func (w *writerAudit) readCheckpoint(ctx context.Context, s *step) {
 			w.a.found.add(f.tampered(KindDeleteMarker, "a delete marker hides this checkpoint"))
 			continue
 		}
-		data, got, err := w.a.get(ctx, key, info.VersionID, 2*archive.MaxCheckpoint)
+		var opened archive.Checkpoint
+		var wrong error
+		_, got, err := w.a.read(ctx, key, info.VersionID, 2*archive.MaxCheckpoint, func(data []byte) bool {
+			opened, wrong = archive.OpenCheckpoint(data, w.verifiers)
+			return wrong == nil
+		})
 		if err != nil {
 			w.a.unreadable(f, "a checkpoint", err, time.Time{})
 			continue
 		}
-		opened, err := archive.OpenCheckpoint(data, w.verifiers)
 		switch {
-		case err != nil && s.checkpoint != nil:
-			w.a.found.add(f.tampered(KindNewer, "a version on top of the checkpoint, which none of the writer's keys signed: %v", err))
-		case err != nil:
-			w.a.found.add(f.tampered(KindSignature, "none of the writer's keys signed this checkpoint: %v", err))
+		case wrong != nil && s.checkpoint != nil:
+			w.a.found.add(f.tampered(KindNewer, "a version on top of the checkpoint, which none of the writer's keys signed: %v"+readAgain, wrong))
+		case wrong != nil:
+			w.a.found.add(f.tampered(KindSignature, "none of the writer's keys signed this checkpoint: %v"+readAgain, wrong))
 		case opened.Origin != archive.WriterOrigin(w.a.writers.Origin, w.name):
 			w.a.found.add(f.tampered(KindMoved, "this is a checkpoint of %q", opened.Origin))
 		case s.checkpoint == nil:
@@ -181,10 +208,47 @@ func (w *writerAudit) readCheckpoint(ctx context.Context, s *step) {
 	}
 }
 
+// readManifest finds the manifest of a step among what is listed.
 func (w *writerAudit) readManifest(ctx context.Context, s *step) {
-	var readable int // that were not what the checkpoint covers
-	var failed bool  // one could not be read, which is a finding of its own
-	for _, info := range s.manifests {
+	if len(s.checkpoints) == 0 && !slices.ContainsFunc(s.manifests, func(info objectstore.Info) bool { return info.Size <= largeManifest }) {
+		return // whatever it is, nobody has signed it
+	}
+	covered, failed := w.readManifests(ctx, s, s.manifests)
+	if s.checkpoint == nil || s.manifest != nil || failed || ctx.Err() != nil {
+		return
+	}
+	f := Finding{Writer: w.name, Object: w.a.layout.Checkpoint(w.name, s.number)}
+	// It may have been put there since manifests were listed.
+	var since []objectstore.Info
+	prefix := fmt.Sprintf("%s%020d-", w.a.layout.ManifestPrefix(w.name), s.number)
+	for group := range w.a.numbered(ctx, prefix, func(err error) {
+		failed = true
+		w.a.unreadable(f, "the manifests of this checkpoint", fmt.Errorf("list them: %w", err), time.Time{})
+	}, func(info objectstore.Info) (int64, error) {
+		_, number, _, err := w.a.layout.ParseManifest(info.Key)
+		return number, err
+	}) {
+		for _, info := range group.infos {
+			if !slices.ContainsFunc(s.manifests, func(m objectstore.Info) bool { return m.Key == info.Key && m.VersionID == info.VersionID }) {
+				since = append(since, info)
+			}
+		}
+	}
+	more, failedSince := w.readManifests(ctx, s, since)
+	switch {
+	case s.manifest != nil, failed, failedSince, ctx.Err() != nil:
+	case covered+more > 0:
+		w.a.found.add(f.tampered(KindRoot, "the root that this checkpoint signs is not that of the manifest of its number"))
+	default:
+		w.a.found.add(f.tampered(KindMissing, "the manifest of this checkpoint is not there"))
+	}
+}
+
+// readManifests reads manifests until one is the checkpoint's. others is how many are
+// manifests and not the checkpoint's, failed that one could not be read, which is a finding
+// of its own.
+func (w *writerAudit) readManifests(ctx context.Context, s *step, manifests []objectstore.Info) (others int, failed bool) {
+	for _, info := range manifests {
 		f := Finding{Writer: w.name, Object: info.Key, Version: info.VersionID}
 		if info.DeleteMarker {
 			w.a.known.addAll(info.Key)
@@ -200,7 +264,21 @@ func (w *writerAudit) readManifest(ctx context.Context, s *step) {
 			w.a.found.add(f.tampered(KindNewer, "a version on top of the manifest"))
 			continue
 		}
-		data, got, err := w.a.get(ctx, info.Key, info.VersionID, maxManifest)
+		if info.Size > largeManifest {
+			covered, err := w.largeIsCovered(ctx, s, info)
+			if err != nil {
+				failed = true
+				w.a.unreadable(f, "a manifest", err, time.Time{})
+				w.a.known.addAll(info.Key)
+				continue
+			}
+			if !covered {
+				others++
+				w.addStray(stray{number: s.number, info: info})
+				continue
+			}
+		}
+		data, got, err := w.a.read(ctx, info.Key, info.VersionID, archive.MaxManifest, func(data []byte) bool { return sha256.Sum256(data) == sum })
 		if err != nil {
 			failed = failed || !isNotFound(err)
 			w.a.unreadable(f, "a manifest", err, time.Time{})
@@ -209,7 +287,7 @@ func (w *writerAudit) readManifest(ctx context.Context, s *step) {
 		}
 		if sha256.Sum256(data) != sum {
 			w.a.known.addAll(info.Key)
-			w.a.found.add(f.tampered(KindChanged, "the manifest has another SHA-256 than its key says"))
+			w.a.found.add(f.tampered(KindChanged, "the manifest has another SHA-256 than its key says"+readAgain))
 			continue
 		}
 		m, err := archive.ParseManifest(data)
@@ -225,7 +303,7 @@ func (w *writerAudit) readManifest(ctx context.Context, s *step) {
 			rebase(m, w.a.layout.Prefix)
 		}
 		if s.checkpoint != nil && !covers(s.checkpoint, m, data) {
-			readable++
+			others++
 			w.addStray(stray{number: s.number, info: info})
 			continue
 		}
@@ -238,15 +316,31 @@ func (w *writerAudit) readManifest(ctx context.Context, s *step) {
 		s.leafHash = archive.LeafHash(data)
 		s.manifestInfo.Key, s.manifestInfo.VersionID = info.Key, info.VersionID
 	}
-	if s.checkpoint == nil || s.manifest != nil || failed || ctx.Err() != nil {
-		return
+	return others, failed
+}
+
+// largeIsCovered reads a large manifest without keeping it.
+func (w *writerAudit) largeIsCovered(ctx context.Context, s *step, info objectstore.Info) (covered bool, err error) {
+	if s.checkpoint == nil || info.Size > archive.MaxManifest {
+		return false, nil
 	}
-	f := Finding{Writer: w.name, Object: w.a.layout.Checkpoint(w.name, s.number)}
-	if readable > 0 {
-		w.a.found.add(f.tampered(KindRoot, "the root that this checkpoint signs is not that of the manifest of its number"))
-	} else {
-		w.a.found.add(f.tampered(KindMissing, "the manifest of this checkpoint is not there"))
-	}
+	err = w.a.reread(ctx, func() (string, error) {
+		return retry(ctx, func() (string, error) {
+			body, _, err := w.a.r.Get(ctx, info.Key, info.VersionID, 0, -1)
+			if err != nil {
+				return "", err
+			}
+			sum, is, err := archive.LastLeaf(io.LimitReader(body, archive.MaxManifest), s.checkpoint)
+			if err := errors.Join(err, body.Close()); err != nil {
+				return "", err
+			}
+			if covered = is; is {
+				return "", nil
+			}
+			return sum.String(), nil
+		})
+	})
+	return covered, err
 }
 
 // covers says whether the checkpoint's tree is that of the manifest: the leaves before it,
@@ -275,14 +369,17 @@ func (w *writerAudit) readFilters(ctx context.Context, s *step) []byte {
 		w.a.unreadable(f, "the versions of the object of filters", err, time.Time{})
 		return nil
 	}
-	w.a.known.add(key, version)
-	data, _, err := w.a.get(ctx, key, version, min(m.Filters.Size, maxFilters))
+	w.a.known.addUnlessKnown(key, version) // the next manifest, which may have been read, names it
+	right := func(data []byte) bool {
+		return int64(len(data)) == m.Filters.Size && sha256.Sum256(data) == m.Filters.SHA256
+	}
+	data, _, err := w.a.read(ctx, key, version, min(m.Filters.Size, maxFilters), right)
 	switch {
 	case err != nil:
 		w.a.unreadable(f, "the object of filters", err, time.Time{})
 		return nil
-	case int64(len(data)) != m.Filters.Size || sha256.Sum256(data) != m.Filters.SHA256:
-		w.a.found.add(f.tampered(KindChanged, "the filters are not those that the manifest names: another size or SHA-256"))
+	case !right(data):
+		w.a.found.add(f.tampered(KindChanged, "the filters are not those that the manifest names: another size or SHA-256"+readAgain))
 		return nil
 	}
 	return data

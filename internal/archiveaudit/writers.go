@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
 )
@@ -25,42 +27,29 @@ func (a *auditor) versionsOf(ctx context.Context, prefix string) iter.Seq2[objec
 // readWriters reads the writers files, which say whose logs there should be. False: there
 // is nothing to go on with.
 func (a *auditor) readWriters(ctx context.Context) bool {
-	byNumber := make(map[int64][]objectstore.Info)
-	for info, err := range a.versionsOf(ctx, a.layout.WritersPrefix()) {
-		if err != nil {
-			a.found.add(Finding{Severity: Unchecked, Kind: KindRead, Text: fmt.Sprintf("the writers files could not be listed: %v", err)})
-			return false
-		}
+	failed, empty := false, true
+	files := a.numbered(ctx, a.layout.WritersPrefix(), func(err error) {
+		failed = true
+		a.found.add(Finding{Severity: Unchecked, Kind: KindRead, Text: fmt.Sprintf("the writers files could not be listed: %v", err)})
+	}, func(info objectstore.Info) (int64, error) {
+		empty = false
 		a.known.addAll(info.Key)
 		number, err := a.layout.ParseWriters(info.Key)
 		if err != nil {
-			a.found.add(Finding{Severity: Tampered, Kind: KindUnlisted, Object: info.Key, Version: info.VersionID, Text: "this is not the key of a writers file"})
-			continue
+			a.found.add(Finding{Object: info.Key, Version: info.VersionID}.tampered(KindUnlisted, "this is not the key of a writers file"))
 		}
-		byNumber[number] = append(byNumber[number], info)
-	}
-	if len(byNumber) == 0 {
-		a.found.add(Finding{
-			Severity: Unchecked, Kind: KindNotAnArchive,
-			Text: fmt.Sprintf("there is no file under %q that says who may write: this is no archive, another prefix is meant, or that file was removed", a.layout.WritersPrefix()),
-		})
-		return false
-	}
-	numbers := make([]int64, 0, len(byNumber))
-	for number := range byNumber {
-		numbers = append(numbers, number)
-	}
-	slices.Sort(numbers)
+		return number, err
+	})
 	var sum archive.Digest
 	expected := int64(0)
-	for _, number := range numbers {
-		key := a.layout.Writers(number)
+	for file := range files {
+		number, key := file.number, a.layout.Writers(file.number)
 		if number != expected {
 			a.found.add(Finding{Severity: Tampered, Kind: KindNumber, Object: a.layout.Writers(expected), Text: fmt.Sprintf("writers files %d to %d are not there", expected, number-1)})
 			sum = archive.Digest{}
 		}
 		expected = number + 1
-		w, raw := a.writersFile(ctx, key, byNumber[number])
+		w, raw := a.writersFile(ctx, key, file.infos)
 		if w == nil {
 			sum = archive.Digest{}
 			continue
@@ -76,7 +65,16 @@ func (a *auditor) readWriters(ctx context.Context) bool {
 		}
 		a.writers, sum = w, sha256.Sum256(raw)
 	}
-	if a.writers == nil {
+	switch {
+	case failed:
+		return false
+	case empty:
+		a.found.add(Finding{
+			Severity: Unchecked, Kind: KindNotAnArchive,
+			Text: fmt.Sprintf("there is no file under %q that says who may write: this is no archive, another prefix is meant, or that file was removed", a.layout.WritersPrefix()),
+		})
+		return false
+	case a.writers == nil:
 		a.found.add(Finding{Severity: Unchecked, Kind: KindNotAnArchive, Text: "none of the writers files is signed by this root key: it is another archive's key, or the files were changed"})
 		return false
 	}
@@ -86,7 +84,6 @@ func (a *auditor) readWriters(ctx context.Context) bool {
 // writersFile gives the writers file of a number: the oldest version that the root key
 // signed. Any other version is a finding.
 func (a *auditor) writersFile(ctx context.Context, key string, versions []objectstore.Info) (*archive.Writers, []byte) {
-	oldestFirst(versions)
 	var right *archive.Writers
 	var raw []byte
 	for _, info := range versions {
@@ -96,17 +93,22 @@ func (a *auditor) writersFile(ctx context.Context, key string, versions []object
 			a.found.add(f)
 			continue
 		}
-		data, _, err := a.get(ctx, key, info.VersionID, maxWritersFile)
+		var w *archive.Writers
+		var wrong error
+		data, _, err := a.read(ctx, key, info.VersionID, archive.MaxWritersFile, func(data []byte) bool {
+			w, wrong = archive.ParseWriters(data, a.Root)
+			return wrong == nil
+		})
 		if err != nil {
 			a.unreadable(f, "a writers file", err, time.Time{})
 			continue
 		}
-		w, err := archive.ParseWriters(data, a.Root)
+		err = wrong
 		switch {
 		case err != nil && len(versions) > 1 && right != nil:
-			f.Severity, f.Kind, f.Text = Tampered, KindNewer, fmt.Sprintf("a version on top of the writers file, which the root key did not sign: %v", err)
+			f.Severity, f.Kind, f.Text = Tampered, KindNewer, fmt.Sprintf("a version on top of the writers file, which the root key did not sign: %v", err)+readAgain
 		case err != nil:
-			f.Severity, f.Kind, f.Text = Tampered, KindSignature, fmt.Sprintf("this writers file is not one that the root key signed: %v", err)
+			f.Severity, f.Kind, f.Text = Tampered, KindSignature, fmt.Sprintf("this writers file is not one that the root key signed: %v", err)+readAgain
 		case right != nil:
 			f.Severity, f.Kind, f.Text = Tampered, KindFork, "the root key signed another writers file of the same number, which is an older version"
 		default:
@@ -139,21 +141,29 @@ func (a *auditor) writersLock(ctx context.Context, info objectstore.Info) {
 func oldestFirst(versions []objectstore.Info) { slices.Reverse(versions) }
 
 // strangers finds folders of writers who are in no writers file.
-func (a *auditor) strangers(ctx context.Context, names []string) {
+func (a *auditor) strangers(ctx context.Context) {
 	for folder, err := range a.r.Folders(ctx, a.layout.LogPrefix()) {
 		if err != nil {
 			a.found.add(Finding{Severity: Unchecked, Kind: KindRead, Text: fmt.Sprintf("the writers' folders could not be listed: %v", err)})
 			return
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(folder, a.layout.LogPrefix()), "/")
-		if folder == a.layout.WritersPrefix() || slices.Contains(names, name) {
+		if folder == a.layout.WritersPrefix() || a.enrolled(name) {
 			continue
 		}
-		a.found.add(Finding{
-			Severity: Tampered, Kind: KindForeign, Writer: name, Object: folder,
-			Text: fmt.Sprintf("a log of the writer %q, whom no writers file enrols", name),
-		})
+		a.stranger(name)
 	}
+}
+
+// stranger tells of a writer nobody enrolled, once.
+func (a *auditor) stranger(name string) {
+	if a.foreign[name] {
+		return
+	}
+	if len(a.foreign) < maxFindings {
+		a.foreign[name] = true
+	}
+	a.found.add(Finding{Writer: name, Object: a.layout.WriterFolder(name)}.tampered(KindForeign, "a log of the writer %q, whom no writers file enrols", name))
 }
 
 // copyOf is a checkpoint of a second place.
@@ -166,6 +176,7 @@ type copyOf struct {
 
 // readCopies opens the checkpoints of second places.
 func (a *auditor) readCopies() {
+	verifiers := make(map[string]note.Verifiers)
 	for _, c := range a.Copies {
 		unverified, err := archive.ParseCheckpoint(c.Data)
 		if err != nil {
@@ -173,11 +184,15 @@ func (a *auditor) readCopies() {
 			continue
 		}
 		writer, ok := strings.CutPrefix(unverified.Origin, a.writers.Origin+"/")
-		if !ok || !slices.Contains(a.writers.Names(), writer) {
+		if !ok || !a.enrolled(writer) {
 			a.found.add(Finding{Severity: Unchecked, Kind: KindForeign, Object: c.Source, Text: fmt.Sprintf("a checkpoint of %q, which is no writer of this archive", unverified.Origin)})
 			continue
 		}
-		known, err := a.writers.Verifiers(writer)
+		known := verifiers[writer]
+		if known == nil {
+			known, err = a.writers.Verifiers(writer)
+			verifiers[writer] = known
+		}
 		var opened archive.Checkpoint
 		if err == nil {
 			opened, err = archive.OpenCheckpoint(c.Data, known)

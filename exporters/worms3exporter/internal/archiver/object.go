@@ -152,6 +152,9 @@ func (o *openObject) add(id spool.ID, s *stored, p *pump) error {
 		p.hex = hex.AppendEncode(p.hex[:0], s.traceID)
 		o.filter.Add(p.hex)
 	}
+	for more := (fields{rest: s.moreIDs}); len(more.rest) > 0; {
+		o.filter.Add(more.text())
+	}
 	if s.hasUID && p.a.set.RepeatWindow > 0 {
 		if err := o.uids.add(s.fingerprint[:]); err != nil {
 			return err

@@ -49,6 +49,8 @@ type Record struct {
 	HasUID      bool
 	// RequestID is as it is, TraceID 16 bytes; both may be empty. They are for search.
 	RequestID, TraceID []byte
+	// MoreIDs are further ids for search, see AppendID.
+	MoreIDs []byte
 	// Redactions is the record's redaction.count.
 	Redactions int64
 	// Line is the encoded record without a line's end. With otlp_proto it is a message
@@ -59,8 +61,9 @@ type Record struct {
 // recordVersion is the first byte of a record's form:
 //
 //	0x01, uvarint length and bytes of the destination, varint Time, varint Arrival (ns
-//	since 1970), flags (1: HasUID), 16 bytes fingerprint, uvarint length and bytes of
-//	the request id, the same of the trace id, uvarint redactions, the line
+//	since 1970), flags (1: HasUID, 2: there are more ids), 16 bytes fingerprint, uvarint
+//	length and bytes of the request id, the same of the trace id, and where there are
+//	more ids of these, each with its length; uvarint redactions, the line
 //
 // The destination says which object a record belongs to, and is compared as it is:
 //
@@ -69,7 +72,10 @@ type Record struct {
 //	uvarint length and bytes of name and value
 const recordVersion = 1
 
-const flagUID = 1
+const flagUID, flagMoreIDs = 1, 2
+
+// AppendID appends an id to those of a Record's MoreIDs.
+func AppendID(dst []byte, id string) []byte { return appendText(dst, id) }
 
 var errRecord = errors.New("it is no record of a version that is known")
 
@@ -133,10 +139,16 @@ func appendHead(dst, scratch []byte, r *Record) (out, scratchOut []byte) {
 	if r.HasUID {
 		flags |= flagUID
 	}
+	if len(r.MoreIDs) > 0 {
+		flags |= flagMoreIDs
+	}
 	dst = append(dst, flags)
 	dst = append(dst, r.Fingerprint[:]...)
 	dst = appendText(dst, r.RequestID)
 	dst = appendText(dst, r.TraceID)
+	if len(r.MoreIDs) > 0 {
+		dst = appendText(dst, r.MoreIDs)
+	}
 	return binary.AppendUvarint(dst, uint64(r.Redactions)), scratch
 }
 
@@ -147,6 +159,7 @@ type stored struct {
 	hasUID             bool
 	fingerprint        [16]byte
 	requestID, traceID []byte
+	moreIDs            []byte
 	redactions         int64
 	line               []byte
 }
@@ -206,9 +219,13 @@ func parseRecord(payload []byte, s *stored) error {
 	s.hasUID = flags&flagUID != 0
 	copy(s.fingerprint[:], f.bytes(uint64(len(s.fingerprint))))
 	s.requestID, s.traceID = f.text(), f.text()
+	s.moreIDs = nil
+	if flags&flagMoreIDs != 0 {
+		s.moreIDs = f.text()
+	}
 	redactions := f.uvarint()
 	s.redactions, s.line = int64(redactions), f.rest
-	if f.failed || version != recordVersion || flags > flagUID || s.redactions < 0 || len(s.destination) == 0 {
+	if f.failed || version != recordVersion || flags > flagUID|flagMoreIDs || s.redactions < 0 || len(s.destination) == 0 {
 		return errRecord
 	}
 	return nil

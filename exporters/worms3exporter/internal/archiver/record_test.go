@@ -28,7 +28,7 @@ func TestRecordRoundTrip(t *testing.T) {
 			Hour:       time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 			Partitions: []archive.Partition{{Name: "service", Value: "../etc"}, {Name: "empty", Value: ""}},
 			Encoding:   archive.EncodingJSON, Signal: Logs, Time: at, Arrival: at.Add(time.Second),
-			Fingerprint: [16]byte{1, 2, 15: 3}, HasUID: true, RequestID: []byte("r"), TraceID: bytes.Repeat([]byte{7}, 16),
+			Fingerprint: [16]byte{1, 2, 15: 3}, HasUID: true, RequestID: []byte("r"), TraceID: bytes.Repeat([]byte{7}, 16), MoreIDs: AppendID(AppendID(nil, "two"), "three"),
 			Redactions: 12, Line: []byte(`{"a":1}`),
 		},
 		"least":       {Rule: Rule{Name: "a"}, Hour: time.Unix(0, 0).UTC(), Signal: Metrics, Line: []byte("x")},
@@ -42,7 +42,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		got := Record{
 			Rule: d.rule, Hour: d.hour, Partitions: d.partitions, Encoding: d.encoding, Signal: d.signal,
 			Time: fromNanos(s.time), Arrival: fromNanos(s.arrival), Fingerprint: s.fingerprint, HasUID: s.hasUID,
-			Redactions: s.redactions, Line: s.line,
+			MoreIDs: s.moreIDs, Redactions: s.redactions, Line: s.line,
 		}
 		if len(s.requestID) > 0 {
 			got.RequestID = s.requestID
@@ -86,7 +86,7 @@ func FuzzRecord(f *testing.F) {
 		again := formOf(&Record{
 			Rule: d.rule, Hour: d.hour, Partitions: d.partitions, Encoding: d.encoding, Signal: d.signal,
 			Time: fromNanos(s.time), Arrival: fromNanos(s.arrival), Fingerprint: s.fingerprint, HasUID: s.hasUID,
-			RequestID: s.requestID, TraceID: s.traceID, Redactions: s.redactions, Line: s.line,
+			RequestID: s.requestID, TraceID: s.traceID, MoreIDs: s.moreIDs, Redactions: s.redactions, Line: s.line,
 		})
 		var s2 stored
 		require.NoError(t, parseRecord(again, &s2))
@@ -94,7 +94,7 @@ func FuzzRecord(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, d, d2)
 		require.Equal(t, []any{s.time, s.arrival, s.hasUID, s.fingerprint, s.redactions}, []any{s2.time, s2.arrival, s2.hasUID, s2.fingerprint, s2.redactions})
-		require.True(t, bytes.Equal(s.line, s2.line) && bytes.Equal(s.requestID, s2.requestID) && bytes.Equal(s.traceID, s2.traceID))
+		require.True(t, bytes.Equal(s.line, s2.line) && bytes.Equal(s.requestID, s2.requestID) && bytes.Equal(s.traceID, s2.traceID) && bytes.Equal(s.moreIDs, s2.moreIDs))
 	})
 }
 
