@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"slices"
 	"time"
@@ -114,6 +114,7 @@ type reading struct {
 	info   archive.ObjectInfo
 	hashes []byte
 	form   error // what is wrong with its form
+	sum    uint64
 	filter []denied
 }
 
@@ -130,14 +131,16 @@ const maxDenied = 10
 // put in can be named.
 const maxMore = 1 << 20
 
-// noted remembers why a body could not be read.
+// noted remembers why a body could not be read, and what was read, to know it again.
 type noted struct {
 	io.Reader
 	err error
+	sum maphash.Hash
 }
 
 func (n *noted) Read(p []byte) (int, error) {
 	k, err := n.Reader.Read(p)
+	_, _ = n.sum.Write(p[:k]) // never fails
 	if err != nil && !errors.Is(err, io.EOF) {
 		n.err = err
 	}
@@ -180,10 +183,7 @@ func (w *writerAudit) readRight(ctx context.Context, o *archive.ManifestObject, 
 		case r.form == nil && r.info == (archive.ObjectInfo{Size: o.Size, SHA256: o.SHA256, Bytes: o.Bytes, Leaves: o.Leaves}):
 			return "", nil
 		}
-		h := sha256.New()
-		h.Write(r.hashes)
-		fmt.Fprint(h, r.info, r.form)
-		return string(h.Sum(nil)), nil
+		return fmt.Sprint(r.sum), nil
 	})
 	return r, cmp.Or(err, gone)
 }
@@ -202,6 +202,7 @@ func (w *writerAudit) readObject(ctx context.Context, o *archive.ManifestObject,
 		}
 		defer func() { _ = body.Close() }()
 		in := &noted{Reader: body}
+		in.sum.SetSeed(w.a.known.seed)
 		r := reading{hashes: make([]byte, 0, min(max(o.Leaves, 0), 1<<21)*archive.HashSize)}
 		scan := newIDScanner(o.Class, o.Encoding)
 		settings := archive.ReadSettings{Compression: o.Compression, Lines: archive.HasLines(o.Encoding), MaxBytes: o.Bytes + maxMore}
@@ -229,7 +230,7 @@ func (w *writerAudit) readObject(ctx context.Context, o *archive.ManifestObject,
 		if in.err != nil || ctx.Err() != nil {
 			return reading{}, errors.Join(in.err, ctx.Err())
 		}
-		r.form = err
+		r.form, r.sum = err, in.sum.Sum64()
 		return r, nil
 	})
 }

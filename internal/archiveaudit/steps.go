@@ -278,7 +278,7 @@ func (w *writerAudit) readManifests(ctx context.Context, s *step, manifests []ob
 				continue
 			}
 		}
-		data, got, err := w.a.read(ctx, info.Key, info.VersionID, archive.MaxManifest, func(data []byte) bool { return sha256.Sum256(data) == sum })
+		data, got, err := w.a.read(ctx, info.Key, info.VersionID, info.Size, func(data []byte) bool { return sha256.Sum256(data) == sum })
 		if err != nil {
 			failed = failed || !isNotFound(err)
 			w.a.unreadable(f, "a manifest", err, time.Time{})
