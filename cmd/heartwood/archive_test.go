@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -24,7 +26,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"google.golang.org/grpc"
 
+	"github.com/heartwood-otel/heartwood/cmd/heartwood/internal/recordtext"
 	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/archiveaudit"
 	"github.com/heartwood-otel/heartwood/internal/archiveaudit/archivetest"
 	"github.com/heartwood-otel/heartwood/internal/objectstore/memstore"
 )
@@ -257,6 +261,17 @@ func TestSearchCommand(t *testing.T) {
 	status, _, stderr = call(t, "", "search", d.folder)
 	assert.Equal(t, exitUsage, status)
 	assert.Contains(t, stderr, "give --request-id")
+}
+
+// What an archive has does not command the terminal on which it is shown.
+func TestSearchShowsNoControlCharacters(t *testing.T) {
+	var out bytes.Buffer
+	lines := []found{{Hit: archiveaudit.Hit{Data: []byte("\x1b]0;title\x07\xc2\x9b2J{")}, err: errors.New("no record")}}
+	require.NoError(t, show(&out, lines, false, recordtext.Style{}))
+	for _, c := range out.String() {
+		assert.True(t, c == '\n' || unicode.IsPrint(c), "%q", out.String())
+	}
+	assert.Contains(t, out.String(), "title")
 }
 
 type otlpServer struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -37,8 +38,11 @@ prove' tell.`,
 	run: runSearch,
 }
 
-// maxHits is how many lines are held to be sorted.
-const maxHits = 1_000_000
+// maxHits is how many lines are held to be sorted, maxHitBytes how much of them.
+const (
+	maxHits     = 1_000_000
+	maxHitBytes = 1 << 30
+)
 
 // found is a line that was found, with its records.
 type found struct {
@@ -87,6 +91,7 @@ func runSearch(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 	q.Prefix = at.prefix
 	var lines []found
 	var decoder archivelines.Decoder
+	held := 0
 	read, err := archiveaudit.Search(ctx, at, q, func(h archiveaudit.Hit) error {
 		line := found{Hit: h}
 		line.records, line.err = decoder.Decode(h.Class, h.Encoding, h.Data)
@@ -100,9 +105,10 @@ func runSearch(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 		if !fields.fit(&line) {
 			return nil
 		}
-		if len(lines) == maxHits {
-			return fmt.Errorf("more than %d lines fit: ask for a shorter time", maxHits)
+		if held += len(h.Data); len(lines) == maxHits || held > maxHitBytes {
+			return fmt.Errorf("more than %d lines fit, or %d bytes of them: ask for a shorter time", maxHits, maxHitBytes)
 		}
+		line.Data = bytes.Clone(h.Data)
 		lines = append(lines, line)
 		return nil
 	})
@@ -194,8 +200,10 @@ func show(out io.Writer, lines []found, asJSON bool, style recordtext.Style) err
 				return fmt.Errorf("write a record: %w", err)
 			}
 			text = append(text, '\n')
-		case asJSON, l.err != nil, l.records.Signal != archivelines.Logs:
+		case asJSON:
 			text = append(append(text, l.Data...), '\n')
+		case l.err != nil, l.records.Signal != archivelines.Logs:
+			text = recordtext.AppendLine(text, l.Data)
 		default:
 			text = style.AppendLogs(text, l.records.Logs)
 		}

@@ -51,18 +51,21 @@ func (l *writerLog) checkpoint(ctx context.Context, number int64) (archive.Check
 	}
 	c, err := archive.ParseCheckpoint(data)
 	if err != nil {
-		return c, fmt.Errorf("%s: %w", key, err)
+		return c, fmt.Errorf("%s: %w: %w", key, errNoCheckpoint, err)
 	}
 	return c, nil
 }
 
-// read reads a manifest by its key.
-func (l *writerLog) read(ctx context.Context, key string) (*archive.Manifest, []byte, error) {
+var errNoCheckpoint = errors.New("what is there is none")
+
+// read reads a manifest that was listed.
+func (l *writerLog) read(ctx context.Context, info objectstore.Info) (*archive.Manifest, []byte, error) {
+	key := info.Key
 	_, _, sum, err := l.layout.ParseManifest(key)
 	if err != nil {
 		return nil, nil, err
 	}
-	data, _, err := get(ctx, l.r, key, "", archive.MaxManifest)
+	data, _, err := get(ctx, l.r, key, "", min(info.Size, archive.MaxManifest))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the manifest %s: %w", key, err)
 	}
@@ -117,7 +120,11 @@ func (l *writerLog) at(ctx context.Context, number int64) (*head, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list manifest %d of %s: %w", number, l.name, err)
 		}
-		m, data, err := l.read(ctx, info.Key)
+		if is, err := l.isLast(ctx, info, &c); err != nil || !is {
+			failure = cmp.Or(err, failure)
+			continue
+		}
+		m, data, err := l.read(ctx, info)
 		if err != nil {
 			failure = err
 			continue
@@ -129,7 +136,46 @@ func (l *writerLog) at(ctx context.Context, number int64) (*head, error) {
 	return nil, cmp.Or(failure, fmt.Errorf("the manifest of checkpoint %d of %s is not there; `heartwood verify` tells more", number, l.name))
 }
 
-// last gives the number of the last checkpoint.
+// isLast says whether a manifest is the last leaf of a checkpoint's tree. One that is large
+// is not held for it.
+func (l *writerLog) isLast(ctx context.Context, info objectstore.Info, c *archive.Checkpoint) (is bool, err error) {
+	if info.Size <= largeManifest || info.Size > archive.MaxManifest {
+		return info.Size <= largeManifest, nil
+	}
+	return retry(ctx, func() (bool, error) {
+		body, _, err := l.r.Get(ctx, info.Key, "", 0, -1)
+		if err != nil {
+			return false, fmt.Errorf("read the manifest %s: %w", info.Key, err)
+		}
+		_, is, err := archive.LastLeaf(io.LimitReader(body, archive.MaxManifest), c)
+		return is, errors.Join(err, body.Close())
+	})
+}
+
+// listedLast gives the number of the last checkpoint before which none is missing. It reads
+// all of the listing: somebody has put what seems to be a checkpoint where none is due.
+func (l *writerLog) listedLast(ctx context.Context) (int64, error) {
+	last := int64(-1)
+	for info, err := range l.r.List(ctx, l.layout.CheckpointPrefix(l.name), "") {
+		if err != nil {
+			return 0, fmt.Errorf("list the checkpoints of %s: %w", l.name, err)
+		}
+		_, number, err := l.layout.ParseCheckpoint(info.Key)
+		switch {
+		case err != nil:
+		case number == last+1:
+			last = number
+		default:
+			return last, nil
+		}
+	}
+	return last, nil
+}
+
+// maxCheckpoints is more than any log has.
+const maxCheckpoints = 1 << 40
+
+// last gives the number of the last checkpoint, unless somebody has put others behind it.
 func (l *writerLog) last(ctx context.Context) (int64, error) {
 	has := func(n int64) (bool, error) {
 		_, err := retry(ctx, func() (objectstore.Info, error) { return l.r.Head(ctx, l.layout.Checkpoint(l.name, n), "") })
@@ -147,7 +193,9 @@ func (l *writerLog) last(ctx context.Context) (int64, error) {
 		if !ok {
 			break
 		}
-		low, high = high-1, 2*high
+		if low, high = high-1, 2*high; high > maxCheckpoints {
+			return l.listedLast(ctx)
+		}
 	}
 	for low+1 < high-1 {
 		middle := low + (high-1-low)/2
@@ -173,12 +221,14 @@ func (l *writerLog) covering(ctx context.Context, leaf, last int64) (int64, erro
 	for low+1 < high {
 		middle := low + (high-low)/2
 		c, err := l.checkpoint(ctx, middle)
-		if err != nil {
+		switch {
+		case errors.Is(err, objectstore.ErrNotFound), errors.Is(err, errNoCheckpoint):
+			high = middle // behind the end, where somebody has put others
+		case err != nil:
 			return 0, err
-		}
-		if c.Size <= leaf {
+		case c.Size <= leaf:
 			low = middle
-		} else {
+		default:
 			high = middle
 		}
 	}

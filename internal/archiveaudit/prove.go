@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -69,13 +68,23 @@ func (p *Prover) Prove(ctx context.Context, key string, lines ...int64) ([]Prove
 	}
 	against := h
 	if p.Latest {
-		if against, err = p.head(ctx, l, last); err != nil {
+		against, err = p.head(ctx, l, last)
+		if errors.Is(err, errNoCheckpoint) {
+			if last, err = l.listedLast(ctx); err == nil {
+				p.ends[l.name] = last
+				against, err = p.head(ctx, l, last)
+			}
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	texts := make(map[int64][]byte)
+	texts := make(map[int64][]byte, len(lines))
+	for _, line := range lines {
+		texts[line] = nil
+	}
 	if err := l.lines(ctx, o, func(n int64, data []byte) error {
-		if slices.Contains(lines, n) {
+		if _, wanted := texts[n]; wanted {
 			texts[n] = bytes.Clone(data)
 		}
 		return nil

@@ -28,7 +28,7 @@ type Query struct {
 	Parallel int
 }
 
-// Hit is a line that was found.
+// Hit is a line that was found. Its data is the callee's until it returns.
 type Hit struct {
 	Writer   string
 	Object   string
@@ -63,12 +63,19 @@ type candidate struct {
 }
 
 type searched struct {
+	candidate
 	hits     []Hit
 	filter   int64 // bytes
 	filtered bool
 	size     int64
-	err      error
+	// large says that the hits are too many to be held: the object, which is whole, is to be
+	// read once more for them.
+	large bool
+	err   error
 }
+
+// maxHeldHits is how much of an object's lines is held, in bytes.
+const maxHeldHits = 64 << 20
 
 // Search gives the lines that fit, of one writer after the other in the order of its log.
 // It reads the filters of all objects of the time, and the objects that they don't rule
@@ -99,12 +106,21 @@ func Search(ctx context.Context, r objectstore.Reader, q Query, hit func(Hit) er
 			}
 			stats.Read++
 			stats.ReadBytes += s.size
-			if len(s.hits) > 0 {
+			if len(s.hits) > 0 || s.large {
 				stats.Hit++
 			}
-			for _, h := range s.hits {
+			give := func(h Hit) error {
 				stats.Hits++
-				if err := hit(h); err != nil {
+				return hit(h)
+			}
+			for _, h := range s.hits {
+				if err := give(h); err != nil {
+					return stats, err
+				}
+			}
+			if s.large {
+				stats.ReadBytes += s.size
+				if err := s.each(ctx, q, give); err != nil {
 					return stats, err
 				}
 			}
@@ -120,15 +136,22 @@ func Search(ctx context.Context, r objectstore.Reader, q Query, hit func(Hit) er
 }
 
 type manifestOrError struct {
-	m   *archive.Manifest
-	err error
+	m    *archive.Manifest
+	cost int64
+	err  error
 }
 
 // candidates gives the objects whose time fits.
 func (l *writerLog) candidates(ctx context.Context, q Query, stats *SearchStats, failure *error) iter.Seq[candidate] {
 	return func(yield func(candidate) bool) {
-		keys := func(yield func(string) bool) {
-			for info, err := range l.r.List(ctx, l.layout.ManifestPrefix(l.name), "") {
+		var held budget
+		listing, stop := context.WithCancel(ctx)
+		defer stop()
+		places := func(yield func(place) bool) {
+			for info, err := range l.r.List(listing, l.layout.ManifestPrefix(l.name), "") {
+				if err != nil && listing.Err() != nil {
+					return
+				}
 				if err != nil {
 					*failure = fmt.Errorf("list the manifests of %s: %w", l.name, err)
 					return
@@ -136,18 +159,19 @@ func (l *writerLog) candidates(ctx context.Context, q Query, stats *SearchStats,
 				if !q.From.IsZero() && info.Modified.Before(q.From.Add(-eventSlack)) {
 					continue
 				}
-				if !yield(info.Key) {
+				if !yield(place{manifests: []objectstore.Info{info}}) {
 					return
 				}
 			}
 		}
-		read := func(ctx context.Context, key string) manifestOrError {
-			m, _, err := l.read(ctx, key)
-			return manifestOrError{m, err}
+		read := func(ctx context.Context, p place) manifestOrError {
+			m, _, err := l.read(ctx, p.manifests[0])
+			return manifestOrError{m, p.cost(), err}
 		}
-		for x := range inOrder(ctx, max(16, 4*q.Parallel), keys, read) {
+		for x := range inOrder(ctx, max(16, 4*q.Parallel), held.within(listing, places), read) {
 			if x.err != nil {
 				*failure = x.err
+				stop()
 				return
 			}
 			stats.Manifests++
@@ -160,15 +184,18 @@ func (l *writerLog) candidates(ctx context.Context, q Query, stats *SearchStats,
 					continue
 				}
 				if !yield(candidate{l, x.m, o}) {
+					stop()
 					return
 				}
 			}
+			held.give(x.cost)
 		}
 	}
 }
 
 // search looks into one object, unless its filter rules it out.
 func (c candidate) search(ctx context.Context, q Query) (s searched) {
+	s.candidate = c
 	if q.ID != "" && c.m.Filters != nil {
 		key := c.l.layout.Filters(c.l.name, c.m.Number, c.m.Filters.SHA256)
 		data, err := getRange(ctx, c.l.r, key, c.o.Filter.Offset, c.o.Filter.Length)
@@ -183,22 +210,36 @@ func (c candidate) search(ctx context.Context, q Query) (s searched) {
 		// Without its filter an object is read.
 	}
 	s.size = c.o.Size
-	needle := []byte(nil)
-	if form := formOf(c.o.Encoding); form != formProto {
-		needle = jsonText(q.ID)
-	}
-	form := formOf(c.o.Encoding)
-	s.err = c.l.lines(ctx, c.o, func(n int64, data []byte) error {
-		if q.ID != "" && (!bytes.Contains(data, needle) || !slices.Contains(lineIDs(form, data), q.ID)) {
-			return ctx.Err()
+	held := 0
+	s.err = c.each(ctx, q, func(h Hit) error {
+		if held += len(h.Data); held > maxHeldHits && len(s.hits) > 0 {
+			s.large, s.hits = true, nil
 		}
-		s.hits = append(s.hits, Hit{Writer: c.l.name, Object: c.o.Key, Class: c.o.Class, Encoding: c.o.Encoding, Line: n, Data: bytes.Clone(data)})
-		return ctx.Err()
+		if !s.large {
+			h.Data = bytes.Clone(h.Data)
+			s.hits = append(s.hits, h)
+		}
+		return nil
 	})
 	if errors.Is(s.err, objectstore.ErrNotFound) && time.Now().After(c.o.RetainUntil) && !c.o.RetainUntil.IsZero() {
 		s.err = nil // its time is over
 	}
 	return s
+}
+
+// each gives the lines of an object that fit. Their bytes are the callee's until it returns.
+func (c candidate) each(ctx context.Context, q Query, hit func(Hit) error) error {
+	needle := []byte(nil)
+	form := formOf(c.o.Encoding)
+	if form != formProto {
+		needle = jsonText(q.ID)
+	}
+	return c.l.lines(ctx, c.o, func(n int64, data []byte) error {
+		if ctx.Err() != nil || q.ID != "" && (!bytes.Contains(data, needle) || !slices.Contains(lineIDs(form, data), q.ID)) {
+			return ctx.Err()
+		}
+		return hit(Hit{Writer: c.l.name, Object: c.o.Key, Class: c.o.Class, Encoding: c.o.Encoding, Line: n, Data: data})
+	})
 }
 
 // jsonText is how a text stands in JSON, as far as all writers of it agree: up to the

@@ -58,6 +58,9 @@ func (s Style) AppendLogs(dst []byte, logs plog.Logs) []byte {
 	return dst
 }
 
+// AppendLine appends a line that is no record, with nothing in it that commands a terminal.
+func AppendLine(dst, line []byte) []byte { return append(appendSafe(dst, string(line)), '\n') }
+
 func (s Style) appendRecord(dst []byte, service string, r plog.LogRecord) []byte {
 	at := r.Timestamp()
 	if at == 0 {
