@@ -86,6 +86,11 @@ type Previous struct {
 	CheckpointVersion string `json:"checkpoint_version"`
 	// FiltersVersion is empty when that one has no filters.
 	FiltersVersion string `json:"filters_version"`
+	// Mode and RetainUntil are the weakest lock that its filters, tiles, manifest and
+	// checkpoint had when they were put: GOVERNANCE, COMPLIANCE or "", where one has none
+	// or it is not known. RetainUntil is zero, and left out, when Mode is "".
+	Mode        string    `json:"mode,omitempty"`
+	RetainUntil time.Time `json:"retain_until,omitzero"`
 }
 
 // ManifestObject is a data object.
@@ -282,6 +287,10 @@ func (m *Manifest) append(dst []byte) []byte {
 		w.text("manifest_version", p.ManifestVersion)
 		w.text("checkpoint_version", p.CheckpointVersion)
 		w.text("filters_version", p.FiltersVersion)
+		w.text("mode", p.Mode)
+		if p.Mode != "" {
+			w.time("retain_until", p.RetainUntil)
+		}
 		w.close('}')
 	}
 	w.name("objects")
@@ -420,9 +429,15 @@ func (m *Manifest) validate() error {
 		texts.text("previous.manifest_version", p.ManifestVersion, false)
 		texts.text("previous.checkpoint_version", p.CheckpointVersion, false)
 		texts.text("previous.filters_version", p.FiltersVersion, false)
+		texts.time("previous.retain_until", p.RetainUntil)
 	}
 	if texts.err != nil {
 		return texts.err
+	}
+	if p := m.Previous; p != nil {
+		if err := checkLock(p.Mode, p.RetainUntil); err != nil {
+			return fmt.Errorf("previous.%w", err)
+		}
 	}
 	if m.To.Before(m.From) {
 		return fmt.Errorf("to: %s is before from, %s", m.To.Format(timeForm), m.From.Format(timeForm))
@@ -556,17 +571,8 @@ func (o *ManifestObject) validate(origin string) error {
 	if o.MaxTime.Before(o.MinTime) {
 		return fmt.Errorf("max_time: %s is before min_time, %s", o.MaxTime.Format(timeForm), o.MinTime.Format(timeForm))
 	}
-	switch o.Mode {
-	case "":
-		if !o.RetainUntil.IsZero() {
-			return errors.New("retain_until: there is none without mode")
-		}
-	case "GOVERNANCE", "COMPLIANCE":
-		if o.RetainUntil.IsZero() {
-			return errors.New("retain_until: a mode is nothing without it")
-		}
-	default:
-		return fmt.Errorf("mode: %q is neither GOVERNANCE, COMPLIANCE nor empty", o.Mode)
+	if err := checkLock(o.Mode, o.RetainUntil); err != nil {
+		return err
 	}
 	if err := o.Compression.Check(); err != nil {
 		return fmt.Errorf("compression: %w", err)
@@ -603,6 +609,22 @@ func (o *ManifestObject) validate(origin string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("key: %q: %w", o.Key, err)
+	}
+	return nil
+}
+
+func checkLock(mode string, until time.Time) error {
+	switch mode {
+	case "":
+		if !until.IsZero() {
+			return errors.New("retain_until: there is none without mode")
+		}
+	case "GOVERNANCE", "COMPLIANCE":
+		if until.IsZero() {
+			return errors.New("retain_until: a mode is nothing without it")
+		}
+	default:
+		return fmt.Errorf("mode: %q is neither GOVERNANCE, COMPLIANCE nor empty", mode)
 	}
 	return nil
 }

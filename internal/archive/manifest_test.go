@@ -26,7 +26,7 @@ func testManifest() *Manifest {
 	return &Manifest{
 		Format: Format, Origin: "example.com/logs/gateway-1", Number: 3, Event: EventInterval, Instance: "0123abcd",
 		From: at, To: at.Add(5 * time.Minute), FirstLeaf: 255, Leaf: 260,
-		Previous: &Previous{ManifestSHA256: sha256.Sum256([]byte("before")), ManifestVersion: "m1", CheckpointVersion: "c1", FiltersVersion: "f1"},
+		Previous: &Previous{ManifestSHA256: sha256.Sum256([]byte("before")), ManifestVersion: "m1", CheckpointVersion: "c1", FiltersVersion: "f1", Mode: "COMPLIANCE", RetainUntil: at.Add(730 * 24 * time.Hour).Truncate(time.Hour)},
 		Objects: []ManifestObject{
 			{
 				Key: l.Data(DataKey{
@@ -282,6 +282,9 @@ func TestManifestValidate(t *testing.T) {
 		"its writer is not":                                     func(m *Manifest) { m.Origin = "example.com/logs/xgateway-1" },
 		"objects[0].key: \"x\" is not the key":                  func(m *Manifest) { m.Objects[0].Key = "x" },
 		"objects[0].max_time: ":                                 func(m *Manifest) { m.Objects[0].MaxTime = m.Objects[0].MinTime.Add(-1) },
+		"previous.mode: \"X\"":                                  func(m *Manifest) { m.Previous.Mode = "X" },
+		"previous.retain_until: there is none":                  func(m *Manifest) { m.Previous.Mode = "" },
+		"previous.retain_until: a mode":                         func(m *Manifest) { m.Previous.RetainUntil = time.Time{} },
 		"objects[0].mode: \"X\"":                                func(m *Manifest) { m.Objects[0].Mode = "X" },
 		"objects[0].retain_until: a mode is nothing":            func(m *Manifest) { m.Objects[0].RetainUntil = time.Time{} },
 		"objects[1].retain_until: there is none":                func(m *Manifest) { m.Objects[1].RetainUntil = testHour },

@@ -299,6 +299,10 @@ func (r *manifestReader) previous() *Previous {
 	p.ManifestVersion = r.text("manifest_version")
 	p.CheckpointVersion = r.text("checkpoint_version")
 	p.FiltersVersion = r.text("filters_version")
+	p.Mode = r.text("mode")
+	if p.Mode != "" {
+		p.RetainUntil = r.time("retain_until")
+	}
 	r.close()
 	return p
 }

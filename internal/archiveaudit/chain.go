@@ -48,6 +48,8 @@ type writerAudit struct {
 	seen     bool  // something lies in the log's folders
 	// unlisted says that not all of the log could be listed: its end is not known.
 	unlisted atomic.Bool
+	// unlocked is the last step, whose locks the next manifest names.
+	unlocked *step
 
 	// Of the tree. tree is nil while its leaves are not known.
 	tree  *archive.Tree
@@ -135,6 +137,7 @@ func (a *auditor) auditWriter(ctx context.Context, name string) {
 	for u := range inOrder(ctx, a.Parallel, w.units(ctx, steps, stop), w.check) {
 		w.grow(u)
 	}
+	w.locksOf(ctx, nil)
 	w.small.wait()
 	if ctx.Err() != nil {
 		return
@@ -238,7 +241,7 @@ func (w *writerAudit) link(ctx context.Context, s *step) {
 		}
 	}
 	w.tiles(ctx, s)
-	w.small.do(func() { w.logLocks(ctx, s) })
+	w.locksOf(ctx, s)
 }
 
 // withoutCheckpoint is a manifest whose checkpoint is not there: behind the end it is one
@@ -540,7 +543,6 @@ func (w *writerAudit) tiles(ctx context.Context, s *step) {
 			} else if !right(data) {
 				w.a.found.add(f.tampered(KindTile, "the tile has another SHA-256 than manifest %d says"+readAgain, s.number))
 			}
-			w.logLock(ctx, s, key, t.VersionID)
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"hash/maphash"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
@@ -91,15 +92,9 @@ func (w *writerAudit) objectLock(ctx context.Context, s *step, o *archive.Manife
 		return
 	}
 	w.sawLock(s.manifest.ConfigSHA256, info)
-	switch {
-	case o.Mode == "":
-	case info.Lock.Mode == objectstore.Unlocked && w.a.Now.After(o.RetainUntil):
-	case info.Lock.Mode == objectstore.Unlocked:
-		w.a.found.add(f.tampered(KindLock, "the object has no lock, and was locked (%s) until %s", o.Mode, date(o.RetainUntil)))
-	case o.Mode == string(objectstore.Compliance) && info.Lock.Mode != objectstore.Compliance:
-		w.a.found.add(f.tampered(KindLock, "the object's lock is %s, and was %s", info.Lock.Mode, o.Mode))
-	case info.Lock.RetainUntil.Before(o.RetainUntil):
-		w.a.found.add(f.tampered(KindLock, "the object is locked until %s, and was until %s", date(info.Lock.RetainUntil), date(o.RetainUntil)))
+	was := objectstore.Lock{Mode: objectstore.Mode(o.Mode), RetainUntil: o.RetainUntil}
+	if wrong := weaker(info.Lock, was, w.a.Now); wrong != "" {
+		w.a.found.add(f.tampered(KindLock, "the object is not locked as it was: %s", wrong))
 	}
 	if checkpoint := s.checkpointInfo.Modified; !checkpoint.IsZero() && info.Modified.After(checkpoint.Add(clockSlack)) {
 		w.a.found.add(f.tampered(KindLate, "the bucket has the object from %s, behind the checkpoint of %s that names it: it was put there afterwards", date(info.Modified), date(checkpoint)))
@@ -183,7 +178,7 @@ func (w *writerAudit) readRight(ctx context.Context, o *archive.ManifestObject, 
 		case r.form == nil && r.info == (archive.ObjectInfo{Size: o.Size, SHA256: o.SHA256, Bytes: o.Bytes, Leaves: o.Leaves}):
 			return "", nil
 		}
-		return fmt.Sprint(r.sum), nil
+		return strconv.FormatUint(r.sum, 16), nil
 	})
 	return r, cmp.Or(err, gone)
 }

@@ -75,7 +75,7 @@ func TestDamagedReadings(t *testing.T) {
 			want := test.want
 			if want == archiveaudit.Bad {
 				require.NotEmpty(t, tampering(report), "%s %s", part, name)
-				assert.True(t, strings.Contains(list(report), "it was read three times"), "%s %s: %s", part, name, list(report))
+				assert.Contains(t, list(report), "it was read three times", "%s %s: %s", part, name, list(report))
 				continue
 			}
 			require.Equal(t, want, report.Verdict, "%s %s: %s", part, name, list(report))

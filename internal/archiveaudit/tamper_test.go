@@ -258,6 +258,15 @@ func attacks() []attack {
 		{adversary: bucket, name: "a shorter lock of a manifest", do: shortened(log1+"manifest", "00000000-"), kind: archiveaudit.KindLock},
 		{adversary: bucket, name: "a shorter lock of a checkpoint", do: shortened(log1 + "checkpoint"), kind: archiveaudit.KindLock},
 		{adversary: bucket, name: "a shorter lock of filters", do: shortened(log1 + "filters"), kind: archiveaudit.KindLock},
+		{adversary: bucket, name: "shorter locks of all of a log alike", kind: archiveaudit.KindLock, do: func(t *testing.T, f *fixture) string {
+			t.Helper()
+			for _, k := range f.store.Keys() {
+				if strings.Contains(k, "_log/gateway-2/") {
+					f.store.SetLock(k, "", objectstore.Lock{Mode: objectstore.Governance, RetainUntil: f.Clock.At.Add(200 * 24 * time.Hour)})
+				}
+			}
+			return f.Layout.Checkpoint("gateway-2", 0)
+		}},
 		{adversary: bucket, name: "no lock of an object", kind: archiveaudit.KindLock, do: func(t *testing.T, f *fixture) string {
 			t.Helper()
 			f.store.SetLock(object(t, f), "", objectstore.Lock{})

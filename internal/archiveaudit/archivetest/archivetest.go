@@ -191,6 +191,7 @@ func (w *Writer) Write(tb testing.TB, objects ...Object) *archive.Manifest {
 		filters = w.object(tb, m, o, filters)
 	}
 	m.Leaf = w.Tree.Size()
+	weakest := w.until(LogPeriod) // the clock goes on
 	var filtersVersion string
 	if len(objects) > 0 {
 		sum := sha256.Sum256(filters)
@@ -230,6 +231,9 @@ func (w *Writer) Write(tb testing.TB, objects ...Object) *archive.Manifest {
 	w.Manifests = append(w.Manifests, m)
 	w.Previous = m
 	w.Sums = archive.Previous{ManifestSHA256: sum, ManifestVersion: manifestVersion, CheckpointVersion: checkpointVersion, FiltersVersion: filtersVersion}
+	if w.Mode != objectstore.Unlocked {
+		w.Sums.Mode, w.Sums.RetainUntil = string(w.Mode), weakest
+	}
 	w.Event = archive.EventInterval
 	w.Clock.Add(w.Interval)
 	return m

@@ -102,6 +102,12 @@ func (a *Archiver) commit(ctx context.Context, e *ending, objects []*object) err
 			ManifestSHA256: sum, ManifestVersion: manifest.VersionID, CheckpointVersion: checkpoint.VersionID, FiltersVersion: e.commit.FiltersVersion,
 		},
 	}
+	weakest := weakestLock{lock: e.commit.Lock}
+	weakest.add(manifest.Lock)
+	weakest.add(checkpoint.Lock)
+	if weakest.lock.Mode != objectstore.Unlocked {
+		head.Previous.Mode, head.Previous.RetainUntil = string(weakest.lock.Mode), weakest.lock.RetainUntil
+	}
 	if err := head.grow(m, e.commit.manifest); err != nil {
 		return fmt.Errorf("%w: manifest %d in the journal: %w", ErrDamage, e.Number, err)
 	}
@@ -169,16 +175,21 @@ func (a *Archiver) prepareCommit(ctx context.Context, e *ending, objects []*obje
 		m.Objects = append(m.Objects, mo)
 	}
 	c := &commitEntry{Number: e.Number}
+	var weakest weakestLock
 	if len(objects) > 0 {
+		var filters objectstore.Info
 		var err error
-		if m.Filters, c.FiltersVersion, err = a.putFilters(ctx, e, objects); err != nil {
+		if m.Filters, filters, err = a.putFilters(ctx, e, objects); err != nil {
 			return err
 		}
+		c.FiltersVersion = filters.VersionID
+		weakest.add(filters.Lock)
 	}
-	tree, tiles, err := a.putTiles(ctx, e, objects)
+	tree, tiles, err := a.putTiles(ctx, e, objects, &weakest)
 	if err != nil {
 		return err
 	}
+	c.Lock = weakest.lock
 	m.Tiles, m.Edge = append(m.Tiles, tiles...), tree.Edge()
 	if c.manifest, err = m.Marshal(); err != nil {
 		return fmt.Errorf("write manifest %d: %w", e.Number, err)
@@ -215,7 +226,7 @@ func (a *Archiver) removeFilters() {
 }
 
 // putFilters puts the filters of the interval's objects, one behind the other.
-func (a *Archiver) putFilters(ctx context.Context, e *ending, objects []*object) (*archive.FiltersRef, string, error) {
+func (a *Archiver) putFilters(ctx context.Context, e *ending, objects []*object) (*archive.FiltersRef, objectstore.Info, error) {
 	var file diskfs.File
 	ref := &archive.FiltersRef{}
 	err := a.retry.do(ctx, "join the filters", func(context.Context) (err error) {
@@ -223,14 +234,14 @@ func (a *Archiver) putFilters(ctx context.Context, e *ending, objects []*object)
 		return err
 	})
 	if err != nil {
-		return nil, "", err
+		return nil, objectstore.Info{}, err
 	}
 	defer file.Close() //nolint:errcheck // it was only read
 	info, err := a.put(ctx, objectstore.Object{
 		Key: a.set.Layout.Filters(a.set.Writer, e.Number, ref.SHA256), Body: file, Size: ref.Size, SHA256: ref.SHA256,
 		ContentType: "application/octet-stream", Tags: a.set.Tags,
 	}, a.set.LogLock, e.To)
-	return ref, info.VersionID, err
+	return ref, info, err
 }
 
 // joinFilters makes one file of the objects' filters. It can be made again, and is not synced.
@@ -278,7 +289,7 @@ const tilesAtATime = 4
 
 // putTiles puts the tiles that the interval's leaves fill, with the manifest's before them,
 // and gives the tree of those leaves.
-func (a *Archiver) putTiles(ctx context.Context, e *ending, objects []*object) (*archive.Tree, []archive.TileRef, error) {
+func (a *Archiver) putTiles(ctx context.Context, e *ending, objects []*object, weakest *weakestLock) (*archive.Tree, []archive.TileRef, error) {
 	tree, err := archive.TreeFromEdge(a.head.Size, a.head.Edge)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: the log's head in the journal: %w", ErrDamage, err)
@@ -295,7 +306,7 @@ func (a *Archiver) putTiles(ctx context.Context, e *ending, objects []*object) (
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := a.putTile(ctx, t, ref, data, e.To); err != nil {
+			if err := a.putTile(ctx, t, ref, data, e.To, weakest); err != nil {
 				cancel(err)
 			}
 		})
@@ -363,7 +374,7 @@ func (w *treeWriter) Write(p []byte) (int, error) {
 
 // putTile puts a tile. Where another one is under its key, which a lost disk may have left,
 // it is put beside that, with its hash in the path.
-func (a *Archiver) putTile(ctx context.Context, t tlog.Tile, ref *archive.TileRef, data []byte, since time.Time) error {
+func (a *Archiver) putTile(ctx context.Context, t tlog.Tile, ref *archive.TileRef, data []byte, since time.Time, weakest *weakestLock) error {
 	key := a.set.Layout.Tile(a.set.Writer, t)
 	info, err := a.putLog(ctx, key, data, "application/octet-stream", since)
 	if errors.Is(err, errOther) {
@@ -372,6 +383,34 @@ func (a *Archiver) putTile(ctx context.Context, t tlog.Tile, ref *archive.TileRe
 		ref.Path += suffix
 		info, err = a.putLog(ctx, key+suffix, data, "application/octet-stream", since)
 	}
-	ref.VersionID = info.VersionID
+	if err == nil {
+		ref.VersionID = info.VersionID
+		weakest.add(info.Lock)
+	}
 	return err
+}
+
+// weakestLock is the weakest of some locks. It may be shared between goroutines.
+type weakestLock struct {
+	mu sync.Mutex
+	// mu guards the following.
+	lock *objectstore.Lock // nil before the first
+}
+
+func (w *weakestLock) add(lock objectstore.Lock) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.lock == nil:
+	case w.lock.Mode == objectstore.Unlocked || lock.Mode == objectstore.Unlocked:
+		lock = objectstore.Lock{}
+	default:
+		if w.lock.Mode == objectstore.Governance {
+			lock.Mode = objectstore.Governance
+		}
+		if w.lock.RetainUntil.Before(lock.RetainUntil) {
+			lock.RetainUntil = w.lock.RetainUntil
+		}
+	}
+	w.lock = &lock
 }

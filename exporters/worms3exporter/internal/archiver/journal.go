@@ -104,6 +104,8 @@ type commitEntry struct {
 	Number int64 `json:"number"`
 	// FiltersVersion is that of the filters that the manifest names.
 	FiltersVersion string `json:"filters_version"`
+	// Lock is the weakest of the filters and tiles; nil where there are none.
+	Lock *objectstore.Lock `json:"lock,omitempty"`
 
 	manifest, checkpoint []byte
 }

@@ -100,7 +100,7 @@ func TestTileInTheWay(t *testing.T) {
 			refs[i] = archive.TileRef{Path: archive.TilePath(tile), SHA256: sha256.Sum256(data)}
 			for range 2 { // and once more, as after a crash
 				ref := refs[i]
-				require.NoError(t, w.a.putTile(t.Context(), tile, &ref, data, time.Now()))
+				require.NoError(t, w.a.putTile(t.Context(), tile, &ref, data, time.Now(), &weakestLock{}))
 				if refs[i].VersionID != "" {
 					assert.Equal(t, refs[i].VersionID, ref.VersionID)
 				}

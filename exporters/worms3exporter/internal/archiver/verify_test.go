@@ -74,6 +74,14 @@ func TestVerifyBehindLostDisks(t *testing.T) {
 		require.NoError(t, err)
 		beside := 0
 		for _, m := range r.manifests {
+			switch p := m.Previous; {
+			case p == nil:
+			case m.Recovered != nil:
+				assert.Empty(t, p.Mode, "another disk put it")
+			default:
+				assert.Equal(t, string(governance.Mode), p.Mode, "manifest %d", m.Number)
+				assert.False(t, p.RetainUntil.Before(m.From.Add(governance.Period)), "manifest %d: %s", m.Number, p.RetainUntil)
+			}
 			for _, tile := range m.Tiles {
 				if tile.Path != tile.PlainPath() {
 					beside++
