@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -17,11 +18,32 @@ import (
 )
 
 // versionsOf gives all versions below a prefix, or all objects where there are no versions.
+// What can't be begun is tried again.
 func (a *auditor) versionsOf(ctx context.Context, prefix string) iter.Seq2[objectstore.Info, error] {
-	if a.locks {
-		return a.r.Versions(ctx, prefix)
+	list := func() iter.Seq2[objectstore.Info, error] {
+		if a.locks {
+			return a.r.Versions(ctx, prefix)
+		}
+		return a.r.List(ctx, prefix, "")
 	}
-	return a.r.List(ctx, prefix, "")
+	return func(yield func(objectstore.Info, error) bool) {
+		pause := firstPause
+		for attempt := 1; ; attempt++ {
+			again, begun := false, false
+			for info, err := range list() {
+				if again = !begun && attempt < attempts && errors.Is(err, objectstore.ErrBusy) && wait(ctx, pause); again {
+					break
+				}
+				if begun = true; !yield(info, err) {
+					return
+				}
+			}
+			if !again {
+				return
+			}
+			pause *= 2
+		}
+	}
 }
 
 // readWriters reads the writers files, which say whose logs there should be. False: there

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -529,4 +530,30 @@ func TestAnAnswerBeforeTheBodyIsRead(t *testing.T) {
 		require.False(t, body.late.Load(), "the body was read after Put had returned")
 	}
 	assert.Positive(t, read)
+}
+
+// A listing that was begun goes on behind a page that could not be had at once.
+func TestListingGoesOn(t *testing.T) {
+	fake, s := start(t)
+	const count = 1001 // two pages
+	for i := range count {
+		_, err := s.Put(t.Context(), object(strconv.Itoa(10_000+i), "data"))
+		require.NoError(t, err)
+	}
+	asked := map[string]int{}
+	fake.OnRequest(func(r s3fake.Request) s3fake.Fault {
+		if asked[r.Operation]++; strings.HasPrefix(r.Operation, "ListObject") && (asked[r.Operation] == 2 || asked[r.Operation] == 3) {
+			return s3fake.SlowDown
+		}
+		return s3fake.Fault{}
+	})
+	for name, list := range map[string]iter.Seq2[objectstore.Info, error]{"List": s.List(t.Context(), "", ""), "Versions": s.Versions(t.Context(), "")} {
+		n := 0
+		for _, err := range list {
+			require.NoError(t, err, name)
+			n++
+		}
+		assert.Equal(t, count, n, name)
+	}
+	assert.Equal(t, map[string]int{"ListObjectsV2": 4, "ListObjectVersions": 4}, asked)
 }

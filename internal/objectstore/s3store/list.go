@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -17,6 +18,36 @@ import (
 
 // errNoNext says that a listing can't go on.
 var errNoNext = errors.New("the listing has more, and does not say from where")
+
+const (
+	// pageAttempts is how often a page is asked for, that is not the first of its listing.
+	// A listing that was begun may be a thousand pages long, and nobody could go on with it.
+	pageAttempts = 6
+	// pagePause is how long is waited then; it doubles.
+	pagePause = 200 * time.Millisecond
+)
+
+// further asks for a page behind the first as often as it takes.
+func further[O any](ctx context.Context, first bool, ask func() (O, error), explain func(error) error) (O, error) {
+	pause := pagePause
+	for attempt := 1; ; attempt++ {
+		page, err := ask()
+		if err == nil {
+			return page, nil
+		}
+		if err = explain(err); first || attempt == pageAttempts || !errors.Is(err, objectstore.ErrBusy) {
+			return page, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return page, err
+		}
+		pause *= 2
+	}
+}
 
 // List implements objectstore.Reader.
 func (s *Store) List(ctx context.Context, prefix, startAfter string) iter.Seq2[objectstore.Info, error] {
@@ -76,10 +107,11 @@ func (s *Store) pages(ctx context.Context, prefix, startAfter, delimiter string,
 	if delimiter != "" {
 		input.Delimiter = aws.String(delimiter)
 	}
-	for {
-		page, err := s.client.ListObjectsV2(ctx, input)
+	for first := true; ; first = false {
+		page, err := further(ctx, first, func() (*s3.ListObjectsV2Output, error) { return s.client.ListObjectsV2(ctx, input) },
+			func(err error) error { return s.failure(ctx, "ListObjectsV2", prefix, err) })
 		if err != nil {
-			each(nil, s.failure(ctx, "ListObjectsV2", prefix, err))
+			each(nil, err)
 			return
 		}
 		if !each(page, nil) || !aws.ToBool(page.IsTruncated) {
@@ -106,10 +138,11 @@ func (s *Store) Versions(ctx context.Context, prefix string) iter.Seq2[objectsto
 	return func(yield func(objectstore.Info, error) bool) {
 		input := &s3.ListObjectVersionsInput{Bucket: aws.String(s.set.Bucket), Prefix: aws.String(prefix), ExpectedBucketOwner: s.owner, EncodingType: types.EncodingTypeUrl}
 		var last objectstore.Info
-		for {
-			page, err := s.client.ListObjectVersions(ctx, input)
+		for first := true; ; first = false {
+			page, err := further(ctx, first, func() (*s3.ListObjectVersionsOutput, error) { return s.client.ListObjectVersions(ctx, input) },
+				func(err error) error { return s.failure(ctx, "ListObjectVersions", prefix, err) })
 			if err != nil {
-				yield(objectstore.Info{}, s.failure(ctx, "ListObjectVersions", prefix, err))
+				yield(objectstore.Info{}, err)
 				return
 			}
 			infos, err := versionsOf(page)

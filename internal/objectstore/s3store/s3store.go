@@ -1,6 +1,7 @@
 // Package s3store is a bucket of Amazon S3, or of a server that speaks its protocol, as an
 // objectstore.Store: one PUT for an object, with its SHA-256 and its lock, and only where
-// there is none under its key; nothing is tried again here. Errors name what was asked,
+// there is none under its key; nothing is tried again here but pages of a listing that was
+// begun. Errors name what was asked,
 // S3's code and request id, and what to do.
 //
 // What is relied on is in S3's API reference and in the user guide's chapters on Object
