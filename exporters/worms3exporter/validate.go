@@ -342,8 +342,8 @@ func (c *Config) validateNumbers(fail failFunc) {
 	if !(c.VerifyShare >= 0 && c.VerifyShare <= 1) || math.IsNaN(c.VerifyShare) {
 		fail("verify_share is %v; it must be from 0, for no object, to 1, for all", c.VerifyShare)
 	}
-	if c.CheckpointInterval < minInterval {
-		fail("checkpoint_interval is %s; it must be at least %s", c.CheckpointInterval, minInterval)
+	if c.CheckpointInterval < minInterval || c.CheckpointInterval > archive.MaxInterval {
+		fail("checkpoint_interval is %s; it must be from %s to %s, for an archive that is cut off looks silent for twice as long", c.CheckpointInterval, minInterval, archive.MaxInterval)
 	}
 	if c.RepeatWindow < 0 {
 		fail("repeat_window is %s; it must be 0, for which nothing is a repeat, or more", c.RepeatWindow)

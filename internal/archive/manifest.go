@@ -54,6 +54,10 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return err
 }
 
+// MaxInterval is the longest that may lie between checkpoints: for twice as long, nobody can
+// tell a log that was cut off from one that is silent.
+const MaxInterval = 7 * 24 * time.Hour
+
 // Manifest is what was written in an interval. docs/format/archive.md describes each
 // field. Times are in UTC.
 type Manifest struct {
@@ -442,8 +446,8 @@ func (m *Manifest) validate() error {
 	if m.To.Before(m.From) {
 		return fmt.Errorf("to: %s is before from, %s", m.To.Format(timeForm), m.From.Format(timeForm))
 	}
-	if m.Interval <= 0 {
-		return fmt.Errorf("interval: %s is not above 0", time.Duration(m.Interval))
+	if m.Interval <= 0 || time.Duration(m.Interval) > MaxInterval {
+		return fmt.Errorf("interval: %s is not above 0 and up to %s", time.Duration(m.Interval), MaxInterval)
 	}
 	if (m.Number == 0) != (m.Previous == nil) {
 		return errors.New("previous: number 0 has none, every other has it")
@@ -567,6 +571,9 @@ func (o *ManifestObject) validate(origin string) error {
 	c.positive("filter.length", o.Filter.Length)
 	if c.err != nil {
 		return c.err
+	}
+	if o.Leaves > MaxLeaves {
+		return fmt.Errorf("leaves: %d, and %d are the most that an object has", o.Leaves, MaxLeaves)
 	}
 	if o.MaxTime.Before(o.MinTime) {
 		return fmt.Errorf("max_time: %s is before min_time, %s", o.MaxTime.Format(timeForm), o.MinTime.Format(timeForm))

@@ -252,12 +252,16 @@ func TestManifestMutations(t *testing.T) {
 func TestManifestValidate(t *testing.T) {
 	require.NoError(t, testManifest().Validate())
 	for want, change := range map[string]func(*Manifest){
-		"origin: ":     func(m *Manifest) { m.Origin = "a b" },
-		"instance: ":   func(m *Manifest) { m.Instance = "" },
-		"to: ":         func(m *Manifest) { m.To = m.From.Add(-1) },
-		"interval: 0s": func(m *Manifest) { m.Interval = 0 },
-		"previous: ":   func(m *Manifest) { m.Previous = nil },
-		"previous: n":  func(m *Manifest) { m.Number, m.FirstLeaf, m.Recovered = 0, 0, nil },
+		"origin: ":                  func(m *Manifest) { m.Origin = "a b" },
+		"instance: ":                func(m *Manifest) { m.Instance = "" },
+		"to: ":                      func(m *Manifest) { m.To = m.From.Add(-1) },
+		"interval: 0s":              func(m *Manifest) { m.Interval = 0 },
+		"interval: 168h0m1s is not": func(m *Manifest) { m.Interval = Duration(MaxInterval + time.Second) },
+		"objects[0].leaves: 16777217, and": func(m *Manifest) {
+			m.Objects[0].Leaves, m.Objects[0].Records, m.Objects[0].Bytes = MaxLeaves+1, MaxLeaves+1, 4*MaxLeaves
+		},
+		"previous: ":  func(m *Manifest) { m.Previous = nil },
+		"previous: n": func(m *Manifest) { m.Number, m.FirstLeaf, m.Recovered = 0, 0, nil },
 		"first_leaf: 3 manifests before are leaves, so it is not 2":                             func(m *Manifest) { m.FirstLeaf = 2 },
 		"to: the year 10026 has not four digits":                                                func(m *Manifest) { m.To = m.To.AddDate(8000, 0, 0) },
 		"totals: 105 archived, 4 repeated, 1 dead-lettered and 11 waiting are more than the 12": func(m *Manifest) { m.Ledger.Waiting++ },

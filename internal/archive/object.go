@@ -94,6 +94,10 @@ const (
 	// is hardly smaller for it, and costs memory in each object that is open.
 	blockSize = 1 << 20
 
+	// MaxLeaves is how many leaves an object may have: whoever verifies it holds 32 bytes
+	// for each.
+	MaxLeaves = 1 << 24
+
 	// DefaultMaxLine is the longest line that is read unless another is set, and the
 	// longest that is written, in bytes.
 	DefaultMaxLine = 64 << 20

@@ -220,7 +220,7 @@ func (p *pump) take(ctx context.Context, r *spool.Record, now time.Time) error {
 	if err := o.add(r.ID, s, p); err != nil {
 		return err
 	}
-	if o.writer.Size() >= p.a.set.MaxObjectSize {
+	if o.writer.Size() >= p.a.set.MaxObjectSize || o.writer.Leaves() >= p.a.set.MaxLeaves {
 		return p.seal(ctx, o)
 	}
 	return nil

@@ -572,6 +572,26 @@ func TestObjectsAreSealed(t *testing.T) {
 	})
 }
 
+// No object has more leaves than whoever verifies it holds.
+func TestObjectOfMaxLeaves(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		w.tune = func(set *Settings) { set.MaxLeaves = 30 }
+		require.NoError(t, w.up(t.Context()))
+		require.NoError(t, w.send(t.Context(), 100))
+		require.NoError(t, w.a.Shutdown(t.Context()))
+		r := mustAudit(t, w.store)
+		most := int64(0)
+		for _, m := range r.manifests {
+			for _, o := range m.Objects {
+				most = max(most, o.Leaves)
+			}
+		}
+		assert.Equal(t, int64(30), most)
+		w.check()
+	})
+}
+
 // TestRepeatsAfterARestart has a sender that had no answer send again.
 func TestRepeatsAfterARestart(t *testing.T) {
 	inWorld(t, func(w *world) {

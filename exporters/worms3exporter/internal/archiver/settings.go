@@ -47,6 +47,7 @@ type Settings struct {
 	LogLock Retention
 
 	MaxObjectSize int64         // as stored, in bytes; default 64 MiB
+	MaxLeaves     int64         // of an object; default and most archive.MaxLeaves
 	MaxObjectAge  time.Duration // default 5m
 	// MinObjectSize, in bytes as stored: smaller objects are not sealed for their age
 	// before MaxWait. Default 0.
@@ -182,6 +183,7 @@ func (s *Settings) prepare() error {
 	}
 	s.Compression = cmp.Or(s.Compression, archive.CompressionZstd)
 	s.MaxObjectSize = cmp.Or(s.MaxObjectSize, 64<<20)
+	s.MaxLeaves = min(cmp.Or(s.MaxLeaves, archive.MaxLeaves), archive.MaxLeaves)
 	s.MaxObjectAge = cmp.Or(s.MaxObjectAge, 5*time.Minute)
 	s.MaxWait = max(cmp.Or(s.MaxWait, time.Hour), s.MaxObjectAge)
 	s.MaxOpen = cmp.Or(s.MaxOpen, 64)
