@@ -197,6 +197,9 @@ func findTraceparent(text string) (traceContext, bool) {
 		if len(text)-len(value) > 4 {
 			continue
 		}
+		// One character more than it has says whether it ends there, or goes on as a later
+		// version may.
+		value = value[:min(len(value), traceparentLength+1)]
 		end := strings.IndexFunc(value, func(r rune) bool {
 			return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 		})

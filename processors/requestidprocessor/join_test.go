@@ -51,6 +51,18 @@ func TestTraceparentsInText(t *testing.T) {
 	}
 }
 
+// TestTraceparentsAreLookedForInLinearTime: a text may name the word as often as it can.
+// Looking through all that follows each one takes minutes for this one.
+func TestTraceparentsAreLookedForInLinearTime(t *testing.T) {
+	text := strings.Repeat("raceparent", 200_000)
+	begin := time.Now()
+	_, ok := findTraceparent(text)
+	assert.False(t, ok)
+	_, ok = findTraceparent(text + "=" + someTraceparent)
+	assert.True(t, ok)
+	assert.Less(t, time.Since(begin), 20*time.Second)
+}
+
 func TestAResourcesTraceparentIsTheProcesss(t *testing.T) {
 	b := start(t, "{generate: none}")
 	logs, r := one(attrs{"traceparent": someTraceparent}, nil, "", pcommon.TraceID{})
