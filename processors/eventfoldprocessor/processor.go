@@ -107,6 +107,7 @@ func (p *foldProcessor) tableSettings() foldtable.Settings {
 		MaxBytes:      int(p.cfg.MaxBytes),
 		RepeatWindow:  p.cfg.RepeatWindow,
 		MaxRemembered: share(p.cfg.MaxRemembered),
+		MaxPastBytes:  share(int(p.cfg.MaxState)),
 		PassLate:      p.cfg.Late == latePass,
 		NeedsEnd:      p.compiled.ends != nil,
 		NeedsStart:    p.compiled.starts != nil,

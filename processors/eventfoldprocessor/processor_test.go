@@ -242,6 +242,22 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
+// TestResourcesTakeMemoryToo: a record may be small, and its resource large.
+func TestResourcesTakeMemoryToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &keeper{}, `{max_state: 1MiB}`)
+		for n := range 1000 {
+			b.consume(t, rec{service: strconv.Itoa(n) + string(make([]byte, 10_000)), request: "1"})
+			assert.LessOrEqual(t, b.openBytes.Load()+b.readyBytes.Load(), int64(2<<20))
+		}
+		time.Sleep(tickEvery)
+		assert.Positive(t, b.sum(t, "events_emitted", "memory"))
+		b.requireBalance(t, 1000)
+		b.stop(t)
+		assert.Len(t, b.next.records(), 1000)
+	})
+}
+
 func TestSendersWaitWhenTheNextConsumerDoesNotTake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var open sync.Mutex

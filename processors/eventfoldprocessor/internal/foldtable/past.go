@@ -2,13 +2,21 @@ package foldtable
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 )
 
-// What a remembered event takes in memory beside its fingerprints, with its entry in
-// the map.
-const memoryOverhead = 152
+const (
+	// What a remembered event takes in memory beside its fingerprints, with its entry in
+	// the map.
+	memoryOverhead = 152
+	// maxUnindexed is how many fingerprints of a key are looked through one after the
+	// other: more than a request has, and fewer than take as long as all else.
+	maxUnindexed = 256
+	// What a fingerprint takes in an index, with the room that maps leave.
+	indexedUID = 32
+)
 
 // memory is an ended event that is remembered.
 type memory struct {
@@ -20,20 +28,27 @@ type memory struct {
 	older      uint64 // the one before of the same key, by its number; 0: none
 	generation uint32
 	reason     Reason
+	// chained is how many fingerprints it and those before of its key have or had.
+	chained uint32
 }
 
 // past is what is remembered, in the order of ending: a queue of numbered memories.
 type past struct {
 	newest map[Key]uint64 // by number
-	queue  []memory
-	first  uint64 // the number of queue[0]
+	// many are the fingerprints of the keys with more than maxUnindexed, each with the
+	// number of the newest memory that has it.
+	many  map[Key]map[uint64]uint64
+	queue []memory
+	first uint64 // the number of queue[0]
 	// unneeded are entries of the journal that nothing stands for any more.
 	unneeded []uint64
 	bytes    int
 	top      int // those before are forgotten
 }
 
-func newPast() past { return past{newest: make(map[Key]uint64), first: 1} }
+func newPast() past {
+	return past{newest: make(map[Key]uint64), many: make(map[Key]map[uint64]uint64), first: 1}
+}
 
 func (p *past) count() int { return len(p.queue) - p.top }
 
@@ -49,6 +64,10 @@ func (p *past) get(number uint64) *memory {
 func (p *past) last(key Key) *memory { return p.get(p.newest[key]) }
 
 func (p *past) hasUID(key Key, uid uint64) bool {
+	if index, ok := p.many[key]; ok {
+		_, found := index[uid]
+		return found
+	}
 	for m := p.last(key); m != nil; m = p.get(m.older) {
 		for uids := m.uids; len(uids) > 0; uids = uids[8:] {
 			if binary.LittleEndian.Uint64(uids) == uid {
@@ -63,10 +82,57 @@ func (p *past) hasUID(key Key, uid uint64) bool {
 func (p *past) add(m memory) uint64 {
 	number := p.first + uint64(len(p.queue))
 	m.older = p.newest[m.key]
+	m.chained = uint32(len(m.uids) / 8)
+	if older := p.get(m.older); older != nil {
+		m.chained = min(m.chained, math.MaxUint32-older.chained) + older.chained
+	}
 	p.newest[m.key] = number
 	p.queue = append(p.queue, m)
 	p.bytes += memoryOverhead + cap(m.uids)
+	if m.chained > maxUnindexed {
+		p.index(number)
+	}
 	return number
+}
+
+// index puts the fingerprints of a memory into its key's index, and those of the older
+// ones where there was none.
+func (p *past) index(number uint64) {
+	m := p.get(number)
+	index, ok := p.many[m.key]
+	if !ok {
+		index = make(map[uint64]uint64, 2*maxUnindexed)
+		p.many[m.key] = index
+	}
+	before := len(index)
+	for ; m != nil; number, m = m.older, p.get(m.older) {
+		for uids := m.uids; len(uids) > 0; uids = uids[8:] {
+			uid := binary.LittleEndian.Uint64(uids)
+			index[uid] = max(index[uid], number)
+		}
+		if ok {
+			break
+		}
+	}
+	p.bytes += indexedUID * (len(index) - before)
+}
+
+// unindex takes the fingerprints of the oldest memory out of its key's index.
+func (p *past) unindex(number uint64, m *memory) {
+	index, ok := p.many[m.key]
+	if !ok {
+		return
+	}
+	before := len(index)
+	for uids := m.uids; len(uids) > 0; uids = uids[8:] {
+		if uid := binary.LittleEndian.Uint64(uids); index[uid] == number {
+			delete(index, uid)
+		}
+	}
+	p.bytes -= indexedUID * (before - len(index))
+	if p.newest[m.key] == number {
+		delete(p.many, m.key)
+	}
 }
 
 func (p *past) oldest() (ended int64, ok bool) {
@@ -77,10 +143,11 @@ func (p *past) oldest() (ended int64, ok bool) {
 }
 
 // forget lets go of what ended at the time or before, and of the oldest beyond the
-// limit.
-func (p *past) forget(before int64, limit int) {
-	for p.count() > 0 && (p.queue[p.top].ended <= before || p.count() > limit) {
+// limits.
+func (p *past) forget(before int64, limit, maxBytes int) {
+	for p.count() > 0 && (p.queue[p.top].ended <= before || p.count() > limit || p.bytes > maxBytes) {
 		m := &p.queue[p.top]
+		p.unindex(p.first+uint64(p.top), m)
 		if m.journal != 0 {
 			p.unneeded = append(p.unneeded, m.journal)
 		}

@@ -1,6 +1,7 @@
 package foldtable
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
@@ -16,9 +17,10 @@ type Settings struct {
 	// reaches them.
 	MaxRecords, MaxBytes int
 	// RepeatWindow is how long an ended event is remembered, MaxRemembered how many
-	// are.
+	// are, MaxPastBytes how much memory they take.
 	RepeatWindow  time.Duration
 	MaxRemembered int
+	MaxPastBytes  int
 	// PassLate lets parts pass that come when their event has ended, where it ended
 	// by itself (Ended, Idle, MaxDuration). Otherwise they open a further event.
 	PassLate bool
@@ -220,9 +222,14 @@ func (t *Table) end(now int64, i int32, why Reason) {
 		},
 		data: e.data, parts: int(e.parts),
 	}
+	uids := make([]byte, 0, 8*c.parts)
+	eachPart(c.data, func(p storedPart) bool {
+		uids = binary.LittleEndian.AppendUint64(uids, p.uid)
+		t.origins.close(p.origin)
+		return true
+	})
 	c.memory = t.past.add(memory{
-		key: c.Key, id: c.ID, generation: c.Generation, reason: why, ended: now,
-		uids: c.AppendUIDs(make([]byte, 0, 8*c.parts)),
+		key: c.Key, id: c.ID, generation: c.Generation, reason: why, ended: now, uids: uids,
 	})
 	t.makeReady(c)
 	t.drop(i)
@@ -250,9 +257,18 @@ func (t *Table) drop(i int32) {
 }
 
 func (t *Table) makeReady(c *Closed) {
-	t.ready = append(t.ready, c)
+	t.putReady(c)
 	t.readyBytes += c.size()
 	t.readyParts += c.parts
+}
+
+func (t *Table) putReady(c *Closed) {
+	if t.readyTop > len(t.ready)/2 && t.readyTop > 1024 {
+		kept := copy(t.ready, t.ready[t.readyTop:])
+		clear(t.ready[kept:])
+		t.ready, t.readyTop = t.ready[:kept], 0
+	}
+	t.ready = append(t.ready, c)
 }
 
 // EmitEarly makes the open event of this key, as it is now, ready for delivery and
@@ -271,7 +287,7 @@ func (t *Table) EmitEarly(key Key) {
 		t.origins.keep(p.origin)
 		return true
 	})
-	t.ready = append(t.ready, c)
+	t.putReady(c)
 	t.readyBytes += c.size()
 }
 
@@ -284,7 +300,7 @@ func (t *Table) Tick(now int64) (next int64) {
 	for i := t.openedFirst; i >= 0 && t.events[i].opened+int64(t.set.MaxDuration) <= now; i = t.openedFirst {
 		t.end(now, i, MaxDuration)
 	}
-	t.past.forget(now-int64(t.set.RepeatWindow), t.set.MaxRemembered)
+	t.past.forget(now-int64(t.set.RepeatWindow), t.set.MaxRemembered, t.set.MaxPastBytes)
 	return t.Next()
 }
 
@@ -327,6 +343,7 @@ func (t *Table) Retract(first, last uint64) (parts int) {
 		eachPart(e.data, func(p storedPart) bool {
 			if p.journal >= first && p.journal <= last {
 				gone++
+				t.origins.close(p.origin)
 				t.origins.release(p.origin)
 				return true
 			}
@@ -364,9 +381,9 @@ func hashOfFirst(data []byte) (uid uint64) {
 // Stats is what a table holds.
 type Stats struct {
 	Open       int   // events
-	OpenBytes  int   // their memory
+	OpenBytes  int   // their memory, with that of their origins
 	Parts      int   // records held: in open events, ready ones, those being delivered
-	ReadyBytes int   // memory of ready events, and those being delivered
+	ReadyBytes int   // memory of ready events, and those being delivered, with that of origins that only they have
 	Remembered int   // ended events
 	PastBytes  int   // their memory
 	OldestOpen int64 // when the oldest open event was opened, 0: none
@@ -375,7 +392,8 @@ type Stats struct {
 // Stats counts what there is. It walks over nothing.
 func (t *Table) Stats() Stats {
 	s := Stats{
-		Open: len(t.open), OpenBytes: t.openBytes, Parts: t.openParts + t.readyParts, ReadyBytes: t.readyBytes,
+		Open: len(t.open), OpenBytes: t.openBytes + t.origins.openBytes, Parts: t.openParts + t.readyParts,
+		ReadyBytes: t.readyBytes + t.origins.readyBytes,
 		Remembered: t.past.count(), PastBytes: t.past.bytes,
 	}
 	if t.openedFirst >= 0 {
@@ -385,7 +403,9 @@ func (t *Table) Stats() Stats {
 }
 
 // Held is the memory of what is held, in bytes: open, ready, being delivered.
-func (t *Table) Held() int { return t.openBytes + t.readyBytes }
+func (t *Table) Held() int {
+	return t.openBytes + t.readyBytes + t.origins.openBytes + t.origins.readyBytes
+}
 
 // OpenEvents is how many events are open.
 func (t *Table) OpenEvents() int { return len(t.open) }

@@ -17,7 +17,7 @@ const second = int64(time.Second)
 func settings() Settings {
 	return Settings{
 		IdleTimeout: 5 * time.Second, MaxDuration: time.Minute, MaxRecords: 100, MaxBytes: 1000,
-		RepeatWindow: 5 * time.Minute, MaxRemembered: 1000,
+		RepeatWindow: 5 * time.Minute, MaxRemembered: 1000, MaxPastBytes: 1 << 30,
 	}
 }
 
