@@ -258,6 +258,24 @@ func TestResourcesTakeMemoryToo(t *testing.T) {
 	})
 }
 
+// TestEarlyEventsAreFew: one batch may have a thousand errors of one request.
+func TestEarlyEventsAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &keeper{}, `{style: canonical, emit_immediately_when: ['severity_number >= SEVERITY_NUMBER_ERROR']}`)
+		var batch []rec
+		for range 1000 {
+			batch = append(batch, rec{request: "1", severity: plog.SeverityNumberError, body: string(make([]byte, 1000))})
+		}
+		b.consume(t, batch...)
+		assert.Less(t, b.readyBytes.Load(), int64(3<<20))
+		time.Sleep(tickEvery)
+		events := b.next.records()
+		assert.Len(t, events, 1)
+		assert.EqualValues(t, 1000, events[0].attr("fold.count"))
+		b.stop(t)
+	})
+}
+
 func TestSendersWaitWhenTheNextConsumerDoesNotTake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var open sync.Mutex

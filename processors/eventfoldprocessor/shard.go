@@ -24,6 +24,8 @@ type shard struct {
 	openEvents, openBytes, readyBytes int64
 	// due is when run looks again by itself, 0: it does not.
 	due int64
+	// early are keys of events that a batch has emitted at once.
+	early []foldtable.Key
 
 	// Of run.
 	parts    []foldtable.StoredPart
@@ -52,10 +54,14 @@ func (s *shard) take(in *intake, items []int32) {
 			s.table.Insert(now, place, &part)
 			in.merged++
 			if it.early {
-				s.table.EmitEarly(it.key)
+				s.early = append(s.early, it.key)
 			}
 		}
 	}
+	for _, key := range s.early {
+		s.table.EmitEarly(now, key)
+	}
+	s.early = s.early[:0]
 	s.publishLocked()
 	s.evictLocked(now)
 	if next := s.table.Next(); s.table.Ready() > 0 || next != 0 && (s.due == 0 || next < s.due) {

@@ -107,10 +107,36 @@ func TestOriginsTakeMemory(t *testing.T) {
 	assert.Greater(t, table.Stats().ReadyBytes, 9_800_000)
 	put(3, 51, 0)
 	assert.Greater(t, table.Stats().OpenBytes, 300_000, "it is open again")
-	table.EmitEarly(key(51))
+	table.EmitEarly(3, key(51))
 	table.Tick(3 + int64(set.IdleTimeout))
 	for c := table.Take(); c != nil; c = table.Take() {
 		table.Done(c)
 	}
 	assert.Zero(t, table.Held())
+}
+
+// TestEarlyEventsDoNotMultiply: each record of an event may be one that must not wait.
+func TestEarlyEventsDoNotMultiply(t *testing.T) {
+	set := settings()
+	set.MaxRecords, set.MaxBytes = 100_000, 1<<30
+	table := New(set)
+	for uid := range uint64(10_000) {
+		add(table, 1, key(1), uid)
+		table.EmitEarly(1, key(1))
+	}
+	stats := table.Stats()
+	assert.LessOrEqual(t, table.Ready(), 14)
+	assert.LessOrEqual(t, stats.ReadyBytes, 2*stats.OpenBytes+100_000)
+
+	table.EmitEarly(1, key(1))
+	before := table.Ready()
+	add(table, 1+earlyEvery-1, key(1), 10_001)
+	table.EmitEarly(1+earlyEvery-1, key(1))
+	assert.Equal(t, before, table.Ready())
+	add(table, 1+2*earlyEvery, key(1), 10_002)
+	table.EmitEarly(1+2*earlyEvery, key(1))
+	assert.Equal(t, before+1, table.Ready(), "a while later it goes out again")
+
+	table.EndOldest(1+2*earlyEvery, Memory)
+	assert.Empty(t, table.early)
 }

@@ -49,6 +49,8 @@ type Table struct {
 	touchedFirst, touchedLast int32
 	// uids of events with more than maxScanned parts.
 	uids map[int32]map[uint64]struct{}
+	// early says when events were emitted early for the last time, and with how many parts.
+	early map[int32]earlyMark
 
 	buffers  buffers
 	origins  origins
@@ -69,6 +71,7 @@ func New(set Settings) *Table {
 		open:        make(map[Key]int32),
 		openedFirst: -1, openedLast: -1, touchedFirst: -1, touchedLast: -1,
 		uids:    make(map[int32]map[uint64]struct{}),
+		early:   make(map[int32]earlyMark),
 		origins: newOrigins(),
 		past:    newPast(),
 	}
@@ -252,6 +255,7 @@ func (t *Table) drop(i int32) {
 	t.unlinkTouched(i)
 	delete(t.open, e.key)
 	delete(t.uids, i)
+	delete(t.early, i)
 	*e = event{}
 	t.free = append(t.free, i)
 }
@@ -271,14 +275,28 @@ func (t *Table) putReady(c *Closed) {
 	t.ready = append(t.ready, c)
 }
 
+type earlyMark struct {
+	at    int64
+	parts int32
+}
+
+// earlyEvery is the least time between two early events of one, in ns, where it has not
+// twice as many parts: otherwise a thousand parts could make half a million.
+const earlyEvery = int64(time.Second)
+
 // EmitEarly makes the open event of this key, as it is now, ready for delivery and
-// lets it go on. It does nothing where none is open.
-func (t *Table) EmitEarly(key Key) {
+// lets it go on. It does nothing where none is open, or where nearly the same was
+// emitted just before.
+func (t *Table) EmitEarly(now int64, key Key) {
 	i, ok := t.open[key]
 	if !ok {
 		return
 	}
 	e := &t.events[i]
+	if last, ok := t.early[i]; ok && e.parts/2 < last.parts && now-last.at < earlyEvery {
+		return
+	}
+	t.early[i] = earlyMark{at: now, parts: e.parts}
 	c := &Closed{
 		Event: Event{ID: e.id, Previous: e.previous, Key: e.key, Generation: e.generation, Reason: Ended, Early: true},
 		data:  append(t.buffers.take(len(e.data)), e.data...), parts: int(e.parts),

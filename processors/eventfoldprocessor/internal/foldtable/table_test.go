@@ -218,7 +218,7 @@ func TestLatePartsPass(t *testing.T) {
 func TestEarlyEventGoesOn(t *testing.T) {
 	table := New(settings())
 	add(table, 1, key(1), 1)
-	table.EmitEarly(key(1))
+	table.EmitEarly(3, key(1))
 	add(table, 2, key(1), 2)
 	early := table.Take()
 	require.NotNil(t, early)
@@ -233,7 +233,7 @@ func TestEarlyEventGoesOn(t *testing.T) {
 	assert.Equal(t, 2, final.Parts())
 	table.Done(final)
 	assert.Zero(t, table.Held())
-	table.EmitEarly(key(1)) // none is open
+	table.EmitEarly(3, key(1)) // none is open
 	assert.Nil(t, table.Take())
 }
 
