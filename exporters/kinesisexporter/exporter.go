@@ -18,6 +18,7 @@ import (
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/metadata"
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/sender"
 	"github.com/heartwood-otel/heartwood/internal/deadletter"
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 	"github.com/heartwood-otel/heartwood/internal/spool"
 )
 
@@ -264,7 +265,7 @@ func (x *kinesisExporter) consume(ctx context.Context, encode func(*intake)) err
 		err = x.accept(ctx, ready, in)
 	}
 	if err != nil {
-		err = fmt.Errorf("kinesis: %w", err)
+		err = fmt.Errorf("kinesis: %w", diskfs.Advise(err, "spool::directory", x.cfg.Spool.Directory))
 		x.tel.callRefused(err)
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/metadata"
 	"github.com/heartwood-otel/heartwood/internal/archive"
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
 )
 
@@ -127,7 +128,7 @@ func (c *core) open(ctx context.Context) error {
 	set.Signer, set.Verifier = signer, verifier
 	e, err := newEngine(set)
 	if err != nil {
-		return fmt.Errorf("open the spool of the worm_s3 exporter; spool::directory is %q: %w", c.cfg.Spool.Directory, err)
+		return fmt.Errorf("open the spool of the worm_s3 exporter; spool::directory is %q: %w", c.cfg.Spool.Directory, diskfs.Advise(err, "spool::directory", c.cfg.Spool.Directory))
 	}
 	c.engine = e
 	starting, cancel := context.WithTimeout(ctx, c.cfg.Timeout)

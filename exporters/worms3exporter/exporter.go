@@ -14,6 +14,7 @@ import (
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
 	"github.com/heartwood-otel/heartwood/internal/deadletter"
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 )
 
 // wormExporter is of one signal. What writes is shared by those of one id.
@@ -99,7 +100,7 @@ func (x *wormExporter) accept(ctx context.Context, in *intake) error {
 			if errors.Is(err, archiver.ErrTooLarge) {
 				return consumererror.NewPermanent(fmt.Errorf("a call of this size can't be taken; spool::max_size is %s: %w", x.cfg.Spool.MaxSize, err))
 			}
-			return fmt.Errorf("records can't be taken now: %w", err)
+			return fmt.Errorf("records can't be taken now: %w", diskfs.Advise(err, "spool::directory", x.cfg.Spool.Directory))
 		}
 	}
 	if len(in.letters) == 0 {

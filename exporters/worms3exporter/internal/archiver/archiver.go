@@ -138,7 +138,7 @@ func New(set Settings) (*Archiver, error) {
 		objects: filepath.Join(set.Directory, "objects"),
 		logger:  set.Logger, changed: make(chan struct{}), nextFile: noFile + 1,
 	}
-	a.retry = &retrier{initial: set.RetryInitial, most: set.RetryMax, observer: set.Observer, logger: set.Logger}
+	a.retry = &retrier{initial: set.RetryInitial, most: set.RetryMax, directory: set.Directory, observer: set.Observer, logger: set.Logger}
 	a.buffers.New = func() any { return &acceptBuffer{} }
 	if err := a.openState(); err != nil {
 		return nil, errors.Join(err, a.closeState())

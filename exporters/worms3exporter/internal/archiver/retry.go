@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 )
 
 // permanentError is one that trying again does not help.
@@ -20,6 +22,7 @@ func permanent(err error) error { return permanentError{err} }
 // retrier makes calls until they succeed. It is safe for concurrent use.
 type retrier struct {
 	initial, most time.Duration
+	directory     string // of the state
 	observer      Observer
 	logger        *zap.Logger
 }
@@ -41,7 +44,7 @@ func (r *retrier) do(ctx context.Context, what string, call func(context.Context
 		}
 		r.observer.Retry(what, err)
 		if n&(n-1) == 0 { // the 1st, 2nd, 4th, ...
-			r.logger.Warn("It will be tried again", zap.String("what", what), zap.Int("attempt", n), zap.Error(err))
+			r.logger.Warn("It will be tried again", zap.String("what", what), zap.Int("attempt", n), zap.Error(diskfs.Advise(err, "spool::directory", r.directory)))
 		}
 		// Full jitter: many that failed together don't come again together.
 		if !sleep(ctx, time.Duration(rand.Int64N(int64(limit)+1))) { //nolint:gosec // it only spreads calls
