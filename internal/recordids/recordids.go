@@ -176,7 +176,7 @@ func Plain(resource, item pcommon.Map) bool {
 
 // HasLog says whether a log record has an id.
 func HasLog(resource pcommon.Map, r plog.LogRecord, id string) bool {
-	found := hexID(r.TraceID()) == id
+	found := id != "" && hexID(r.TraceID()) == id
 	OfLog(resource, r, func(one string) { found = found || one == id })
 	return found
 }
