@@ -377,6 +377,27 @@ func TestSplitCopies(t *testing.T) {
 	assert.Len(t, splitCopies("file", []byte("no checkpoint\n")), 1)
 }
 
+// Nothing of a file of checkpoints is lost but what is no whole one at its end, and empty lines.
+func FuzzSplitCopies(f *testing.F) {
+	one := "a/b\n1\nroot\n\n— a/b sig\n"
+	f.Add([]byte(one + one))
+	f.Add([]byte(one + "\n\n" + one[:9]))
+	f.Add([]byte("— \n— \nx"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		rest := data
+		for _, c := range splitCopies("file", data) {
+			at := bytes.Index(rest, c.Data)
+			if at < 0 || len(bytes.TrimSpace(rest[:at])) > 0 {
+				t.Fatalf("%q is not next in %q", c.Data, rest)
+			}
+			rest = rest[at+len(c.Data):]
+		}
+		if bytes.Contains(rest, []byte("\n— ")) && bytes.HasSuffix(rest, []byte("\n")) {
+			t.Fatalf("%q is left of %q", rest, data)
+		}
+	})
+}
+
 // All commands that reach an archive do it with the same flags.
 func TestPlaceFlags(t *testing.T) {
 	for _, name := range []string{"bucket", "enroll", "retire", "verify", "prove", "search", "replay"} {

@@ -397,3 +397,23 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// No other bytes than the manifest's are the last leaf of its checkpoint.
+func FuzzLastLeaf(f *testing.F) {
+	whole, err := testManifest().Marshal()
+	require.NoError(f, err)
+	tree, err := testManifest().Tree()
+	require.NoError(f, err)
+	leaf := LeafHash(whole)
+	tree.Append(leaf[:], nil)
+	c := &Checkpoint{Size: tree.Size(), Root: tree.Root()}
+	f.Add(whole)
+	f.Add([]byte(`],"edge":[]`))
+	f.Add([]byte(`],"ed],"edge":["",""]]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		sum, is, err := LastLeaf(bytes.NewReader(data), c)
+		if err != nil || sum != Digest(sha256.Sum256(data)) || is != bytes.Equal(data, whole) {
+			t.Fatalf("%q: %s, %t, %v", data, sum, is, err)
+		}
+	})
+}

@@ -123,6 +123,7 @@ func FuzzDenied(f *testing.F) {
 		if s == nil || slices.Contains(line, '\n') {
 			return
 		}
+		_ = lineIDs(s.form, line)
 		ids := filteredIDs(s.form, line)
 		for _, d := range s.denied(nil, empty, append(slices.Clone(line), '\n'), 41) {
 			assert.Equal(t, int64(42), d.line)
