@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -53,7 +54,7 @@ func TestPrometheusRules(t *testing.T) {
 func TestDashboardsHaveSeries(t *testing.T) {
 	t.Parallel()
 	d := startDeployment(t)
-	shop, _ := startShop(t, d.col)
+	shop := d.startShop(t)
 	d.trouble(t)
 	d.verify(t)
 	d.patience = time.Now().Add(90 * time.Second)
@@ -62,6 +63,7 @@ func TestDashboardsHaveSeries(t *testing.T) {
 	t.Run("rules", func(t *testing.T) { d.requireRules(t) })
 	t.Run("alerts", func(t *testing.T) { d.requireAlerts(t) })
 	t.Run("a dot leads to the lines of a request", func(t *testing.T) { d.requireExemplar(t) })
+	t.Run("Prometheus 3 gets the same names", func(t *testing.T) { d.requireNames(t) })
 	t.Run("equal labels", func(t *testing.T) { d.requireEqualLabels(t) })
 
 	shop.Stop(t)
@@ -141,6 +143,36 @@ func startDeployment(t *testing.T) *deployment {
 	`, harness.WithName("the bad one"), harness.With("closed", d.closed))
 	d.prom = d.startPrometheus(t)
 	return d
+}
+
+// startShop runs what the compose file says, but for the places, and for a day on which
+// more happens.
+func (d *deployment) startShop(t *testing.T) *harness.Process {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(harness.Root(t), "deploy", "compose.yaml"))
+	require.NoError(t, err)
+	var compose struct {
+		Services map[string]struct{ Command []string }
+	}
+	require.NoError(t, yaml.Unmarshal(text, &compose))
+	args := compose.Services["shop"].Command
+	require.Equal(t, []string{"heartwood", "run"}, args[:2])
+	at := slices.Index(args, "shop")
+	require.Positive(t, at)
+	args[at] = harness.Program(t, "shop", shopSources...)
+	args = slices.Concat([]string{"run", "--collector", harness.Binary(t)}, args[2:], []string{
+		"--seed=7", "--rate=40", "--fault=all=0.1", "--confirm-min=50ms", "--confirm-max=500ms",
+		"--inventory-url=http://" + d.col.Addr(t, "inventory"), "--ordering-url=http://" + d.col.Addr(t, "ordering"),
+		"--purchasing-url=http://" + d.col.Addr(t, "purchasing"),
+	})
+	places := strings.NewReplacer("otelcol:4318", d.col.Addr(t, "otlp http"), "0.0.0.0:8810", d.col.Addr(t, "purchasing"),
+		"0.0.0.0:8811", d.col.Addr(t, "inventory"), "0.0.0.0:8812", d.col.Addr(t, "ordering"),
+		"/var/log/shop", filepath.Join(d.col.Path("run"), "shop"))
+	for i := range args {
+		args[i] = places.Replace(args[i])
+	}
+	require.NoError(t, os.MkdirAll(filepath.Join(d.col.Path("run"), "shop"), 0o700))
+	return harness.StartProcess(t, harness.Command{Name: "the shop", Path: runHeartwood(t), Args: args})
 }
 
 // startPrometheus starts one with deploy's configuration, but for the places and the haste.
@@ -449,3 +481,45 @@ func (d *deployment) requireEqualLabels(t *testing.T) {
 		d.waitSeries(t, name+selector, "as the lines")
 	}
 }
+
+// metricName is one of those that dashboards and rules ask for.
+var metricName = regexp.MustCompile(`\b(?:otelcol|log|http_server|fold|archive_verify|system)_[a-z0-9_]+`)
+
+// requireNames: who asks as Prometheus 3 does, for names in UTF-8, gets those that the
+// dashboards know.
+func (d *deployment) requireNames(t *testing.T) {
+	t.Helper()
+	var page strings.Builder
+	for _, name := range []string{"page", "harness metrics"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+d.col.Addr(t, name)+"/metrics", http.NoBody)
+		require.NoError(t, err)
+		request.Header.Set("Accept", "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.5")
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		_, err = io.Copy(&page, response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+	}
+	page.WriteString(d.bad.Metrics(t).String()) // has what the other does not
+	pages := page.String()
+	files, err := filepath.Glob(filepath.Join(harness.Root(t), "deploy", "grafana", "dashboards", "*.json"))
+	require.NoError(t, err)
+	names := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var board deployedDashboard
+		require.NoError(t, json.Unmarshal(text, &board))
+		for _, p := range board.Panels {
+			for _, target := range p.Targets {
+				for _, name := range metricName.FindAllString(labelMatchers.ReplaceAllString(target.Expr, ""), -1) {
+					names++
+					assert.Regexp(t, `(?m)^`+name+`[{ ]`, pages)
+				}
+			}
+		}
+	}
+	assert.Greater(t, names, 100)
+}
+
+var labelMatchers = regexp.MustCompile(`\{[^}]*\}|\([a-z_, ]*\)`)
