@@ -474,11 +474,14 @@ func (d *deployment) requireExemplar(t *testing.T) {
 // requireEqualLabels: a service's metrics have the labels that its lines have in Loki.
 func (d *deployment) requireEqualLabels(t *testing.T) {
 	t.Helper()
-	lines := d.loki.WaitLog(t, harness.Service("purchasing")).Resource
-	selector := fmt.Sprintf(`{service_name=%q,service_instance_id=%q,host_name=%q}`,
-		lines["service.name"], lines["service.instance.id"], lines["host.name"])
-	for _, name := range []string{"log_records_total", "http_server_request_duration_seconds_count", "log_exceptions_total"} {
-		d.waitSeries(t, name+selector, "as the lines")
+	for _, service := range []string{"inventory", "ordering", "purchasing"} {
+		lines := d.loki.WaitLog(t, harness.Service(service)).Resource
+		require.NotEmpty(t, lines["service.instance.id"], service)
+		require.NotEmpty(t, lines["host.name"], service)
+		selector := fmt.Sprintf(`{service_name=%q,service_instance_id=%q,host_name=%q}`, service, lines["service.instance.id"], lines["host.name"])
+		for _, name := range []string{"log_records_total", "http_server_request_duration_seconds_count"} {
+			d.waitSeries(t, name+selector, "as the lines")
+		}
 	}
 }
 
