@@ -125,6 +125,10 @@ kinesis-servers: ## install the servers that stand for Kinesis, and the example 
 .PHONY: s3-servers
 s3-servers: $(TOOLS)/versitygw kinesis-servers ## build and install the servers that stand for S3; moto stands for Kinesis, too
 
+.PHONY: screenshots
+screenshots: build ## make docs/images anew, with Debian's prometheus and chromium; takes four minutes
+	@go test -tags screenshots -count=1 -timeout 15m -run '^TestScreenshots$$' ./integration
+
 .PHONY: test-modules
 test-modules: $(GOTEST) ## tests of the tools and of the benchmarks' own code
 	@cd $(TOOLMOD) && $(GOTEST) ./...

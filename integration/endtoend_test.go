@@ -176,8 +176,8 @@ var shopSources = []string{"examples/shop", "internal/rotatingfile"}
 
 // startShop starts the shop with its standard output, inventory's logfmt, on a
 // connection to the collector and, to be compared, in a buffer that is to be
-// read when the shop has ended.
-func startShop(t *testing.T, col *harness.Collector) (shop *harness.Process, stdout *bytes.Buffer) {
+// read when the shop has ended. Of flags said twice, the last word counts.
+func startShop(t *testing.T, col *harness.Collector, flags ...string) (shop *harness.Process, stdout *bytes.Buffer) {
 	t.Helper()
 	stdout = &bytes.Buffer{}
 	logs := filepath.Join(col.Path("run"), "shop", "ordering.jsonl")
@@ -186,13 +186,13 @@ func startShop(t *testing.T, col *harness.Collector) (shop *harness.Process, std
 	shop = harness.StartProcess(t, harness.Command{
 		Name: "shop",
 		Path: harness.Program(t, "shop", shopSources...),
-		Args: []string{
+		Args: append([]string{
 			"all", "--seed=7", "--rate=40", "--fault=all=0.1", "--confirm-min=50ms", "--confirm-max=500ms",
 			"--inventory-listen=" + col.Addr(t, "inventory"), "--inventory-url=http://" + col.Addr(t, "inventory"),
 			"--ordering-listen=" + col.Addr(t, "ordering"), "--ordering-url=http://" + col.Addr(t, "ordering"),
 			"--purchasing-listen=" + col.Addr(t, "purchasing"), "--purchasing-url=http://" + col.Addr(t, "purchasing"),
 			"--otlp-endpoint=http://" + col.Addr(t, "otlp http"), "--ordering-log=" + logs,
-		},
+		}, flags...),
 		Stdout: io.MultiWriter(stdout, conn),
 	})
 	return shop, stdout

@@ -72,7 +72,7 @@ func parse(text string, memory bool) (Value, bool) {
 		return Value{}, false
 	}
 	number, err := strconv.ParseFloat(text[:end], 64)
-	if err != nil || math.IsInf(number, 0) {
+	if err != nil {
 		return Value{}, false
 	}
 	suffix := strings.TrimLeft(text[end:], " ")

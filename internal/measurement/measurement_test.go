@@ -37,7 +37,8 @@ func TestParse(t *testing.T) {
 	good("7class", 7, "{class}")
 	good("99.5%", 99.5, Percent)
 	good("5e", 5, "{e}") // no digits, so no exponent
-	for _, text := range []string{"ms", "-", "+", ".", "abc", "0x1F", "1_000", "1,5", "12 ms x", "NaN", "Inf", "1e999", "1e308TB", "5" + strings.Repeat("a", 33), "12\x00", "1..2", "--1", "1;drop"} {
+	good("5QB", 5, "{QB}")
+	for _, text := range []string{"ms", "-", "+", ".", "abc", "0x1F", "1_000", "1,5", "12 ms x", "NaN", "Inf", "1e999", "-1e999", "1e308TB", "-1e308TB", "5" + strings.Repeat("a", 33), "12\x00", "1..2", "--1", "1;drop"} {
 		v, ok := Parse(text)
 		assert.False(t, ok, "%q gave %v", text, v)
 	}
