@@ -68,9 +68,6 @@ func parse(text string, memory bool) (Value, bool) {
 		return Value{1, None, false}, true
 	}
 	end := numberEnd(text)
-	if end == 0 {
-		return Value{}, false
-	}
 	number, err := strconv.ParseFloat(text[:end], 64)
 	if err != nil {
 		return Value{}, false
@@ -115,20 +112,14 @@ func (v Value) In(unit string) (Value, bool) {
 	return scaled(v.Number, u.factor, u.unit)
 }
 
-// numberEnd is where a decimal number at the beginning of text ends: sign, digits,
-// point, exponent. An e that no digits follow is a unit's.
+// numberEnd is where what may be a decimal number at the beginning of text ends: sign,
+// digits, point, exponent. An e that no digits follow is a unit's.
 func numberEnd(text string) int {
-	i, digits := 0, 0
+	i := 0
 	if text[0] == '+' || text[0] == '-' {
 		i++
 	}
 	for ; i < len(text) && (isDigit(text[i]) || text[i] == '.'); i++ {
-		if isDigit(text[i]) {
-			digits++
-		}
-	}
-	if digits == 0 {
-		return 0
 	}
 	if i < len(text) && (text[i] == 'e' || text[i] == 'E') {
 		j := i + 1

@@ -22,6 +22,7 @@ func TestParse(t *testing.T) {
 	good("+.5", 0.5, None)
 	good("1e3", 1000, None)
 	good("1E-3", 0.001, None)
+	good("1e+3", 1000, None)
 	good("12ms", 0.012, Seconds)
 	good("9ms", 0.009, Seconds) // 9 times 0.001 is another number
 	good("1.5s", 1.5, Seconds)
@@ -38,7 +39,7 @@ func TestParse(t *testing.T) {
 	good("99.5%", 99.5, Percent)
 	good("5e", 5, "{e}") // no digits, so no exponent
 	good("5QB", 5, "{QB}")
-	for _, text := range []string{"ms", "-", "+", ".", "abc", "0x1F", "1_000", "1,5", "12 ms x", "NaN", "Inf", "1e999", "-1e999", "1e308TB", "-1e308TB", "5" + strings.Repeat("a", 33), "12\x00", "1..2", "--1", "1;drop"} {
+	for _, text := range []string{"ms", "-", "+", ".", "e5", "-e5", "abc", "0x1F", "1_000", "1,5", "12 ms x", "NaN", "Inf", "1e999", "-1e999", "1e308TB", "-1e308TB", "5" + strings.Repeat("a", 33), "12\x00", "1..2", "--1", "1;drop"} {
 		v, ok := Parse(text)
 		assert.False(t, ok, "%q gave %v", text, v)
 	}
@@ -89,6 +90,9 @@ func TestUnitsBySetting(t *testing.T) {
 	v, ok = Value{Number: 3, Unit: None}.In("{job}")
 	assert.True(t, ok)
 	assert.Equal(t, Value{3, "{job}", true}, v)
+	v, ok = Value{Number: 3, Unit: None}.In("QA")
+	assert.True(t, ok)
+	assert.Equal(t, Value{3, "{QA}", true}, v)
 	_, ok = Value{Number: 3, Unit: None}.In("a b")
 	assert.False(t, ok)
 	assert.Equal(t, Value{0.005, Seconds, true}, Value{Number: 5, Unit: None}.InMilliseconds())
