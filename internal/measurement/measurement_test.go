@@ -36,6 +36,10 @@ func TestParse(t *testing.T) {
 	good("348836pages", 348836, "{page}")
 	good("1item", 1, "{item}")
 	good("7class", 7, "{class}")
+	good("7as", 7, "{as}")
+	good("7abs", 7, "{ab}")
+	good("7az_AZ", 7, "{az_AZ}")
+	good("7"+strings.Repeat("a", 32), 7, Unit("{"+strings.Repeat("a", 32)+"}"))
 	good("99.5%", 99.5, Percent)
 	good("5e", 5, "{e}") // no digits, so no exponent
 	good("5QB", 5, "{QB}")
@@ -125,12 +129,18 @@ func TestNames(t *testing.T) {
 	clean("a b{c}", "a_b_c_")
 	clean("5xx", "x_5xx")
 	clean("Zähler", "Z__hler")
+	clean("_a", "x__a")
+	clean("5", "x_5")
+	clean("azAZ-09/x_y.z", "azAZ-09/x_y.z")
+	clean("a-b/c_d.e f", "a-b/c_d.e_f")
+	clean("a@b[c`d{e:f", "a_b_c_d_e_f")
+	clean(strings.Repeat("a", 253), strings.Repeat("a", 253))
 	for _, name := range []string{"", "...", "{}", strings.Repeat("a", 254)} {
 		_, ok := Clean(name)
 		assert.False(t, ok, name)
 	}
 
-	for _, name := range []string{"elapsed", "db.latency", "job_duration", "x-elapsed"} {
+	for _, name := range []string{"elapsed", "db.latency", "job_duration", "x-elapsed", "p99elapsed"} {
 		assert.True(t, IsTime(name), name)
 	}
 	for _, name := range []string{"", "relapsed", "durations", "latency.p99"} {
@@ -156,6 +166,26 @@ func TestRoutes(t *testing.T) {
 	is("", "/")
 	is("*", "/")
 	is("/a%2e%2e/b", "/{id}/b")
+	is("/a#b", "/a")
+	is("/abc123x", "/abc123x") // three digits
+	is("/abcx1234", "/{id}")   // four
+	is("/12", "/{id}")
+	is("/abcdef1", "/abcdef1") // too short for a hash
+	is("/abcdef12", "/{id}")
+	is("/ABCDEF-1", "/{id}")
+	is("/abcdefg1", "/abcdefg1") // not hexadecimal
+	is("/x_y.z~A-b", "/x_y.z~A-b")
+	is("/a//b/", "/a//b/")
+	is("/orders/12//x/", "/orders/{id}//x/")
+	is("/a:b", "/{id}")
+	long := "/" + strings.Repeat("x", 39)
+	is(long+"x", long+"x") // as long as a word may be
+	is(long+"xx", "/{id}")
+	is(strings.Repeat(long, 5), strings.Repeat(long, 5)) // as long as a route may be
+	is(strings.Repeat(long, 5)+"/a", strings.Repeat(long, 5)+"/*")
+	is(strings.Repeat(long, 5)+"/12345", strings.Repeat(long, 5)+"/{id}")
+	is(strings.Repeat("/a", 12), strings.Repeat("/a", 12))
+	is(strings.Repeat("/a", 11)+"/1/b", strings.Repeat("/a", 11)+"/{id}/*")
 	is("/"+strings.Repeat("x", 300), "/{id}")
 	is(strings.Repeat("/a", 20), strings.Repeat("/a", 12)+"/*")
 }
