@@ -270,6 +270,43 @@ func TestLimits(t *testing.T) {
 	metadatatest.AssertEqualConnectorMeasureValuesRefused(t, r.tel, []metricdata.DataPoint[int64]{{Value: 1, Attributes: otelattribute.NewSet(otelattribute.String("reason", refusedTooMany))}}, metricdatatest.IgnoreTimestamp())
 }
 
+// The reasons of refusals are what users look for.
+func TestReasonsOfRefusals(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Conventions, c.MaxMetrics = []string{"measures"}, 2 })
+	defer r.stop()
+	for _, a := range []attrs{
+		{"count#a": "x"},
+		{"count#a": -1},
+		{"count#...": 1},
+		{"count#a": "1ms"},
+		{"measure#b": 1},
+		{"count#b": 1},
+		{"count#a": "1B"},
+		{"count#c": 1},
+	} {
+		require.NoError(t, r.send(a))
+	}
+	var want []metricdata.DataPoint[int64]
+	for _, reason := range []string{"no_number", "negative", "name", "unit", "kind", "too_many_metrics"} {
+		want = append(want, metricdata.DataPoint[int64]{Value: 1, Attributes: otelattribute.NewSet(otelattribute.String("reason", reason))})
+	}
+	metadatatest.AssertEqualConnectorMeasureValuesRefused(t, r.tel, want, metricdatatest.IgnoreTimestamp())
+	assert.ElementsMatch(t, refusals, []string{"no_number", "negative", "name", "unit", "kind", "too_many_metrics"})
+}
+
+func TestTags(t *testing.T) {
+	r := newRig(t, only("measures"))
+	defer r.stop()
+	a := attrs{"count.a": 1}
+	for _, tag := range "abcdefghi" {
+		a["tag#"+string(tag)] = "x"
+	}
+	require.NoError(t, r.send(a))
+	got := r.shown()
+	require.Len(t, got, 1)
+	assert.Equal(t, 8, strings.Count(got[0], "=x"), "of nine tags: %s", got[0])
+}
+
 func TestLongValuesAndRoutes(t *testing.T) {
 	r := newRig(t, only("measures", "access"))
 	defer r.stop()

@@ -115,7 +115,7 @@ func TestNames(t *testing.T) {
 	is("sample.load", Gauge, "load")
 	is("count#jobs", Counter, "jobs")
 	is("count.x", Counter, "x")
-	for _, a := range []string{"", "count", "count#", "counter", "counting.x", "measured.x", "measures#x", "sampler.x", "Measure.x", "message.text"} {
+	for _, a := range []string{"", "count", "count#", "measure", "measure#", "sample#", "samples", "counter", "counting.x", "measured.x", "measures#x", "sampler.x", "Measure.x", "message.text"} {
 		is(a, NoKind, "")
 	}
 
