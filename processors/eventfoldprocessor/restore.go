@@ -21,12 +21,12 @@ func (p *foldProcessor) restore() (parts int, err error) {
 	err = p.eachEntry(func(id spool.ID, part *foldjournal.Part, ended *foldjournal.Ended) {
 		if ended != nil {
 			s := p.shardOf(ended.Key)
-			s.table.RestoreMemory(p.clock(ended.Ended), ended.Key, ended.ID, ended.Generation, reasonOf(ended.Reason), ended.UIDs, number(id))
+			s.table.RestoreMemory(p.past(p.clock(ended.Ended)), ended.Key, ended.ID, ended.Generation, reasonOf(ended.Reason), ended.UIDs, number(id))
 			return
 		}
 		parts++
 		s := p.shardOf(part.Key)
-		s.table.RestorePart(p.clock(part.Arrived)+down, foldtable.Place{
+		s.table.RestorePart(p.past(p.clock(part.Arrived)+down), foldtable.Place{
 			Key: part.Key, UID: part.UID, Generation: part.Generation, Opens: part.Opens, Starts: part.Starts,
 			Previous: part.Previous, PreviousReason: reasonOf(part.PreviousReason),
 		}, &foldtable.Part{UID: part.UID, Journal: number(id), Origin: part.Origin, Record: part.Record, Ends: part.Ends})
@@ -43,20 +43,22 @@ func (p *foldProcessor) restore() (parts int, err error) {
 // negative.
 func (p *foldProcessor) clock(unix int64) int64 { return unix - p.started.UnixNano() }
 
-// downtime is how long nothing came, in ns.
+// past is a time that has been: what a clock wrote before it was set back may be to
+// come, and would keep all that is behind it waiting.
+func (p *foldProcessor) past(at int64) int64 { return min(at, p.now()) }
+
+// downtime is how long nothing came, in ns: since the last entry. It is less than 0
+// where the clock was set back.
 func (p *foldProcessor) downtime() (int64, error) {
-	var newest int64
+	last := time.Now().UnixNano()
 	err := p.eachEntry(func(_ spool.ID, part *foldjournal.Part, ended *foldjournal.Ended) {
 		if part != nil {
-			newest = max(newest, part.Arrived)
+			last = part.Arrived
 		} else {
-			newest = max(newest, ended.Ended)
+			last = ended.Ended
 		}
 	})
-	if newest == 0 {
-		return 0, err
-	}
-	return max(0, time.Now().UnixNano()-newest), err
+	return time.Now().UnixNano() - last, err
 }
 
 func (p *foldProcessor) shardOf(key foldtable.Key) *shard {

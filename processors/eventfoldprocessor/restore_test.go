@@ -1,0 +1,57 @@
+package eventfoldprocessor
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/internal/recordwire"
+	"github.com/heartwood-otel/heartwood/internal/spool"
+	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldjournal"
+)
+
+// writeJournal makes a journal of entries.
+func writeJournal(tb testing.TB, dir string, entries ...[]byte) {
+	tb.Helper()
+	s, err := spool.Open(spool.Settings{Directory: dir})
+	require.NoError(tb, err)
+	for _, e := range entries {
+		_, err := s.Append(tb.Context(), spool.Batch{Records: [][]byte{e}})
+		require.NoError(tb, err)
+	}
+	require.NoError(tb, s.Close())
+}
+
+// entryOf is the entry of the only record of some logs.
+func entryOf(tb testing.TB, logs plog.Logs, part foldjournal.Part) (entry []byte) {
+	tb.Helper()
+	require.NoError(tb, recordwire.Split(logs, func(origin recordwire.Origin, record []byte) error {
+		part.Origin, part.Record = origin, record
+		entry = foldjournal.AppendPart(nil, &part)
+		return nil
+	}))
+	return entry
+}
+
+// TestAClockThatWasSetBack must not keep events open until it is where it was.
+func TestAClockThatWasSetBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	hour := time.Now().Add(time.Hour).UnixNano()
+	var entries [][]byte
+	for n, arrived := range []int64{hour, time.Now().UnixNano(), hour, hour} {
+		entries = append(entries, entryOf(t, logs(rec{request: "1", uid: string(rune('a' + n))}), foldjournal.Part{
+			Key: [16]byte{byte(n)}, UID: uint64(n), Arrived: arrived, Opens: true,
+		}))
+	}
+	entries = append(entries, foldjournal.AppendEnded(nil, &foldjournal.Ended{Key: [16]byte{9}, Ended: hour, UIDs: make([]byte, 8)}))
+	writeJournal(t, dir, entries...)
+	b := start(t, &keeper{}, withJournal(dir, ", idle_timeout: 100ms, repeat_window: 200ms"))
+	b.consume(t, rec{request: "2", uid: "u"})
+	require.Eventually(t, func() bool { return len(b.next.records()) == 5 }, 20*time.Second, time.Millisecond)
+	assert.Eventually(t, func() bool { return b.sum(t, "events_remembered", "") == 0 }, 20*time.Second, time.Millisecond)
+	b.stop(t)
+}
