@@ -175,6 +175,10 @@ func logs(records ...rec) plog.Logs {
 		}
 		r := rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
 		r.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+		if one.uid != "" {
+			r.SetTimestamp(1) // made again, it is the same
+		}
+		r.SetObservedTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 		r.Body().SetStr(one.body)
 		r.SetSeverityNumber(one.severity)
 		for key, value := range one.attrs {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -19,7 +20,7 @@ import (
 // item is one record of a batch.
 type item struct {
 	key    foldtable.Key
-	uid    uint64
+	uid    uint64 // a fingerprint
 	origin recordwire.Origin
 	record []byte
 	folds  bool
@@ -31,10 +32,11 @@ type item struct {
 // intake is what one call of ConsumeLogs needs; intakes are used again.
 type intake struct {
 	*foldProcessor
-	keys  keyReader
-	uids  *recorduid.Source
-	items []item
-	folds int
+	keys   keyReader
+	uids   *recorduid.Source
+	prints fingerprinter
+	items  []item
+	folds  int
 	// byShard are the indices of items, by shard.
 	byShard [][]int32
 
@@ -51,6 +53,7 @@ func (p *foldProcessor) newIntake() *intake {
 		foldProcessor: p,
 		keys:          keyReader{names: p.cfg.Key, compiled: p.compiled, failed: p.conditionFailed, seed: maphash.MakeSeed()},
 		uids:          recorduid.NewSource(),
+		prints:        newFingerprinter(),
 		byShard:       make([][]int32, len(p.shards)),
 	}
 }
@@ -59,6 +62,7 @@ func (p *foldProcessor) newIntake() *intake {
 func (in *intake) release() {
 	clear(in.items)
 	in.items, in.previous = in.items[:0], in.previous[:0]
+	in.prints.forget()
 	in.late.Reset()
 	in.splitter.Reset()
 	in.entries.reset()
@@ -117,7 +121,7 @@ func (in *intake) read(ctx context.Context, logs plog.Logs) {
 				it.key, it.folds = in.keys.read(ctx, rl, lr, tc)
 				if it.folds {
 					in.folds++
-					it.uid = in.identify(lr, now)
+					in.identify(lr, now)
 					it.starts = in.compiled.starts.holds(ctx, tc, in.conditionFailed)
 					it.ends = in.compiled.ends.holds(ctx, tc, in.conditionFailed)
 					it.early = in.compiled.immediately.holds(ctx, tc, in.conditionFailed)
@@ -130,14 +134,16 @@ func (in *intake) read(ctx context.Context, logs plog.Logs) {
 	}
 }
 
-// identify gives a record a uid where it has none, and the uid's fingerprint.
-func (in *intake) identify(lr plog.LogRecord, now time.Time) uint64 {
+// identify gives a record a uid where it has none.
+func (in *intake) identify(lr plog.LogRecord, now time.Time) {
 	uid, ok := lr.Attributes().Get(uidAttribute)
+	if ok && (uid.Type() != pcommon.ValueTypeStr || uid.Str() != "") && uid.Type() != pcommon.ValueTypeEmpty {
+		return
+	}
 	if !ok {
 		uid = lr.Attributes().PutEmpty(uidAttribute)
-		uid.SetStr(in.uids.Next(now).String())
 	}
-	return fingerprint(uid.AsString())
+	uid.SetStr(in.uids.Next(now).String())
 }
 
 // encode takes the records that fold as bytes, and spreads them over the shards.
@@ -147,6 +153,7 @@ func (in *intake) encode(logs plog.Logs) error {
 		it := &in.items[i]
 		if it.folds {
 			it.origin, it.record = origin, record
+			it.uid = in.prints.of(origin, record)
 			shard := int(it.key[0]) & (len(in.shards) - 1)
 			in.byShard[shard] = append(in.byShard[shard], int32(i))
 		}

@@ -212,6 +212,42 @@ func TestRepeatsAreDropped(t *testing.T) {
 	})
 }
 
+// TestOnlyWhatSaysTheSameIsARepeat: a sender must not keep another's record out of an
+// event by sending its uid first.
+func TestOnlyWhatSaysTheSameIsARepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &keeper{}, `{key: [request.id], style: canonical}`)
+		forged := rec{service: "a", request: "1", uid: "u1", body: "nothing to see"}
+		genuine := rec{service: "a", request: "1", uid: "u1", body: "the real one", severity: plog.SeverityNumberError}
+		b.consume(t, forged)
+		time.Sleep(time.Second)
+		b.consume(t, genuine)
+		genuine.service = "b"
+		b.consume(t, genuine)
+		time.Sleep(time.Second)
+		b.consume(t, genuine, genuine)
+		time.Sleep(time.Minute)
+		require.Len(t, b.next.records(), 1)
+		assert.EqualValues(t, 3, b.next.records()[0].attr("fold.count"))
+		assert.EqualValues(t, 2, b.sum(t, "records_repeated", ""))
+		b.requireBalance(t, 5)
+		b.stop(t)
+	})
+}
+
+// TestAnEmptyUIDIsNone: two records that have it are two records.
+func TestAnEmptyUIDIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &keeper{}, `{style: document}`)
+		one := rec{request: "1", attrs: map[string]any{"log.record.uid": ""}}
+		b.consume(t, one, one)
+		time.Sleep(time.Minute)
+		require.Len(t, b.next.records(), 1)
+		assert.EqualValues(t, 2, b.next.records()[0].attr("fold.count"))
+		b.stop(t)
+	})
+}
+
 func TestTheOldestGoWhenThereAreTooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, &keeper{}, `{max_events: 100}`)

@@ -46,7 +46,7 @@ var (
 // Part is one record of an event.
 type Part struct {
 	Key        [16]byte
-	UID        uint64 // a fingerprint of log.record.uid
+	UID        uint64 // a fingerprint of the record
 	Generation uint32
 	Arrived    int64 // Unix time in ns
 	Opens      bool

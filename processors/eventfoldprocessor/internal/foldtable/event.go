@@ -32,7 +32,7 @@ const Reasons = int(reasons)
 
 // Part is one record on its way into an event.
 type Part struct {
-	// UID is a fingerprint of log.record.uid.
+	// UID is a fingerprint of the record, its log.record.uid among it.
 	UID uint64
 	// Journal is the record's number in the journal, 0 where there is none.
 	Journal uint64

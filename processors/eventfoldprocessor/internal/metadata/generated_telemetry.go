@@ -286,7 +286,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorEventFoldRecordsRepeated, err = builder.meter.Int64Counter(
 		"otelcol_processor_event_fold_records_repeated",
-		metric.WithDescription("Records that were dropped because an event has them already, by log.record.uid. [Development]"),
+		metric.WithDescription("Records that were dropped because an event has them already, with the same log.record.uid and content. [Development]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

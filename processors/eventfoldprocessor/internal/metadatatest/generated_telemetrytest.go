@@ -242,7 +242,7 @@ func AssertEqualProcessorEventFoldRecordsReceived(t *testing.T, tt *componenttes
 func AssertEqualProcessorEventFoldRecordsRepeated(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_event_fold_records_repeated",
-		Description: "Records that were dropped because an event has them already, by log.record.uid. [Development]",
+		Description: "Records that were dropped because an event has them already, with the same log.record.uid and content. [Development]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
