@@ -326,3 +326,21 @@ func TestAReaderThatBeginsLater(t *testing.T) {
 	require.NoError(t, r.Close())
 	require.NoError(t, s.Close())
 }
+
+func TestBehindNamesWhatIsOld(t *testing.T) {
+	s, err := Open(Settings{Directory: t.TempDir(), SegmentSize: 1000})
+	require.NoError(t, err)
+	assert.Zero(t, s.Behind(0))
+	var ids []ID
+	for range 20 {
+		id, err := s.Append(t.Context(), Batch{Records: [][]byte{make([]byte, 600)}})
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	newest := s.Behind(1)
+	assert.Contains(t, ids, newest)
+	assert.Less(t, newest, ids[19])
+	assert.Less(t, s.Behind(5000), newest-5)
+	assert.Zero(t, s.Behind(1<<20))
+	require.NoError(t, s.Close())
+}

@@ -361,6 +361,20 @@ func (s *Spool) Stats() Stats {
 	return st
 }
 
+// Behind gives the last record that has at least so many bytes of later segments behind
+// it, 0 where none has. Who has little to keep from before can append it again, so that
+// the old segments go.
+func (s *Spool) Behind(bytes int64) ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.segments) - 1; i > 0; i-- {
+		if bytes -= s.segments[i].length; bytes <= 0 {
+			return s.segments[i].first - 1
+		}
+	}
+	return 0
+}
+
 // Recovery is what Open found.
 type Recovery struct {
 	Records uint64 // not acknowledged

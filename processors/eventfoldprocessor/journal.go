@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +19,12 @@ import (
 // never 0: the spool's, and one more.
 type journal struct {
 	spool *spool.Spool
+	// size is where it takes no more, in bytes. From half of that on, memories are written
+	// again that have a quarter of it behind them: they must not keep the segments of
+	// delivered parts.
+	size int64
+	// old is the number of the last entry that is so far behind.
+	old atomic.Uint64
 }
 
 func number(id spool.ID) uint64      { return uint64(id) + 1 }
@@ -43,9 +50,41 @@ func (j *journal) reserve(ctx context.Context, in *intake) error {
 			bytes += foldjournal.MaxHead + len(it.origin) + len(it.record)
 		}
 	}
+	if j.spool.Stats().Bytes > j.size/2 {
+		in.makeRoom()
+	}
 	ctx, cancel := context.WithTimeout(ctx, in.cfg.AcceptTimeout)
 	defer cancel()
 	return j.spool.Reserve(ctx, bytes)
+}
+
+// makeRoom lets the shards move what they remember out of old segments.
+func (p *foldProcessor) makeRoom() {
+	last := p.journal.spool.Behind(p.journal.size / 4)
+	if last == 0 {
+		return
+	}
+	if old := p.journal.old.Load(); number(last) > old && p.journal.old.CompareAndSwap(old, number(last)) {
+		for _, s := range p.shards {
+			s.wakeUp()
+		}
+	}
+}
+
+// moveLocked writes the shard's memories again that are in old segments.
+func (s *shard) moveLocked() {
+	old := s.journal.old.Load()
+	if old <= s.moved {
+		return
+	}
+	s.moved = old
+	s.table.MoveMemories(old, func(m foldtable.PastEvent) uint64 {
+		entry := foldjournal.AppendEnded(nil, &foldjournal.Ended{
+			Key: m.Key, ID: m.ID, Generation: m.Generation, Reason: byte(m.Reason),
+			Ended: s.started.UnixNano() + m.Ended, UIDs: m.UIDs,
+		})
+		return number(s.journal.spool.Enqueue(spool.Batch{Records: [][]byte{entry}, Acks: []spool.ID{spoolID(m.Journal)}}).First)
+	})
 }
 
 // enqueue puts a part into the journal, and gives its number. The shard's lock is held,
@@ -145,7 +184,7 @@ func (p *foldProcessor) openJournal() error {
 	if err != nil {
 		return fmt.Errorf("%w: directory is %q: %w", errNoJournal, p.cfg.Directory, err)
 	}
-	p.journal = &journal{spool: s}
+	p.journal = &journal{spool: s, size: int64(p.cfg.MaxDirectorySize)}
 	parts, err := p.restore()
 	if err != nil {
 		return errors.Join(fmt.Errorf("%w: directory is %q: %w", errNoJournal, p.cfg.Directory, err), p.closeJournal())

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -158,5 +159,28 @@ func TestManySendersShareTheDisk(t *testing.T) {
 	b.awaitNothingHeld(t)
 	assert.Len(t, b.next.records(), senders*batches)
 	b.requireBalance(t, senders*batches*5)
+	b.stop(t)
+}
+
+// TestWhatIsRememberedKeepsNoRoom: the few bytes that remember an event must not keep the
+// many of the events around it on disk.
+func TestWhatIsRememberedKeepsNoRoom(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	b := start(t, &keeper{}, withJournal(dir, ", max_records: 2, max_state: 1MiB, max_directory_size: 8MiB, accept_timeout: 3s"))
+	body := strings.Repeat("x", 20_000)
+	const events = 1000
+	for n := range events {
+		request := strconv.Itoa(n)
+		b.consume(t, rec{request: request, uid: "a", body: body}, rec{request: request, uid: "b", body: body})
+	}
+	b.awaitNothingHeld(t)
+	assert.Len(t, b.next.records(), events)
+	assert.EqualValues(t, events, b.sum(t, "events_remembered", ""))
+	b.stop(t)
+
+	b = start(t, &keeper{}, withJournal(dir, ", max_state: 1MiB, max_directory_size: 8MiB"))
+	assert.EqualValues(t, events, b.sum(t, "events_remembered", ""), "over a restart, too")
+	b.consume(t, rec{request: "0", uid: "b", body: body})
+	assert.EqualValues(t, 1, b.sum(t, "records_repeated", ""))
 	b.stop(t)
 }

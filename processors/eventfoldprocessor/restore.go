@@ -1,8 +1,10 @@
 package eventfoldprocessor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/heartwood-otel/heartwood/internal/spool"
@@ -14,14 +16,12 @@ import (
 // time that the collector was down does not count: an event's age goes on from where
 // the journal ends.
 func (p *foldProcessor) restore() (parts int, err error) {
-	down, err := p.downtime()
+	down, err := p.restoreMemories()
 	if err != nil {
 		return 0, err
 	}
-	err = p.eachEntry(func(id spool.ID, part *foldjournal.Part, ended *foldjournal.Ended) {
-		if ended != nil {
-			s := p.shardOf(ended.Key)
-			s.table.RestoreMemory(p.past(p.clock(ended.Ended)), ended.Key, ended.ID, ended.Generation, reasonOf(ended.Reason), ended.UIDs, number(id))
+	err = p.eachEntry(func(id spool.ID, part *foldjournal.Part, _ *foldjournal.Ended) {
+		if part == nil {
 			return
 		}
 		parts++
@@ -47,17 +47,33 @@ func (p *foldProcessor) clock(unix int64) int64 { return unix - p.started.UnixNa
 // come, and would keep all that is behind it waiting.
 func (p *foldProcessor) past(at int64) int64 { return min(at, p.now()) }
 
-// downtime is how long nothing came, in ns: since the last entry. It is less than 0
-// where the clock was set back.
-func (p *foldProcessor) downtime() (int64, error) {
-	last := time.Now().UnixNano()
-	err := p.eachEntry(func(_ spool.ID, part *foldjournal.Part, ended *foldjournal.Ended) {
+// restoreMemories remembers ended events, in the order of their ends: some may have been
+// written again. Parts that are still there are of later events than those of their key.
+// down is how long nothing came, in ns: since the last entry. It is less than 0 where the
+// clock was set back.
+func (p *foldProcessor) restoreMemories() (down int64, err error) {
+	var past []foldtable.PastEvent
+	var last int64
+	err = p.eachEntry(func(id spool.ID, part *foldjournal.Part, ended *foldjournal.Ended) {
 		if part != nil {
 			last = part.Arrived
-		} else {
-			last = ended.Ended
+			return
 		}
+		last = max(last, ended.Ended) // it may have been written again
+		past = append(past, foldtable.PastEvent{
+			Key: ended.Key, ID: ended.ID, Generation: ended.Generation, Reason: reasonOf(ended.Reason),
+			Ended: p.past(p.clock(ended.Ended)), UIDs: slices.Clone(ended.UIDs), Journal: number(id),
+		})
 	})
+	slices.SortStableFunc(past, func(a, b foldtable.PastEvent) int {
+		return cmp.Or(cmp.Compare(a.Ended, b.Ended), cmp.Compare(a.Generation, b.Generation))
+	})
+	for _, m := range past {
+		p.shardOf(m.Key).table.RestoreMemory(m)
+	}
+	if last == 0 {
+		return 0, err
+	}
 	return time.Now().UnixNano() - last, err
 }
 

@@ -55,3 +55,27 @@ func TestAClockThatWasSetBack(t *testing.T) {
 	assert.Eventually(t, func() bool { return b.sum(t, "events_remembered", "") == 0 }, 20*time.Second, time.Millisecond)
 	b.stop(t)
 }
+
+// TestMemoriesAreRestoredInTheOrderOfTheirEnds: an older one may have been written again.
+func TestMemoriesAreRestoredInTheOrderOfTheirEnds(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	b := start(t, &keeper{}, withJournal(dir, ", max_records: 1"))
+	b.consume(t, rec{request: "1", uid: "a"})
+	b.awaitNothingHeld(t)
+	b.consume(t, rec{request: "1", uid: "b"})
+	b.awaitNothingHeld(t)
+	second := b.next.records()[1].attr("fold.id")
+	b.journal.old.Store(3) // the part and the memory of the first
+	for _, s := range b.shards {
+		s.mu.Lock()
+		s.moveLocked()
+		s.mu.Unlock()
+	}
+	b.stop(t)
+
+	b = start(t, &keeper{}, withJournal(dir, ", max_records: 1"))
+	b.consume(t, rec{request: "1", uid: "c"})
+	b.awaitNothingHeld(t)
+	assert.Equal(t, second, b.next.records()[0].attr("fold.previous"))
+	b.stop(t)
+}

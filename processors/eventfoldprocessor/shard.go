@@ -26,6 +26,8 @@ type shard struct {
 	due int64
 	// early are keys of events that a batch has emitted at once.
 	early []foldtable.Key
+	// moved is the number of the last entry of the journal that memories were moved from.
+	moved uint64
 
 	// Of run.
 	parts    []foldtable.StoredPart
@@ -175,6 +177,7 @@ func (s *shard) collect(batch []*foldtable.Closed, closing bool) ([]*foldtable.C
 	}
 	if s.journal != nil {
 		s.journal.forget(s.table.TakeUnneeded())
+		s.moveLocked()
 	}
 	s.publishLocked()
 	s.due = next

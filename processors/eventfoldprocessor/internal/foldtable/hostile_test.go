@@ -45,7 +45,9 @@ func TestAFingerprintOfTwoEventsIsKnownAsLongAsOneIsRemembered(t *testing.T) {
 		uids = binary.LittleEndian.AppendUint64(uids, uid)
 	}
 	for i := range int64(2) {
-		table.RestoreMemory(1+i*second, key(1), foldID(key(1), 0, uint32(i)), uint32(i), Idle, uids, uint64(i+1))
+		table.RestoreMemory(PastEvent{
+			Ended: 1 + i*second, Key: key(1), ID: foldID(key(1), 0, uint32(i)), Generation: uint32(i), UIDs: uids, Journal: uint64(i + 1),
+		})
 	}
 	table.Tick(1 + int64(settings().RepeatWindow))
 	assert.Equal(t, 1, table.Stats().Remembered)

@@ -173,3 +173,27 @@ func (p *past) setJournal(number, journal uint64) {
 	}
 	p.unneeded = append(p.unneeded, journal)
 }
+
+// PastEvent is an ended event that is remembered.
+type PastEvent struct {
+	Key        Key
+	ID         recorduid.UUID
+	Generation uint32
+	Reason     Reason
+	Ended      int64
+	UIDs       []byte // eight bytes each, little-endian; good until the table changes
+	Journal    uint64 // the number of its entry
+}
+
+// MoveMemories calls move for each memory whose entry in the journal has at most this
+// number; what it gives is the number of the entry from now on.
+func (t *Table) MoveMemories(upTo uint64, move func(PastEvent) uint64) {
+	for i := t.past.top; i < len(t.past.queue); i++ {
+		m := &t.past.queue[i]
+		if m.journal != 0 && m.journal <= upTo {
+			m.journal = move(PastEvent{
+				Key: m.key, ID: m.id, Generation: m.generation, Reason: m.reason, Ended: m.ended, UIDs: m.uids, Journal: m.journal,
+			})
+		}
+	}
+}

@@ -1,7 +1,5 @@
 package foldtable
 
-import "github.com/heartwood-otel/heartwood/internal/recorduid"
-
 // RestorePart puts a part back that the journal has, in the order of the journal. The
 // event is the one that place names, whatever the clock says now; ends of events that
 // were not by a part are known only by the next event of the key.
@@ -17,10 +15,9 @@ func (t *Table) RestorePart(now int64, place Place, part *Part) {
 	t.insert(now, i, part)
 }
 
-// RestoreMemory remembers an ended event again.
-func (t *Table) RestoreMemory(ended int64, key Key, id recorduid.UUID, generation uint32, reason Reason, uids []byte, journal uint64) {
+// RestoreMemory remembers an ended event again, before its key has parts. UIDs are kept.
+func (t *Table) RestoreMemory(m PastEvent) {
 	t.past.add(memory{
-		key: key, id: id, generation: generation, reason: reason, ended: ended,
-		uids: append([]byte(nil), uids...), journal: journal,
+		key: m.Key, id: m.ID, generation: m.Generation, reason: m.Reason, ended: m.Ended, uids: m.UIDs, journal: m.Journal,
 	})
 }

@@ -294,7 +294,7 @@ func TestRememberedEventsAreRestored(t *testing.T) {
 	table := New(settings())
 	var uids []byte
 	uids = binary.LittleEndian.AppendUint64(uids, 7)
-	table.RestoreMemory(-second, key(1), recorduid.UUID{1}, 3, Idle, uids, 42)
+	table.RestoreMemory(PastEvent{Ended: -second, Key: key(1), ID: recorduid.UUID{1}, Generation: 3, Reason: Idle, UIDs: uids, Journal: 42})
 	assert.Equal(t, Repeat, add(table, 1, key(1), 7).Verdict)
 	place := add(table, 1, key(1), 8)
 	assert.Equal(t, uint32(4), place.Generation)
