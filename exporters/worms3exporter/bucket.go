@@ -54,7 +54,7 @@ func (c *core) checkBucket(ctx context.Context, store bucketStore) (unlocked boo
 	defer cancel()
 	problems, err := store.Check(ctx, s3store.Check{
 		Max: c.cfg.MaxRetention, Prefix: folder(c.cfg.Prefix),
-		Probe:          c.layout().CheckpointPrefix(c.cfg.Writer) + "probe",
+		Probe:          c.layout().Probe(c.cfg.Writer),
 		StorageClasses: c.cfg.storageClasses(),
 	})
 	switch {
@@ -152,20 +152,54 @@ func (c *core) readWriters(ctx context.Context) (*archive.Writers, error) {
 	if last == "" {
 		return nil, nil
 	}
-	body, _, err := c.store.Get(ctx, last, "", 0, -1)
+	return c.readWritersFile(ctx, last, "")
+}
+
+// readWritersFile reads a version of one; "" is the latest.
+func (c *core) readWritersFile(ctx context.Context, key, version string) (*archive.Writers, error) {
+	body, _, err := c.store.Get(ctx, key, version, 0, -1)
 	if err != nil {
 		return nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(body, maxWriters+1))
 	if err = errors.Join(err, body.Close()); err != nil {
-		return nil, fmt.Errorf("read %s: %w", last, err)
+		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
 	if len(text) > maxWriters {
-		return nil, fmt.Errorf("%s has more than %d bytes", last, maxWriters)
+		return nil, fmt.Errorf("%s: %w: more than %d bytes", key, errNoWriters, maxWriters)
 	}
 	w, err := archive.ParseWritersUnverified(bytes.Clone(text))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", last, err)
+		return nil, fmt.Errorf("read %s: %w: %w", key, errNoWriters, err)
 	}
 	return w, nil
+}
+
+// errNoWriters says that something is no file of writers.
+var errNoWriters = errors.New("it is no file of writers")
+
+// writerKeys gives all keys that any version of any file of writers has for this writer.
+// Someone who writes to the bucket can add some to these, and take none away.
+func (c *core) writerKeys(ctx context.Context) (keys []note.Verifier, err error) {
+	for info, err := range c.store.Versions(ctx, c.layout().WritersPrefix()) {
+		if err != nil {
+			return nil, err
+		}
+		if info.DeleteMarker {
+			continue
+		}
+		w, err := c.readWritersFile(ctx, info.Key, info.VersionID)
+		if errors.Is(err, errNoWriters) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range w.KeysFor(c.cfg.Writer) {
+			if v, err := archive.NewVerifier(k.VKey); err == nil {
+				keys = append(keys, v)
+			}
+		}
+	}
+	return keys, nil
 }

@@ -158,3 +158,41 @@ func TestWritersThatWereRetiredDoNotStart(t *testing.T) {
 	b.enrol(t, &archive.Writers{Origin: "example.com/others", Keys: []archive.WriterKey{{Writer: "gateway-1", VKey: other, From: now}}})
 	require.ErrorContains(t, b.startError(t, host{}), `origin is "example.com/logs", and the archive in bucket "example-archive" is "example.com/others"`)
 }
+
+func TestAllKeysThatWereEverEnrolledAreKnown(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	_, before, err := archive.GenerateKey("example.com/logs/gateway-1")
+	require.NoError(t, err)
+	_, other, err := archive.GenerateKey("example.com/logs/gateway-2")
+	require.NoError(t, err)
+	b := newBench(t, `{}`).withEngine(t)
+	writers := &archive.Writers{Origin: "example.com/logs", Keys: []archive.WriterKey{
+		{Writer: "gateway-1", VKey: before, From: now.Add(-2 * time.Hour), To: now.Add(-time.Hour)}, {Writer: "gateway-2", VKey: other, From: now},
+	}}
+	b.enrol(t, writers)
+	b.store.Overwrite(archive.Layout{}.Writers(0), []byte("junk"), objectstore.Lock{})
+	b.store.Mark(archive.Layout{}.Writers(0))
+	b.startLogs(t, host{})
+	keys := func() (hashes []string) {
+		found, err := b.engine.set.OtherKeys(t.Context())
+		require.NoError(t, err)
+		for _, k := range found {
+			hashes = append(hashes, fmt.Sprintf("%s+%08x", k.Name(), k.KeyHash()))
+		}
+		return hashes
+	}
+	name := func(key string) string { return strings.Join(strings.SplitN(key, "+", 3)[:2], "+") }
+	assert.Equal(t, []string{name(before)}, keys(), "whatever is on top")
+	writers.Number, writers.Previous = 1, archive.Digest{1}
+	writers.Keys = append(writers.Keys, archive.WriterKey{Writer: "gateway-1", VKey: b.key, From: now})
+	b.enrol(t, writers)
+	assert.Subset(t, keys(), []string{name(before), name(b.key)}, "as of now")
+	b.store.SetFault(func(_ context.Context, c memstore.Call) error {
+		if c.Op == memstore.OpGet {
+			return objectstore.ErrBusy
+		}
+		return nil
+	})
+	_, err = b.engine.set.OtherKeys(t.Context())
+	require.ErrorIs(t, err, objectstore.ErrBusy)
+}

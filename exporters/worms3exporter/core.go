@@ -190,6 +190,7 @@ func (c *core) settings() (archiver.Settings, error) {
 	set := archiver.Settings{
 		Store:              c.store,
 		Layout:             c.layout(),
+		OtherKeys:          c.writerKeys,
 		Origin:             cfg.Origin,
 		Writer:             cfg.Writer,
 		Directory:          cfg.Spool.Directory,

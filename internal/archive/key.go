@@ -138,6 +138,10 @@ func (l Layout) CheckpointPrefix(writer string) string {
 	return l.WriterFolder(writer) + "checkpoint/"
 }
 
+// Probe is where a writer tries at its start whether it may write. It is no part of the
+// log: a server that should have refused what was tried has an empty object there.
+func (l Layout) Probe(writer string) string { return l.WriterFolder(writer) + "probe" }
+
 // WritersPrefix is what the keys of writers files begin with. No writer is called that.
 func (l Layout) WritersPrefix() string { return l.LogPrefix() + writersFolder + "/" }
 

@@ -25,6 +25,8 @@ func (a *auditor) listing(ctx context.Context) {
 			continue
 		}
 		switch {
+		case a.isProbe(info):
+			others++
 		case strings.HasPrefix(info.Key, a.layout.LogPrefix()):
 			a.unknownLog(info, inFlight)
 		case strings.HasPrefix(info.Key, a.layout.DataPrefix()):
@@ -56,6 +58,13 @@ func (a *auditor) wrongVersion(info objectstore.Info) {
 		f = f.tampered(KindVersion, "a version of %s that the log does not name", date(info.Modified))
 	}
 	a.found.add(f)
+}
+
+// isProbe says whether it is what a server stored of a writer's try at its start. Nobody
+// reads what is under that key.
+func (a *auditor) isProbe(info objectstore.Info) bool {
+	writer, _, _ := strings.Cut(strings.TrimPrefix(info.Key, a.layout.LogPrefix()), "/")
+	return info.Size == 0 && info.Key == a.layout.Probe(writer) && len(a.writers.KeysFor(writer)) > 0
 }
 
 // unknownLog is a key of a log's folder that the log's manifests do not name.

@@ -170,19 +170,26 @@ func once[T any](f func() T) func() T {
 	}
 }
 
+// readCheckpoint reads what is under a checkpoint's key. The oldest version counts that a key
+// of the writer signed; but where a manifest shows that it is another one, that one: the
+// oldest is then a copy of an older checkpoint, which somebody put there first.
 func (w *writerAudit) readCheckpoint(ctx context.Context, s *step) {
 	key := w.a.layout.Checkpoint(w.name, s.number)
 	w.a.known.addAll(key)
-	for _, info := range s.checkpoints {
+	var signed []*archive.Checkpoint
+	opened := make([]*archive.Checkpoint, len(s.checkpoints))
+	errs := make([]error, len(s.checkpoints))
+	infos := make([]objectstore.Info, len(s.checkpoints))
+	for i, info := range s.checkpoints {
 		f := Finding{Writer: w.name, Object: key, Version: info.VersionID}
 		if info.DeleteMarker {
 			w.a.found.add(f.tampered(KindDeleteMarker, "a delete marker hides this checkpoint"))
 			continue
 		}
-		var opened archive.Checkpoint
+		var c archive.Checkpoint
 		var wrong error
 		_, got, err := w.a.read(ctx, key, info.VersionID, 2*archive.MaxCheckpoint, func(data []byte) bool {
-			opened, wrong = archive.OpenCheckpoint(data, w.verifiers)
+			c, wrong = archive.OpenCheckpoint(data, w.verifiers)
 			return wrong == nil
 		})
 		if err != nil {
@@ -190,22 +197,70 @@ func (w *writerAudit) readCheckpoint(ctx context.Context, s *step) {
 			continue
 		}
 		switch {
-		case wrong != nil && s.checkpoint != nil:
-			w.a.found.add(f.tampered(KindNewer, "a version on top of the checkpoint, which none of the writer's keys signed: %v"+readAgain, wrong))
 		case wrong != nil:
-			w.a.found.add(f.tampered(KindSignature, "none of the writer's keys signed this checkpoint: %v"+readAgain, wrong))
-		case opened.Origin != archive.WriterOrigin(w.a.writers.Origin, w.name):
-			w.a.found.add(f.tampered(KindMoved, "this is a checkpoint of %q", opened.Origin))
-		case s.checkpoint == nil:
-			s.checkpoint, s.checkpointInfo = &opened, got
-			s.checkpointInfo.Key, s.checkpointInfo.VersionID = key, info.VersionID
-		case opened.Size == s.checkpoint.Size && opened.Root == s.checkpoint.Root:
-			w.a.found.add(f.tampered(KindNewer, "the same checkpoint was put again on top of the first"))
+			errs[i] = wrong
+		case c.Origin != archive.WriterOrigin(w.a.writers.Origin, w.name):
+			w.a.found.add(f.tampered(KindMoved, "this is a checkpoint of %q", c.Origin))
 		default:
-			w.a.found.add(f.tampered(KindFork, "there are two checkpoints of this number, both signed: %d leaves with root %s, and %d with %s. Two writers have this name, or the key is in other hands",
-				s.checkpoint.Size, s.checkpoint.Root, opened.Size, opened.Root))
+			opened[i], infos[i] = &c, got
+			signed = append(signed, &c)
 		}
 	}
+	right := w.ofManifest(ctx, s, signed)
+	for i, info := range s.checkpoints {
+		f := Finding{Writer: w.name, Object: key, Version: info.VersionID}
+		switch c := opened[i]; {
+		case c == nil && errs[i] == nil: // it is a finding already
+		case c == nil && s.checkpoint != nil:
+			w.a.found.add(f.tampered(KindNewer, "a version on top of the checkpoint, which none of the writer's keys signed: %v"+readAgain, errs[i]))
+		case c == nil && right != nil:
+			w.a.found.add(f.tampered(KindSignature, "a version that was there before the checkpoint, and that none of the writer's keys signed: %v"+readAgain, errs[i]))
+		case c == nil:
+			w.a.found.add(f.tampered(KindSignature, "none of the writer's keys signed this checkpoint: %v"+readAgain, errs[i]))
+		case c == right:
+			s.checkpoint, s.checkpointInfo = c, infos[i]
+			s.checkpointInfo.Key, s.checkpointInfo.VersionID = key, info.VersionID
+		case c.Size == right.Size && c.Root == right.Root:
+			w.a.found.add(f.tampered(KindNewer, "the same checkpoint was put again on top of the first"))
+		default:
+			w.a.found.add(f.tampered(KindFork, "there are two checkpoints of this number, both signed: %d leaves with root %s, and %d with %s. Two writers have this name, or the key is in other hands, or an older checkpoint was copied here",
+				right.Size, right.Root, c.Size, c.Root))
+		}
+	}
+}
+
+// ofManifest gives the first of some checkpoints that a manifest of their number is the last
+// leaf of, or where there is none, the first.
+func (w *writerAudit) ofManifest(ctx context.Context, s *step, signed []*archive.Checkpoint) *archive.Checkpoint {
+	switch len(signed) {
+	case 0:
+		return nil
+	case 1:
+		return signed[0]
+	}
+	for _, c := range signed {
+		for _, info := range s.manifests {
+			if !info.DeleteMarker && w.isOf(ctx, s.number, c, info) {
+				return c
+			}
+		}
+	}
+	return signed[0]
+}
+
+// isOf says whether a manifest is a checkpoint's last leaf. What can't be read is none: it
+// is a finding when it is read again.
+func (w *writerAudit) isOf(ctx context.Context, number int64, c *archive.Checkpoint, info objectstore.Info) bool {
+	if info.Size > largeManifest {
+		is, err := w.largeIsCovered(ctx, c, info)
+		return is && err == nil
+	}
+	data, _, err := w.a.get(ctx, info.Key, info.VersionID, info.Size)
+	if err != nil {
+		return false
+	}
+	m, err := archive.ParseManifest(data)
+	return err == nil && m.Number == number && covers(c, m, data)
 }
 
 // readManifest finds the manifest of a step among what is listed.
@@ -265,7 +320,7 @@ func (w *writerAudit) readManifests(ctx context.Context, s *step, manifests []ob
 			continue
 		}
 		if info.Size > largeManifest {
-			covered, err := w.largeIsCovered(ctx, s, info)
+			covered, err := w.largeIsCovered(ctx, s.checkpoint, info)
 			if err != nil {
 				failed = true
 				w.a.unreadable(f, "a manifest", err, time.Time{})
@@ -320,8 +375,8 @@ func (w *writerAudit) readManifests(ctx context.Context, s *step, manifests []ob
 }
 
 // largeIsCovered reads a large manifest without keeping it.
-func (w *writerAudit) largeIsCovered(ctx context.Context, s *step, info objectstore.Info) (covered bool, err error) {
-	if s.checkpoint == nil || info.Size > archive.MaxManifest {
+func (w *writerAudit) largeIsCovered(ctx context.Context, c *archive.Checkpoint, info objectstore.Info) (covered bool, err error) {
+	if c == nil || info.Size > archive.MaxManifest {
 		return false, nil
 	}
 	err = w.a.reread(ctx, func() (string, error) {
@@ -330,7 +385,7 @@ func (w *writerAudit) largeIsCovered(ctx context.Context, s *step, info objectst
 			if err != nil {
 				return "", err
 			}
-			sum, is, err := archive.LastLeaf(io.LimitReader(body, archive.MaxManifest), s.checkpoint)
+			sum, is, err := archive.LastLeaf(io.LimitReader(body, archive.MaxManifest), c)
 			if err := errors.Join(err, body.Close()); err != nil {
 				return "", err
 			}

@@ -552,6 +552,63 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
+// below puts something below the version that is there of a key.
+func (f *fixture) below(key string, data []byte) (version string) {
+	all := f.store.All(key)
+	f.store.RemoveAll(key)
+	version = f.store.Overwrite(key, data, objectstore.Lock{})
+	f.store.Overwrite(key, all[0].Data, all[0].Lock)
+	return version
+}
+
+// TestStrangersVersions: what a stranger put under a checkpoint's key, before the writer or
+// where it will write one day, is named, and the log is good.
+func TestStrangersVersions(t *testing.T) {
+	t.Parallel()
+	master := newFixture(t, objectstore.Governance)
+	end := int64(len(master.one.Checkpoints)) - 1
+	for name, one := range map[string]struct {
+		put  func(f *fixture) string
+		kind archiveaudit.Kind
+	}{
+		"junk below the last": {func(f *fixture) string { return f.below(f.Layout.Checkpoint("gateway-1", end), []byte("junk")) }, archiveaudit.KindSignature},
+		"a copy of an older one below the last": {func(f *fixture) string {
+			return f.below(f.Layout.Checkpoint("gateway-1", end), f.one.Checkpoints[2])
+		}, archiveaudit.KindFork},
+		"junk where the next will be": {func(f *fixture) string {
+			return f.store.Overwrite(f.Layout.Checkpoint("gateway-1", end+1), []byte("junk"), objectstore.Lock{})
+		}, archiveaudit.KindSignature},
+		"junk far away": {func(f *fixture) string {
+			return f.store.Overwrite(f.Layout.Checkpoint("gateway-1", end+100), []byte("junk"), objectstore.Lock{})
+		}, archiveaudit.KindSignature},
+		"junk under the key of a probe": {func(f *fixture) string {
+			return f.store.Overwrite(f.Layout.Probe("gateway-1"), []byte("junk"), objectstore.Lock{})
+		}, archiveaudit.KindUnlisted},
+		"a probe of nobody": {func(f *fixture) string {
+			f.store.Overwrite(f.Layout.Probe("nobody"), nil, objectstore.Lock{})
+			return ""
+		}, archiveaudit.KindForeign},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := master.clone()
+			version := one.put(f)
+			r := f.verify(t, nil)
+			assert.Equal(t, archiveaudit.Bad, r.Verdict)
+			found := tampering(r)
+			require.Len(t, found, 1, list(r))
+			assert.Equal(t, one.kind, found[0].Kind)
+			assert.Equal(t, version, found[0].Version)
+			assert.Equal(t, end, r.Writers[0].Last)
+		})
+	}
+	f := master.clone()
+	f.store.Overwrite(f.Layout.Probe("gateway-1"), nil, objectstore.Lock{})
+	r := f.verify(t, nil)
+	assert.Equal(t, archiveaudit.Good, r.Verdict, list(r))
+	assert.True(t, named(r, archiveaudit.Note, expected{archiveaudit.KindOtherFiles, "1 objects"}, 0), list(r))
+}
+
 func list(r *archiveaudit.Report) string {
 	var b strings.Builder
 	for _, f := range r.Findings {

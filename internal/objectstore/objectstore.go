@@ -57,6 +57,8 @@ type Object struct {
 	StorageClass string // "" is STANDARD
 	ContentType  string
 	Tags         map[string]string
+	// OnTop has it put whatever there is under its key, as a newer version.
+	OnTop bool
 }
 
 // Info is what is known of a version of an object.
@@ -112,8 +114,8 @@ type Reader interface {
 // Store reads and writes. It is safe for concurrent use.
 type Store interface {
 	Reader
-	// Put puts an object where there is none under its key (If-None-Match: *), once: it
-	// does not try again. ErrExists, ErrBusy, ErrDenied, ErrClock; others are for good.
+	// Put puts an object where there is none under its key (If-None-Match: *), or on top
+	// where it says so, once: it does not try again. ErrExists, ErrBusy, ErrDenied, ErrClock; others are for good.
 	Put(ctx context.Context, o Object) (Info, error)
 	// Now is the server's clock: the Date of its last answer plus the time since by the
 	// machine's monotonic clock. False before the first answer.

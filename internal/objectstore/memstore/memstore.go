@@ -239,7 +239,7 @@ func (s *Store) put(o *objectstore.Object, data []byte) (objectstore.Info, error
 			return refuse("the retain-until date %s is not in the future (InvalidArgument)", o.Lock.RetainUntil)
 		}
 	}
-	if latest := s.latestLocked(o.Key); latest != nil && !latest.DeleteMarker {
+	if latest := s.latestLocked(o.Key); latest != nil && !latest.DeleteMarker && !o.OnTop {
 		return refuse("%w", objectstore.ErrExists)
 	}
 	v := &Version{Data: data, ContentType: o.ContentType, Tags: maps.Clone(o.Tags)}

@@ -100,6 +100,13 @@ func (s *Store) Check(ctx context.Context, c Check) ([]Problem, error) {
 			return nil, err
 		}
 	}
+	// With it, a writer tells what someone else put under its keys from another writer's.
+	for _, err := range s.Versions(ctx, c.Probe) {
+		if err = denied(err); err != nil {
+			return nil, err
+		}
+		break
+	}
 	// Without it, HEAD leaves the lock out, and every object looks unlocked.
 	_, err = s.client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: aws.String(s.set.Bucket), Key: aws.String(c.Probe), ExpectedBucketOwner: s.owner})
 	if err != nil && b.ObjectLock {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -307,6 +308,10 @@ func TestTheCheckOfABucket(t *testing.T) {
 			bucket: s3fake.Bucket{Lock: true}, faults: []s3fake.Rule{{Operation: "ListObjectsV2", Share: 1, Fault: s3fake.AccessDenied}},
 			want: []s3store.Kind{s3store.NoRight}, text: "allow s3:ListBucket",
 		},
+		"may not list versions": {
+			bucket: s3fake.Bucket{Lock: true}, faults: []s3fake.Rule{{Operation: "ListObjectVersions", Share: 1, Fault: s3fake.AccessDenied}},
+			want: []s3store.Kind{s3store.NoRight}, text: "allow s3:ListBucketVersions",
+		},
 		"may not see locks": {
 			bucket: s3fake.Bucket{Lock: true}, faults: []s3fake.Rule{{Operation: "GetObjectRetention", Share: 1, Fault: s3fake.AccessDenied}},
 			want: []s3store.Kind{s3store.NoRight}, text: "allow s3:GetObjectRetention",
@@ -321,7 +326,7 @@ func TestTheCheckOfABucket(t *testing.T) {
 		},
 		"nothing at all": {
 			bucket: s3fake.Bucket{Lock: true}, faults: []s3fake.Rule{{Share: 1, Fault: s3fake.AccessDenied}},
-			want: []s3store.Kind{s3store.NoRight, s3store.NoRight, s3store.NoRight, s3store.NoRight, s3store.NoRight}, text: "allow s3:GetBucketVersioning",
+			want: slices.Repeat([]s3store.Kind{s3store.NoRight}, 6), text: "allow s3:GetBucketVersioning",
 		},
 		"another refusal": {
 			bucket: s3fake.Bucket{Lock: true}, faults: []s3fake.Rule{{Operation: "PutObject", Share: 1, Fault: s3fake.Refuse(400, "Strange")}},
@@ -372,6 +377,8 @@ func TestTheCheckWhereChecksumsDoNotCount(t *testing.T) {
 			_, _ = io.WriteString(w, `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`)
 		case r.URL.Query().Has("object-lock"):
 			_, _ = io.WriteString(w, `<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>`)
+		case r.URL.Query().Has("versions"):
+			_, _ = io.WriteString(w, `<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>`)
 		case r.URL.Query().Has("list-type"):
 			_, _ = io.WriteString(w, `<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>`)
 		default:

@@ -66,9 +66,12 @@ func (s *Store) putInput(o *objectstore.Object) (*s3.PutObjectInput, error) {
 	}
 	input := &s3.PutObjectInput{
 		Bucket: aws.String(s.set.Bucket), Key: aws.String(o.Key), ExpectedBucketOwner: s.owner,
-		ContentLength: aws.Int64(o.Size), IfNoneMatch: aws.String("*"),
+		ContentLength: aws.Int64(o.Size),
 		// AWS looks at the checksum alone; moto wants to be told which it is.
 		ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(o.SHA256[:])),
+	}
+	if !o.OnTop {
+		input.IfNoneMatch = aws.String("*")
 	}
 	if o.ContentType != "" {
 		input.ContentType = aws.String(o.ContentType)

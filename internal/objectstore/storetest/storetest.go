@@ -76,7 +76,7 @@ func (t *test) keys(prefix, startAfter string) []string {
 func Run(t *testing.T, start func(t *testing.T) Subject, except ...string) {
 	t.Helper()
 	for name, run := range map[string]func(*test){
-		"an object is put and read": put, "a lock is kept": lock, "what is there is not put again": exists,
+		"an object is put and read": put, "a lock is kept": lock, "what is there is not put again": exists, "what is put on top": onTop,
 		"what is wrong is refused": refused, "what is not there": missing, "ranges": ranges,
 		"lists": lists, "folders": folders, "versions": versions, "keys of strangers": strangeKeys,
 		"the bucket": bucket, "the clock": clock, "a context that has ended": ended,
@@ -147,6 +147,26 @@ func exists(t *test) {
 	data, info := t.get("key", "", 0, -1)
 	assert.Equal(t, "data", data)
 	assert.Equal(t, first.VersionID, info.VersionID)
+}
+
+func onTop(t *test) {
+	first := t.put("key", "first", objectstore.Lock{})
+	o := Object("key", "second", objectstore.Lock{Mode: objectstore.Governance, RetainUntil: t.now().Add(time.Hour)})
+	o.OnTop = true
+	second, err := t.Store.Put(t.ctx, o)
+	require.NoError(t, err)
+	assert.NotEqual(t, first.VersionID, second.VersionID)
+	assert.Equal(t, objectstore.Governance, second.Lock.Mode)
+	for version, want := range map[string]string{"": "second", first.VersionID: "first", second.VersionID: "second"} {
+		data, _ := t.get("key", version, 0, -1)
+		assert.Equal(t, want, data)
+	}
+	var ids []string
+	for info, err := range t.Store.Versions(t.ctx, "key") {
+		require.NoError(t, err)
+		ids = append(ids, info.VersionID)
+	}
+	assert.Equal(t, []string{second.VersionID, first.VersionID}, ids, "the newest first")
 }
 
 func refused(t *test) {

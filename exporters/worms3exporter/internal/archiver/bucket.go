@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
@@ -19,16 +20,17 @@ import (
 // lost, the log is taken up from the bucket. It tries until the context ends.
 func (a *Archiver) meetBucket(ctx context.Context) error {
 	return a.retry.do(ctx, "look for the log in the bucket", func(ctx context.Context) error {
-		last, found, err := a.lastCheckpoint(ctx)
-		if err != nil {
-			return err
-		}
 		a.mu.Lock()
 		head, end, empty := a.head, a.end, a.headID == 0 && a.end == nil && len(a.sealed) == 0
 		a.mu.Unlock()
+		if empty {
+			return a.takeUp(ctx)
+		}
+		last, found, err := a.lastCheckpoint(ctx, head.Number)
+		if err != nil {
+			return err
+		}
 		switch {
-		case empty && found:
-			return a.takeUp(ctx, last)
 		case head.Number >= 0 && !found:
 			return permanent(fmt.Errorf("%w: %s has the log of %s up to checkpoint %d, and there is none in the bucket: is it another bucket, or prefix? A new log needs an empty directory",
 				ErrState, a.set.Directory, a.origin, head.Number))
@@ -45,68 +47,172 @@ func (a *Archiver) meetBucket(ctx context.Context) error {
 	})
 }
 
-// lastCheckpoint is the number of the last one in the bucket.
-func (a *Archiver) lastCheckpoint(ctx context.Context) (last int64, found bool, err error) {
+// lastCheckpoint is the number of the last one in the bucket. Of those behind the head's,
+// only what a writer signed counts.
+func (a *Archiver) lastCheckpoint(ctx context.Context, head int64) (last int64, found bool, err error) {
 	prefix := a.set.Layout.CheckpointPrefix(a.set.Writer)
-	a.mu.Lock()
-	number := a.head.Number
-	a.mu.Unlock()
 	// Those before the head's are of no interest, unless there is none behind.
-	for _, from := range []int64{number - 1, -1} {
+	for _, from := range []int64{head - 1, -1} {
 		after := ""
 		if from >= 0 {
 			after = a.set.Layout.Checkpoint(a.set.Writer, from)
 		}
-		for info, err := range a.set.Store.List(ctx, prefix, after) {
-			if err != nil {
-				return 0, false, fmt.Errorf("list %s: %w", prefix, err)
-			}
-			_, n, err := a.set.Layout.ParseCheckpoint(info.Key)
-			if err != nil {
-				a.deviates(info.Key, err)
-				continue
-			}
-			last, found = n, true
+		numbers, err := a.numbers(a.set.Store.List(ctx, prefix, after))
+		if err != nil {
+			return 0, false, fmt.Errorf("list %s: %w", prefix, err)
 		}
-		if found {
-			break
+		for _, n := range slices.Backward(numbers) {
+			if n <= head {
+				return n, true, nil
+			}
+			signed, err := a.signedAt(ctx, n)
+			if err != nil {
+				return 0, false, err
+			}
+			if len(signed) > 0 {
+				return n, true, nil
+			}
 		}
 	}
-	return last, found, nil
+	return 0, false, nil
 }
 
-// takeUp makes the head that of a checkpoint in the bucket: the disk was lost.
-func (a *Archiver) takeUp(ctx context.Context, number int64) error {
-	bad := func(err error) error {
-		if errors.Is(err, objectstore.ErrBusy) || errors.Is(err, objectstore.ErrDenied) || errors.Is(err, objectstore.ErrClock) || ctx.Err() != nil {
+// numbers are those of the keys of checkpoints that are listed, in order, each once.
+func (a *Archiver) numbers(listing iter.Seq2[objectstore.Info, error]) (numbers []int64, err error) {
+	for info, err := range listing {
+		if err != nil {
+			return nil, err
+		}
+		_, n, err := a.set.Layout.ParseCheckpoint(info.Key)
+		switch {
+		case err != nil:
+			a.deviates(info.Key, err)
+		case len(numbers) == 0 || numbers[len(numbers)-1] != n:
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers, nil
+}
+
+// signedCheckpoint is a version of one.
+type signedCheckpoint struct {
+	archive.Checkpoint
+	version string
+}
+
+// signedAt gives those checkpoints under a number behind the head which a writer signed,
+// the oldest first.
+func (a *Archiver) signedAt(ctx context.Context, number int64) ([]signedCheckpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.set.CallTimeout)
+	defer cancel()
+	key := a.set.Layout.Checkpoint(a.set.Writer, number)
+	versions, _, err := a.listVersions(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	var signed []signedCheckpoint
+	for _, v := range versions {
+		_, c, err := a.readCheckpoint(ctx, v, nil)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			signed = append(signed, signedCheckpoint{*c, v.VersionID})
+		}
+	}
+	if len(signed) == 0 {
+		a.deviates(key, fmt.Errorf("no key of this writer signed any of its %d versions: a stranger put them there", len(versions)))
+	}
+	return signed, nil
+}
+
+// takeUp makes the head that of the last checkpoint in the bucket: the disk was lost. Where
+// there is none, the log begins.
+//
+// What a stranger put under a key of a checkpoint is passed over, and so is a copy of one
+// that is in the log. Whatever else is signed and can't be taken up is an error: a log must
+// not begin beside another.
+func (a *Archiver) takeUp(ctx context.Context) error {
+	prefix := a.set.Layout.CheckpointPrefix(a.set.Writer)
+	numbers, err := a.numbers(a.set.Store.Versions(ctx, prefix)) // a delete marker hides none
+	if err != nil {
+		return fmt.Errorf("list %s: %w", prefix, err)
+	}
+	var odd []*oddCheckpoint
+	for _, number := range slices.Backward(numbers) {
+		signed, err := a.signedAt(ctx, number)
+		if err != nil {
 			return err
 		}
-		return permanent(fmt.Errorf("%w: the log of %s can't be taken up at checkpoint %d: %w", ErrState, a.origin, number, err))
+		for i := range signed {
+			c := &signed[i]
+			m, previous, err := a.findManifest(ctx, number, &c.Checkpoint)
+			switch {
+			case err == nil && c.KeyHash != a.set.Verifier.KeyHash():
+				err = fmt.Errorf("it is signed with the key %08x, and this writer's is %08x", c.KeyHash, a.set.Verifier.KeyHash())
+			case err != nil && !isLoss(err):
+				return err
+			}
+			if err != nil {
+				odd = append(odd, &oddCheckpoint{number, &c.Checkpoint, err})
+				continue
+			}
+			for _, o := range odd {
+				if !o.isCopyBefore(&c.Checkpoint) {
+					return a.cannotTakeUp(o)
+				}
+			}
+			previous.CheckpointVersion = c.version
+			return a.takeUpAt(ctx, number, m, previous)
+		}
 	}
-	key := a.set.Layout.Checkpoint(a.set.Writer, number)
-	raw, checkpoint, err := a.get(ctx, key, archive.MaxCheckpoint)
-	if err != nil {
-		return bad(err)
+	if len(odd) > 0 {
+		return a.cannotTakeUp(odd[0])
 	}
-	c, err := archive.OpenCheckpoint(raw, note.VerifierList(a.set.Verifier))
-	if err == nil && c.Origin != a.origin {
-		err = fmt.Errorf("%s is of the log %q", key, c.Origin)
+	if len(numbers) == 0 {
+		return nil
 	}
-	if err != nil {
-		return bad(fmt.Errorf("%s: %w", key, err))
+	for info, err := range a.set.Store.List(ctx, a.set.Layout.ManifestPrefix(a.set.Writer), "") {
+		if err != nil {
+			return fmt.Errorf("list manifests: %w", err)
+		}
+		return a.cannotTakeUp(&oddCheckpoint{numbers[len(numbers)-1], nil, fmt.Errorf("no checkpoint is signed with a key of this writer, and there is the manifest %s", info.Key)})
 	}
-	m, previous, err := a.findManifest(ctx, number, &c)
-	if err != nil {
-		return bad(err)
-	}
-	previous.CheckpointVersion = checkpoint.VersionID
+	return nil
+}
+
+// isLoss says whether an error is about what is in the bucket, and not of a call.
+func isLoss(err error) bool {
+	_, strange := errors.AsType[*intrusion](err)
+	return strange || errors.Is(err, errNoManifest) || errors.Is(err, errOther) || errors.Is(err, objectstore.ErrNotFound)
+}
+
+// oddCheckpoint is one that the log can't be taken up at.
+type oddCheckpoint struct {
+	number int64
+	*archive.Checkpoint
+	err error
+}
+
+// isCopyBefore says whether it may be a copy of what another one's log has.
+func (o *oddCheckpoint) isCopyBefore(c *archive.Checkpoint) bool {
+	return o.Size < c.Size || o.Size == c.Size && o.Root == c.Root
+}
+
+func (a *Archiver) cannotTakeUp(o *oddCheckpoint) error {
+	return permanent(fmt.Errorf("%w: the log of %s can't be taken up at checkpoint %d: %w", ErrState, a.origin, o.number, o.err))
+}
+
+// takeUpAt makes the head that of a checkpoint with its manifest.
+func (a *Archiver) takeUpAt(ctx context.Context, number int64, m *foundManifest, previous *archive.Previous) error {
 	// What waited there is lost: it does not count as waiting here.
 	head := &headEntry{Number: number, Previous: previous, To: m.manifest.To, Totals: m.manifest.Totals}
 	if err := head.grow(m.manifest, m.raw); err != nil {
-		return bad(err)
+		return a.cannotTakeUp(&oddCheckpoint{number, nil, err})
 	}
+	var err error
 	if head.Recovered, err = a.behind(ctx, m.manifest, head.Size); err != nil {
-		return bad(err)
+		return err
 	}
 	entry, err := appendEntry(kindHead, head)
 	if err != nil {
@@ -129,29 +235,28 @@ type foundManifest struct {
 	manifest *archive.Manifest
 }
 
-// findManifest finds the manifest that is the last leaf of a checkpoint. What is listed may
-// be anybody's: only the one whose hash makes the checkpoint's root is kept in memory.
+var errNoManifest = errors.New("no manifest of that number is that of the checkpoint")
+
+// findManifest finds the manifest that is the last leaf of a checkpoint; an errNoManifest
+// says that there is none. What is listed may be anybody's: only the one whose hash makes
+// the checkpoint's root is kept in memory.
 func (a *Archiver) findManifest(ctx context.Context, number int64, c *archive.Checkpoint) (*foundManifest, *archive.Previous, error) {
 	// Its hash is not known: others that begin with the number are not in the log.
 	prefix := strings.TrimSuffix(a.set.Layout.Manifest(a.set.Writer, number, [sha256.Size]byte{}), strings.Repeat("0", 2*sha256.Size)+".json")
-	errs := []error{fmt.Errorf("no manifest of that number is that of the checkpoint")}
+	errs := []error{errNoManifest}
 	for info, err := range a.set.Store.List(ctx, prefix, "") {
 		if err != nil {
 			return nil, nil, fmt.Errorf("list %s: %w", prefix, err)
 		}
-		if info.Size > archive.MaxManifest {
-			errs = append(errs, fmt.Errorf("%s has %d bytes, more than a manifest has", info.Key, info.Size))
-			continue
-		}
-		is, err := a.isLastLeaf(ctx, info.Key, c)
+		_, _, sum, err := a.set.Layout.ParseManifest(info.Key)
 		if err != nil {
-			return nil, nil, err
-		}
-		if !is {
-			errs = append(errs, fmt.Errorf("%s is not the checkpoint's last leaf", info.Key))
 			continue
 		}
-		raw, got, err := a.get(ctx, info.Key, archive.MaxManifest)
+		raw, got, err := a.getLastLeaf(ctx, info.Key, sum, c)
+		if errors.Is(err, errChanged) {
+			errs = append(errs, err)
+			continue
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -166,9 +271,9 @@ func (a *Archiver) findManifest(ctx context.Context, number int64, c *archive.Ch
 		previous := &archive.Previous{ManifestSHA256: sha256.Sum256(raw), ManifestVersion: got.VersionID}
 		if m.Filters != nil {
 			key := a.set.Layout.Filters(a.set.Writer, number, m.Filters.SHA256)
-			filters, err := a.set.Store.Head(ctx, key, "")
+			filters, err := a.lookForContent(ctx, &objectstore.Object{Key: key, Size: m.Filters.Size, SHA256: m.Filters.SHA256})
 			if err != nil {
-				return nil, nil, fmt.Errorf("look at %s: %w", key, err)
+				return nil, nil, err
 			}
 			previous.FiltersVersion = filters.VersionID
 		}
@@ -177,20 +282,52 @@ func (a *Archiver) findManifest(ctx context.Context, number int64, c *archive.Ch
 	return nil, nil, errors.Join(errs...)
 }
 
+// getLastLeaf reads the manifest under a key, and where something is on top of it, the
+// version that is right: the one whose hash the key says, and that is the last leaf of a
+// checkpoint. An errChanged says that there is none.
+func (a *Archiver) getLastLeaf(ctx context.Context, key string, sum [sha256.Size]byte, c *archive.Checkpoint) ([]byte, objectstore.Info, error) {
+	is, info, err := a.isLastLeaf(ctx, key, "", sum, c)
+	if err != nil {
+		return nil, info, err
+	}
+	if is {
+		return a.get(ctx, key, info.VersionID, archive.MaxManifest)
+	}
+	versions, _, err := a.listVersions(ctx, key)
+	if err != nil {
+		return nil, info, err
+	}
+	for _, v := range versions {
+		is, _, err := a.isLastLeaf(ctx, key, v.VersionID, sum, c)
+		if err != nil {
+			return nil, info, err
+		}
+		if is {
+			data, info, err := a.get(ctx, key, v.VersionID, archive.MaxManifest)
+			info.VersionID = v.VersionID
+			return data, info, err
+		}
+	}
+	return nil, info, fmt.Errorf("%w: none of the %d versions of %s is the checkpoint's last leaf and has the SHA-256 of its key", errChanged, len(versions), key)
+}
+
 // isLastLeaf reads a manifest without keeping it.
-func (a *Archiver) isLastLeaf(ctx context.Context, key string, c *archive.Checkpoint) (bool, error) {
+func (a *Archiver) isLastLeaf(ctx context.Context, key, version string, sum [sha256.Size]byte, c *archive.Checkpoint) (bool, objectstore.Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.set.CallTimeout)
 	defer cancel()
-	body, _, err := a.set.Store.Get(ctx, key, "", 0, -1)
+	body, info, err := a.set.Store.Get(ctx, key, version, 0, -1)
 	if err != nil {
-		return false, fmt.Errorf("read %s: %w", key, err)
+		return false, info, fmt.Errorf("read %s: %w", key, err)
 	}
 	defer body.Close() //nolint:errcheck // it was only read
-	_, is, err := archive.LastLeaf(io.LimitReader(body, archive.MaxManifest), c)
-	if err != nil {
-		return false, fmt.Errorf("read %s: %w: %w", key, objectstore.ErrBusy, err)
+	if info.Size > archive.MaxManifest {
+		return false, info, nil
 	}
-	return is, nil
+	got, is, err := archive.LastLeaf(io.LimitReader(body, archive.MaxManifest), c)
+	if err != nil {
+		return false, info, fmt.Errorf("read %s: %w: %w", key, objectstore.ErrBusy, err)
+	}
+	return is && got == sum, info, nil
 }
 
 // isOf says whether a manifest is the last leaf of a checkpoint's tree.
@@ -207,17 +344,18 @@ func (a *Archiver) isOf(m *archive.Manifest, raw []byte, number int64, c *archiv
 	return nil
 }
 
-func (a *Archiver) get(ctx context.Context, key string, limit int64) ([]byte, objectstore.Info, error) {
+// get reads a version; "" is the latest.
+func (a *Archiver) get(ctx context.Context, key, version string, limit int64) ([]byte, objectstore.Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.set.CallTimeout)
 	defer cancel()
-	body, info, err := a.set.Store.Get(ctx, key, "", 0, -1)
+	body, info, err := a.set.Store.Get(ctx, key, version, 0, -1)
 	if err != nil {
 		return nil, info, fmt.Errorf("read %s: %w", key, err)
 	}
 	defer body.Close() //nolint:errcheck // it was only read
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		return nil, info, fmt.Errorf("%s has more than %d bytes", key, limit)
+		return nil, info, fmt.Errorf("%w: %s has more than %d bytes", errChanged, key, limit)
 	}
 	if err != nil {
 		return nil, info, fmt.Errorf("read %s: %w: %w", key, objectstore.ErrBusy, err)

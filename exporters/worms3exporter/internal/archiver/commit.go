@@ -85,11 +85,11 @@ func (a *Archiver) commit(ctx context.Context, e *ending, objects []*object) err
 	}
 	sum := sha256.Sum256(e.commit.manifest)
 	manifestKey := a.set.Layout.Manifest(a.set.Writer, e.Number, sum)
-	manifest, err := a.putLog(ctx, manifestKey, e.commit.manifest, "application/json", e.To)
+	manifest, err := a.putLog(ctx, manifestKey, e.commit.manifest, "application/json", e.To, a.lookForContent)
 	if err != nil {
 		return err
 	}
-	checkpoint, err := a.putLog(ctx, a.set.Layout.Checkpoint(a.set.Writer, e.Number), e.commit.checkpoint, "text/plain; charset=utf-8", e.To)
+	checkpoint, err := a.putCheckpoint(ctx, e.Number, e.commit.checkpoint, e.To)
 	if errors.Is(err, errOther) {
 		return fmt.Errorf("%w: %w: nothing more is written; give each writer its own name and directory, and begin none with a copy of another's", ErrOtherWriter, err)
 	}
@@ -210,11 +210,44 @@ func (a *Archiver) prepareCommit(ctx context.Context, e *ending, objects []*obje
 	return nil
 }
 
+// putCheckpoint puts a checkpoint behind the head, and sees that no other writer has put one
+// there. An errOther says that one has.
+//
+// Two writers of one name may both find that a stranger has put something under the key, and
+// both put their checkpoints on top; or find nothing, because a delete marker hides what is
+// there. So nobody goes on before all versions of the key were listed, after the answer to
+// the writer's own PUT. A listing has all that was answered before it, and no version goes:
+// of two writers, the one who lists later sees both checkpoints, and stops.
+//
+//	one  412 ── list ── PUT ───────── list: its own alone, goes on
+//	two  412 ────────── list ── PUT ─────────── list: both, stops
+//
+// Where they list at the same time, both may stop. A bucket without versions has one object
+// under a key, which was put where there was none.
+func (a *Archiver) putCheckpoint(ctx context.Context, number int64, checkpoint []byte, since time.Time) (objectstore.Info, error) {
+	key := a.set.Layout.Checkpoint(a.set.Writer, number)
+	place := &checkpointPlace{a: a, own: checkpoint, strange: map[string]bool{}}
+	info, err := a.putLog(ctx, key, checkpoint, "text/plain; charset=utf-8", since, place.look)
+	if err != nil || !isVersion(info.VersionID) {
+		return info, err
+	}
+	o := objectstore.Object{Key: key, Size: int64(len(checkpoint)), SHA256: sha256.Sum256(checkpoint)}
+	err = a.retry.do(ctx, "look for other checkpoints under "+key, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, a.set.CallTimeout)
+		defer cancel()
+		if info, err = place.look(ctx, &o); errors.Is(err, errOther) {
+			return permanent(err)
+		}
+		return err
+	})
+	return info, err
+}
+
 // putLog puts an object of the log.
-func (a *Archiver) putLog(ctx context.Context, key string, data []byte, contentType string, since time.Time) (objectstore.Info, error) {
+func (a *Archiver) putLog(ctx context.Context, key string, data []byte, contentType string, since time.Time, look lookFunc) (objectstore.Info, error) {
 	return a.put(ctx, objectstore.Object{
 		Key: key, Body: bytes.NewReader(data), Size: int64(len(data)), SHA256: sha256.Sum256(data), ContentType: contentType, Tags: a.set.Tags,
-	}, a.set.LogLock, since)
+	}, a.set.LogLock, since, look)
 }
 
 func (a *Archiver) filtersPath() string { return filepath.Join(a.objects, "filters.tmp") }
@@ -240,7 +273,7 @@ func (a *Archiver) putFilters(ctx context.Context, e *ending, objects []*object)
 	info, err := a.put(ctx, objectstore.Object{
 		Key: a.set.Layout.Filters(a.set.Writer, e.Number, ref.SHA256), Body: file, Size: ref.Size, SHA256: ref.SHA256,
 		ContentType: "application/octet-stream", Tags: a.set.Tags,
-	}, a.set.LogLock, e.To)
+	}, a.set.LogLock, e.To, a.lookForContent)
 	return ref, info, err
 }
 
@@ -376,12 +409,12 @@ func (w *treeWriter) Write(p []byte) (int, error) {
 // it is put beside that, with its hash in the path.
 func (a *Archiver) putTile(ctx context.Context, t tlog.Tile, ref *archive.TileRef, data []byte, since time.Time, weakest *weakestLock) error {
 	key := a.set.Layout.Tile(a.set.Writer, t)
-	info, err := a.putLog(ctx, key, data, "application/octet-stream", since)
+	info, err := a.putLog(ctx, key, data, "application/octet-stream", since, a.lookForTile)
 	if errors.Is(err, errOther) {
 		a.deviates(key, err)
 		suffix := archive.BesideTile(ref.SHA256)
 		ref.Path += suffix
-		info, err = a.putLog(ctx, key+suffix, data, "application/octet-stream", since)
+		info, err = a.putLog(ctx, key+suffix, data, "application/octet-stream", since, a.lookForContent)
 	}
 	if err == nil {
 		ref.VersionID = info.VersionID

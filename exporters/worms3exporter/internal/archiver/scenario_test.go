@@ -158,20 +158,40 @@ func (spaces) Read(p []byte) (int, error) {
 }
 
 func TestTakeUpIsRefused(t *testing.T) {
-	for name, spoil := range map[string]func(s *memstore.Store, key, manifest string){
-		"checkpoint": func(s *memstore.Store, key, _ string) {
-			s.Overwrite(key, []byte("example.com/logs/gateway-1\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n— example.com/logs/gateway-1 Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp=\n"), objectstore.Lock{})
+	other, verifier := newKey(t)
+	layout := archive.Layout{}
+	for name, spoil := range map[string]func(s *memstore.Store, last Commit){
+		"a manifest that was changed": func(s *memstore.Store, last Commit) {
+			s.RemoveAll(last.Manifest)
+			s.Overwrite(last.Manifest, []byte("{}"), objectstore.Lock{})
 		},
-		"manifest": func(s *memstore.Store, _, manifest string) { s.Overwrite(manifest, []byte("{}"), objectstore.Lock{}) },
+		"a manifest that is gone": func(s *memstore.Store, last Commit) { s.RemoveAll(last.Manifest) },
+		"another key of the writer": func(s *memstore.Store, last Commit) {
+			s.Overwrite(layout.Checkpoint(testWriter, last.Number+1), newCheckpoint(t, last.Size+1, other), objectstore.Lock{})
+		},
+		"a log that goes on": func(s *memstore.Store, last Commit) {
+			s.Overwrite(layout.Checkpoint(testWriter, last.Number+1), newCheckpoint(t, last.Size+1, testKeys().signer), objectstore.Lock{})
+		},
+		"no checkpoint any more": func(s *memstore.Store, last Commit) {
+			for n := range last.Number + 1 {
+				s.RemoveAll(layout.Checkpoint(testWriter, n))
+				s.Overwrite(layout.Checkpoint(testWriter, n), []byte("junk"), objectstore.Lock{})
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				t := w.t
 				require.NoError(t, w.story(t.Context()))
-				last := w.saw.commits[len(w.saw.commits)-1]
-				spoil(w.store, archive.Layout{}.Checkpoint(testWriter, last.Number), last.Manifest)
+				spoil(w.store, w.saw.commits[len(w.saw.commits)-1])
 				w.fs = crashfs.New()
+				w.tune = func(s *Settings) {
+					s.OtherKeys = func(context.Context) ([]note.Verifier, error) { return []note.Verifier{verifier}, nil }
+				}
 				err := w.up(t.Context())
+				if err == nil {
+					kill(w.a)
+				}
 				require.ErrorIs(t, err, ErrState)
 				assert.ErrorContains(t, err, "can't be taken up")
 			})

@@ -2,6 +2,7 @@ package archiver
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -24,6 +25,10 @@ type Settings struct {
 	Signer   note.Signer
 	Verifier note.Verifier
 	Layout   archive.Layout
+	// OtherKeys gives the keys, besides Verifier, with which this writer's checkpoints may
+	// have been signed, as of now. It is asked when there is a checkpoint of this log in the
+	// bucket that Verifier's key did not sign. Default: none.
+	OtherKeys func(ctx context.Context) ([]note.Verifier, error)
 	// Origin is the archive's, Writer this writer's name in it.
 	Origin, Writer string
 

@@ -76,7 +76,7 @@ func (a *Archiver) upload(ctx context.Context, o *object) error {
 	info, err := a.put(ctx, objectstore.Object{
 		Key: o.Key, Body: file, Size: o.Size, SHA256: o.SHA256, StorageClass: o.Storage,
 		ContentType: contentType(o.Encoding), Tags: a.set.Tags,
-	}, Retention{o.Mode, o.Period}, o.SealedAt)
+	}, Retention{o.Mode, o.Period}, o.SealedAt, a.lookForContent)
 	_ = file.Close()
 	if err != nil {
 		return err
@@ -108,10 +108,10 @@ func contentType(encoding string) string {
 	return "application/x-ndjson"
 }
 
-// put puts an object as often as it takes: it is there once, with these bytes, when the
-// error is nil. since is when it may have been put at the earliest. An errOther is given
-// back: someone else has put something there.
-func (a *Archiver) put(ctx context.Context, o objectstore.Object, r Retention, since time.Time) (objectstore.Info, error) {
+// put puts an object as often as it takes: it is there, with these bytes, when the error is
+// nil. since is when it may have been put at the earliest. Where there is something under
+// the key already, look says what that is; an errOther of it is given back.
+func (a *Archiver) put(ctx context.Context, o objectstore.Object, r Retention, since time.Time, look lookFunc) (objectstore.Info, error) {
 	var info objectstore.Info
 	put := false
 	err := a.retry.do(ctx, "put "+o.Key, func(ctx context.Context) error {
@@ -124,7 +124,7 @@ func (a *Archiver) put(ctx context.Context, o objectstore.Object, r Retention, s
 		defer cancel()
 		info, err = a.set.Store.Put(ctx, o)
 		if errors.Is(err, objectstore.ErrExists) {
-			info, err = a.there(ctx, &o)
+			info, err = a.occupied(ctx, o, look)
 			return err
 		}
 		put = err == nil
@@ -191,33 +191,6 @@ func (a *Archiver) compare(o *objectstore.Object, info *objectstore.Info, r Rete
 	} else if info.Lock.RetainUntil.Before(since.Add(r.Period).Truncate(time.Second)) {
 		a.deviates(o.Key, fmt.Errorf("it is locked until %s, and should be for %s from %s", info.Lock.RetainUntil, r.Period, since))
 	}
-}
-
-// looks is how often an object has to look wrong before it is taken for that: an answer
-// may be damaged on its way, and what follows from it can't be undone.
-const looks = 3
-
-// there looks at an object that is under the key already: nil says that it is this one.
-func (a *Archiver) there(ctx context.Context, o *objectstore.Object) (objectstore.Info, error) {
-	var info objectstore.Info
-	for range looks {
-		var err error
-		if info, err = a.set.Store.Head(ctx, o.Key, ""); err != nil {
-			return info, fmt.Errorf("look at what is under %s: %w", o.Key, err)
-		}
-		if info.HasSHA256 && info.SHA256 == o.SHA256 && info.Size == o.Size {
-			return info, nil
-		}
-		// The server's word is not enough to stop for: its content is read.
-		if info.SHA256, err = a.sum(ctx, o.Key, info.VersionID); err != nil {
-			return info, err
-		}
-		if info.SHA256 == o.SHA256 {
-			info.Size, info.HasSHA256 = o.Size, true
-			return info, nil
-		}
-	}
-	return info, permanent(fmt.Errorf("%w: %s has %d bytes and the SHA-256 %x there, and %d bytes and %x here", errOther, o.Key, info.Size, info.SHA256, o.Size, o.SHA256))
 }
 
 func (a *Archiver) sum(ctx context.Context, key, version string) (sum [sha256.Size]byte, err error) {
