@@ -112,6 +112,23 @@ func rootVKey(t *testing.T, a *archivetest.Archive) string {
 	return a.Root.VKey
 }
 
+// recordedCheckpoints are checkpoints as log records, each on a line of OTLP in JSON.
+func recordedCheckpoints(t *testing.T, checkpoints [][]byte) (lines []byte) {
+	t.Helper()
+	for _, c := range checkpoints {
+		logs := plog.NewLogs()
+		records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		records.AppendEmpty().Body().SetStr("something else")
+		r := records.AppendEmpty()
+		r.SetEventName("heartwood.checkpoint")
+		r.Body().SetStr(string(c))
+		text, err := (&plog.JSONMarshaler{}).MarshalLogs(logs)
+		require.NoError(t, err)
+		lines = append(append(lines, text...), '\n')
+	}
+	return lines
+}
+
 func TestVerifyCommand(t *testing.T) {
 	d := download(t)
 	status, stdout, stderr := call(t, "", "verify", d.folder, "--root-key", d.rootKey)
@@ -150,6 +167,20 @@ func TestVerifyCommand(t *testing.T) {
 	assert.Equal(t, exitUnchecked, status)
 	require.NoError(t, os.WriteFile(d.checkpoints, whole, 0o600))
 
+	// The same as a collector's file exporter has them, among other records; the last line was
+	// cut off.
+	recorded := filepath.Join(t.TempDir(), "logs.json")
+	lines := recordedCheckpoints(t, d.writer.Checkpoints)
+	require.NoError(t, os.WriteFile(recorded, append(bytes.Clone(lines), lines[:len(lines)/2]...), 0o600))
+	status, stdout, _ = call(t, "", "verify", d.folder, "--root-key", d.rootKey, "--integrity-only", "--checkpoints", recorded, "--output", "json")
+	assert.Equal(t, exitOK, status, stdout)
+	assert.Contains(t, stdout, `"checkpoint_copies": 4`, "the first of them twice")
+	require.NoError(t, os.WriteFile(recorded, append([]byte("{\"resourceLogs\": 1}\n"), lines...), 0o600))
+	status, stdout, _ = call(t, "", "verify", d.folder, "--root-key", d.rootKey, "--integrity-only", "--checkpoints", recorded)
+	assert.Equal(t, exitUnchecked, status, "a line that is none")
+	assert.Contains(t, stdout, recorded+", line 1")
+	require.NoError(t, os.WriteFile(recorded, lines, 0o600))
+
 	// The last checkpoint and manifest are gone, and a second place has it.
 	last := filepath.Join(d.folder, "_log", "gateway-1", "checkpoint", fmt.Sprintf("%020d", 2))
 	require.NoError(t, os.Remove(last))
@@ -157,6 +188,10 @@ func TestVerifyCommand(t *testing.T) {
 	assert.Equal(t, exitTampered, status)
 	assert.Contains(t, stdout, "truncated")
 	assert.Contains(t, stdout, d.checkpoints+", line 11")
+	status, stdout, _ = call(t, "", "verify", d.folder, "--root-key", d.rootKey, "--integrity-only", "--checkpoints", recorded)
+	assert.Equal(t, exitTampered, status)
+	assert.Contains(t, stdout, "truncated")
+	assert.Contains(t, stdout, recorded+", line 3")
 
 	for line, want := range map[string]string{
 		"verify":                                "name one archive",

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/plog"
 	"golang.org/x/term"
 
 	"github.com/heartwood-otel/heartwood/internal/archiveaudit"
@@ -173,11 +174,56 @@ func readCopies(ctx context.Context, where placeFlags, from string) ([]archiveau
 	return copies, nil
 }
 
-// splitCopies takes a file of checkpoints apart, which follow one another. One is three
+// splitCopies takes a file of checkpoints apart: notes as they are, or OTLP in JSON lines.
+func splitCopies(source string, data []byte) []archiveaudit.Copy {
+	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
+		return recordedCopies(source, data)
+	}
+	return splitNotes(source, data)
+}
+
+// checkpointEvent is the event name of a log record that has a checkpoint.
+const checkpointEvent = "heartwood.checkpoint"
+
+// recordedCopies takes checkpoints out of log records, a request in JSON on each line, as the
+// file exporter writes them. Records of other events are passed over, and so is a last line
+// that a crash cut off. Any other line that can't be read is given as it is: it is no
+// checkpoint, and the report says so.
+func recordedCopies(source string, data []byte) []archiveaudit.Copy {
+	var copies []archiveaudit.Copy
+	var decoder plog.JSONUnmarshaler
+	line := 0
+	for text := range bytes.Lines(data) {
+		line++
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		at := fmt.Sprintf("%s, line %d", source, line)
+		logs, err := decoder.UnmarshalLogs(text)
+		if err != nil {
+			if bytes.HasSuffix(text, []byte("\n")) {
+				copies = append(copies, archiveaudit.Copy{Source: at, Data: text})
+			}
+			continue
+		}
+		for _, rl := range logs.ResourceLogs().All() {
+			for _, sl := range rl.ScopeLogs().All() {
+				for _, r := range sl.LogRecords().All() {
+					if r.EventName() == checkpointEvent {
+						copies = append(copies, archiveaudit.Copy{Source: at, Data: []byte(r.Body().AsString())})
+					}
+				}
+			}
+		}
+	}
+	return copies
+}
+
+// splitNotes takes a file of checkpoints apart, which follow one another. One is three
 // lines, an empty one, and lines that begin with a dash. What a crash of the exporter left
 // of the one that it was writing is no checkpoint, and is left out: the next that it writes
 // takes its place.
-func splitCopies(source string, data []byte) []archiveaudit.Copy {
+func splitNotes(source string, data []byte) []archiveaudit.Copy {
 	var copies []archiveaudit.Copy
 	var one []byte
 	signed := false

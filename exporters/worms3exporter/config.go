@@ -4,7 +4,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/bytesize"
@@ -131,7 +133,7 @@ type sseConfig struct {
 	BucketKey bool `mapstructure:"bucket_key"`
 }
 
-// copyConfig is a file, or a place in another bucket.
+// copyConfig is a file, a place in another bucket, or an OTLP receiver.
 type copyConfig struct {
 	File       string `mapstructure:"file"`
 	Bucket     string `mapstructure:"bucket"`
@@ -140,6 +142,17 @@ type copyConfig struct {
 	Endpoint   string `mapstructure:"endpoint"`
 	RoleARN    string `mapstructure:"role_arn"`
 	ExternalID string `mapstructure:"external_id"`
+	// OTLP is a receiver of OTLP over HTTP, without the path /v1/logs.
+	OTLP *confighttp.ClientConfig `mapstructure:"otlp"`
+}
+
+// Unmarshal gives a client of OTLP its defaults.
+func (c *copyConfig) Unmarshal(conf *confmap.Conf) error {
+	if conf.IsSet("otlp") {
+		client := confighttp.NewDefaultClientConfig()
+		c.OTLP = &client
+	}
+	return conf.Unmarshal(c)
 }
 
 type retryConfig struct {

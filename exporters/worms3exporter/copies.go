@@ -15,6 +15,7 @@ import (
 
 	"github.com/heartwood-otel/heartwood/internal/diskfs"
 
+	"go.opentelemetry.io/collector/component"
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
@@ -56,16 +57,20 @@ const maxWaiting = 4096
 
 var errOtherCheckpoint = errors.New("there is another checkpoint of this number")
 
-func openCopies(ctx context.Context, c *core) (*copies, error) {
+func openCopies(ctx context.Context, c *core, host component.Host) (*copies, error) {
 	out := &copies{}
 	for i := range c.cfg.CheckpointCopies {
 		one := &c.cfg.CheckpointCopies[i]
 		p := &copyPlace{retry: c.cfg.Retry, timeout: c.cfg.Timeout, tel: c.tel, wake: make(chan struct{}, 1)}
 		var err error
-		if one.File != "" {
+		switch {
+		case one.File != "":
 			p.kind, p.name = "file", one.File
 			err = p.openFile()
-		} else {
+		case one.OTLP != nil:
+			p.kind, p.name = "otlp", one.OTLP.Endpoint
+			err = p.openOTLP(ctx, c, host, one)
+		default:
 			p.kind, p.name = "bucket", one.Bucket
 			err = p.openBucket(ctx, c, one)
 		}

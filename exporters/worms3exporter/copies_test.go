@@ -3,6 +3,9 @@ package worms3exporter
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
@@ -130,7 +135,7 @@ func TestAPlaceThatFailsIsTriedAgain(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "checkpoints")
 		cfg := configured(t, "{checkpoint_copies: [{bucket: another}, {file: "+file+"}]}")
 		c := &core{cfg: cfg, tel: newTelemetry(builder, zap.NewNop(), cfg)}
-		places, err := openCopies(t.Context(), c)
+		places, err := openCopies(t.Context(), c, host{})
 		require.NoError(t, err)
 		for i := range int64(maxWaiting + 5) {
 			places.add(archiver.Commit{Number: i, Checkpoint: []byte("x\n\n\u2014 y\n")})
@@ -151,7 +156,7 @@ func TestAPlaceThatFailsIsTriedAgain(t *testing.T) {
 
 		// One that never answers does not keep the shutdown.
 		failing.Store(true)
-		places, err = openCopies(t.Context(), c)
+		places, err = openCopies(t.Context(), c, host{})
 		require.NoError(t, err)
 		places.add(archiver.Commit{Number: 1 << 40})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -169,4 +174,73 @@ func TestASecondPlaceThatCannotBeMade(t *testing.T) {
 	}
 	b := newBench(t, `{checkpoint_copies: [{file: `+filepath.Join(t.TempDir(), "f")+`}, {bucket: another}]}`).withEngine(t)
 	require.ErrorContains(t, b.startError(t, host{}), `checkpoint_copies[1] is "another"; see to that it can be written: no region`)
+}
+
+// receiver takes OTLP over HTTP, and answers as it is told.
+type receiver struct {
+	t       *testing.T
+	answers chan func(http.ResponseWriter)
+	got     chan plog.Logs
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	assert.Equal(r.t, "/v1/logs", request.URL.Path)
+	assert.Equal(r.t, "application/x-protobuf", request.Header.Get("Content-Type"))
+	assert.Equal(r.t, "secret", request.Header.Get("X-Token"))
+	body, err := io.ReadAll(request.Body)
+	assert.NoError(r.t, err)
+	logs := plogotlp.NewExportRequest()
+	assert.NoError(r.t, logs.UnmarshalProto(body))
+	r.got <- logs.Logs()
+	(<-r.answers)(w)
+}
+
+func TestCheckpointsAreSentToAReceiver(t *testing.T) {
+	r := &receiver{t: t, answers: make(chan func(http.ResponseWriter), 10), got: make(chan plog.Logs, 10)}
+	server := httptest.NewServer(r)
+	defer server.Close()
+	b := newBench(t, `{checkpoint_copies: [{otlp: {endpoint: "`+server.URL+`/", headers: {X-Token: secret}}}]}`).withEngine(t)
+	b.set.Resource.Attributes().PutStr("service.name", "gateway")
+	logs := b.startLogs(t, host{})
+
+	partial := plogotlp.NewExportResponse()
+	partial.PartialSuccess().SetRejectedLogRecords(1)
+	partial.PartialSuccess().SetErrorMessage("not today")
+	refused, err := partial.MarshalProto()
+	require.NoError(t, err)
+	ok := func(http.ResponseWriter) {}
+	for _, answer := range []func(http.ResponseWriter){
+		func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
+		func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadRequest) },
+		func(w http.ResponseWriter) { _, _ = w.Write(refused) },
+		func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>a proxy's page</html>")) },
+		ok, ok,
+	} {
+		r.answers <- answer
+	}
+	one, two := someCheckpoint(t, 1), someCheckpoint(t, 2)
+	one.Size, one.Event, one.To = 2, archive.EventInterval, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	b.engine.set.Observer.Committed(one)
+	b.engine.set.Observer.Committed(two)
+	require.NoError(t, logs.Shutdown(t.Context()))
+	close(r.got)
+	var got []plog.LogRecord
+	for logs := range r.got {
+		service, _ := logs.ResourceLogs().At(0).Resource().Attributes().Get("service.name")
+		assert.Equal(t, "gateway", service.AsString())
+		got = append(got, logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0))
+	}
+	require.Len(t, got, 6, "the first is sent until it is accepted, and then the second")
+	uid, _ := got[0].Attributes().Get("log.record.uid")
+	for _, r := range got[:5] {
+		assert.Equal(t, string(one.Checkpoint), r.Body().Str())
+		assert.Equal(t, "heartwood.checkpoint", r.EventName())
+		assert.Equal(t, one.To, r.Timestamp().AsTime())
+		assert.Equal(t, map[string]any{
+			"log.record.uid": uid.AsString(), "heartwood.checkpoint.origin": "example.com/logs/gateway-1",
+			"heartwood.checkpoint.number": int64(1), "heartwood.checkpoint.size": int64(2), "heartwood.checkpoint.event": "interval",
+		}, r.Attributes().AsRaw())
+	}
+	assert.Equal(t, string(two.Checkpoint), got[5].Body().Str())
+	assert.InDelta(t, 4, b.value(t, "checkpoint_failures", "otlp"), 0)
 }

@@ -65,7 +65,7 @@ var cores = struct {
 const maxShutdown = time.Minute
 
 // acquire starts the core, unless the exporter of another signal has.
-func acquire(ctx context.Context, set exporter.Settings, cfg *Config) (*core, error) {
+func acquire(ctx context.Context, host component.Host, set exporter.Settings, cfg *Config) (*core, error) {
 	cores.mu.Lock()
 	defer cores.mu.Unlock()
 	key := coreKey{set.ID, cfg}
@@ -76,7 +76,7 @@ func acquire(ctx context.Context, set exporter.Settings, cfg *Config) (*core, er
 			return nil, err
 		}
 		c = &core{key: key, cfg: cfg, set: set, tel: newTelemetry(builder, set.Logger, cfg)}
-		if err := c.open(ctx); err != nil {
+		if err := c.open(ctx, host); err != nil {
 			return nil, errors.Join(err, c.close(ctx))
 		}
 		cores.byKey[key] = c
@@ -102,7 +102,7 @@ func (c *core) release(ctx context.Context) error {
 }
 
 // open opens what close closes.
-func (c *core) open(ctx context.Context) error {
+func (c *core) open(ctx context.Context, host component.Host) error {
 	signer, verifier, err := c.loadKeys()
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (c *core) open(ctx context.Context) error {
 	if err := c.checkEnrolment(ctx, verifier); err != nil {
 		return err
 	}
-	if c.copies, err = openCopies(ctx, c); err != nil {
+	if c.copies, err = openCopies(ctx, c, host); err != nil {
 		return err
 	}
 	set, err := c.settings()

@@ -41,7 +41,7 @@ func newExporter(set exporter.Settings, cfg *Config, signal archiver.Signal) *wo
 var signalNames = map[archiver.Signal]string{archiver.Logs: "logs", archiver.Traces: "traces", archiver.Metrics: "metrics"}
 
 func (x *wormExporter) start(ctx context.Context, host component.Host) error {
-	core, err := acquire(ctx, x.set, x.cfg)
+	core, err := acquire(ctx, host, x.set, x.cfg)
 	if err != nil {
 		return err
 	}

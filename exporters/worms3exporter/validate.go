@@ -320,8 +320,12 @@ func (c *Config) validateCopies(fail failFunc) {
 	for i, one := range c.CheckpointCopies {
 		at := fmt.Sprintf("checkpoint_copies[%d]", i)
 		switch {
-		case one.File == "" && one.Bucket == "":
-			fail("%s has neither file nor bucket; name one of them", at)
+		case one.File == "" && one.Bucket == "" && one.OTLP == nil:
+			fail("%s has neither file nor bucket nor otlp; name one of them", at)
+		case one.OTLP != nil && one != (copyConfig{OTLP: one.OTLP}):
+			fail("%s has otlp and more; a receiver has no file, bucket, region, endpoint and role beside it, so make two of it", at)
+		case one.OTLP != nil && one.OTLP.Endpoint == "":
+			fail("%s::otlp::endpoint is not set; give the receiver's URL, such as https://collector.example.com:4318", at)
 		case one.File != "" && one != (copyConfig{File: one.File}):
 			fail("%s has the file %q and more; a file has no bucket, region, endpoint and role, so make two of it", at, one.File)
 		case one.Bucket != "" && !isBucket(one.Bucket):
@@ -332,6 +336,9 @@ func (c *Config) validateCopies(fail failFunc) {
 		validatePrefix(fail, at+"::prefix", one.Prefix)
 		validateEndpoint(fail, at+"::endpoint", one.Endpoint)
 		validateRole(fail, at+"::", one.RoleARN, one.ExternalID)
+		if one.OTLP != nil {
+			validateEndpoint(fail, at+"::otlp::endpoint", one.OTLP.Endpoint)
+		}
 	}
 }
 
