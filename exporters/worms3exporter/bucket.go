@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"time"
 
@@ -96,8 +97,8 @@ func (c *Config) storageClasses() []string {
 const maxWriters = 4 << 20
 
 // checkEnrolment compares the key with the archive's file of writers. Its signature is
-// not looked at: the root key's public half is the auditor's, not the writer's. So only
-// what stops a writer that someone meant to stop is an error.
+// looked at where the root key's public half is configured. Only what stops a writer that
+// someone meant to stop is an error.
 func (c *core) checkEnrolment(ctx context.Context, own note.Verifier) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
@@ -140,23 +141,57 @@ func (c *core) checkEnrolment(ctx context.Context, own note.Verifier) error {
 // soon is when a key's end is to be told of.
 const soon = 30 * 24 * time.Hour
 
-// readWriters gives the file of writers with the highest number; nil: there is none.
-func (c *core) readWriters(ctx context.Context) (*archive.Writers, error) {
-	last := ""
+// readWriters gives the file of writers with the highest number; nil: there is none. With
+// the root key, it is the highest that the key signed, whatever else is there.
+func (c *core) readWriters(ctx context.Context) (last *archive.Writers, err error) {
+	if c.root != nil {
+		for w, err := range c.allWriters(ctx) {
+			if err != nil {
+				return nil, err
+			}
+			if last == nil || w.Number > last.Number {
+				last = w
+			}
+		}
+		return last, nil
+	}
+	key := ""
 	for info, err := range c.store.List(ctx, c.layout().WritersPrefix(), "") {
 		if err != nil {
 			return nil, err
 		}
-		last = info.Key
+		key = info.Key
 	}
-	if last == "" {
+	if key == "" {
 		return nil, nil
 	}
-	return c.readWritersFile(ctx, last, "")
+	return c.readWritersFile(ctx, key, "")
+}
+
+// allWriters gives all versions of all files of writers; with the root key, of those that the
+// key signed.
+func (c *core) allWriters(ctx context.Context) iter.Seq2[*archive.Writers, error] {
+	return func(yield func(*archive.Writers, error) bool) {
+		for info, err := range c.store.Versions(ctx, c.layout().WritersPrefix()) {
+			var w *archive.Writers
+			switch {
+			case err == nil && info.DeleteMarker:
+				continue
+			case err == nil:
+				w, err = c.readWritersFile(ctx, info.Key, info.VersionID)
+			}
+			if errors.Is(err, errNoWriters) {
+				continue
+			}
+			if !yield(w, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // readWritersFile reads a version of one; "" is the latest.
-func (c *core) readWritersFile(ctx context.Context, key, version string) (*archive.Writers, error) {
+func (c *core) readWritersFile(ctx context.Context, key, version string) (w *archive.Writers, err error) {
 	body, _, err := c.store.Get(ctx, key, version, 0, -1)
 	if err != nil {
 		return nil, err
@@ -165,10 +200,14 @@ func (c *core) readWritersFile(ctx context.Context, key, version string) (*archi
 	if err = errors.Join(err, body.Close()); err != nil {
 		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
-	if len(text) > maxWriters {
-		return nil, fmt.Errorf("%s: %w: more than %d bytes", key, errNoWriters, maxWriters)
+	switch {
+	case len(text) > maxWriters:
+		err = fmt.Errorf("it has more than %d bytes", maxWriters)
+	case c.root != nil:
+		w, err = archive.ParseWriters(bytes.Clone(text), c.root)
+	default:
+		w, err = archive.ParseWritersUnverified(bytes.Clone(text))
 	}
-	w, err := archive.ParseWritersUnverified(bytes.Clone(text))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w: %w", key, errNoWriters, err)
 	}
@@ -179,19 +218,10 @@ func (c *core) readWritersFile(ctx context.Context, key, version string) (*archi
 var errNoWriters = errors.New("it is no file of writers")
 
 // writerKeys gives all keys that any version of any file of writers has for this writer.
-// Someone who writes to the bucket can add some to these, and take none away.
+// Without the root key, someone who writes to the bucket can add some to these; nobody can
+// take any away.
 func (c *core) writerKeys(ctx context.Context) (keys []note.Verifier, err error) {
-	for info, err := range c.store.Versions(ctx, c.layout().WritersPrefix()) {
-		if err != nil {
-			return nil, err
-		}
-		if info.DeleteMarker {
-			continue
-		}
-		w, err := c.readWritersFile(ctx, info.Key, info.VersionID)
-		if errors.Is(err, errNoWriters) {
-			continue
-		}
+	for w, err := range c.allWriters(ctx) {
 		if err != nil {
 			return nil, err
 		}

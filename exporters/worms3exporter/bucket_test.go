@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -84,19 +86,21 @@ func TestStorageClassesAreThoseOfTheRules(t *testing.T) {
 	assert.Equal(t, []string{"STANDARD", "GLACIER_IR", "STANDARD_IA"}, cfg.storageClasses())
 }
 
-// enrol puts a file of writers into the bucket.
-func (b *bench) enrol(tb testing.TB, w *archive.Writers) {
+// enrol puts a file of writers into the bucket, and gives the public half of the key that
+// signed it.
+func (b *bench) enrol(tb testing.TB, w *archive.Writers) (root string) {
 	tb.Helper()
-	private, _, err := archive.GenerateKey(archive.RootName(w.Origin))
+	private, root, err := archive.GenerateKey(archive.RootName(w.Origin))
 	require.NoError(tb, err)
-	root, err := note.NewSigner(private)
+	signer, err := note.NewSigner(private)
 	require.NoError(tb, err)
-	text, err := w.Sign(root)
+	text, err := w.Sign(signer)
 	require.NoError(tb, err)
 	_, err = b.store.Put(tb.Context(), objectstore.Object{
 		Key: archive.Layout{}.Writers(w.Number), Body: bytes.NewReader(text), Size: int64(len(text)), SHA256: sha256.Sum256(text),
 	})
 	require.NoError(tb, err)
+	return root
 }
 
 func TestKeysThatAreNotEnrolledAreToldOf(t *testing.T) {
@@ -195,4 +199,40 @@ func TestAllKeysThatWereEverEnrolledAreKnown(t *testing.T) {
 	})
 	_, err = b.engine.set.OtherKeys(t.Context())
 	require.ErrorIs(t, err, objectstore.ErrBusy)
+}
+
+func TestWithTheRootKeyForgedFilesDoNotCount(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	_, before, err := archive.GenerateKey("example.com/logs/gateway-1")
+	require.NoError(t, err)
+	_, forged, err := archive.GenerateKey("example.com/logs/gateway-1")
+	require.NoError(t, err)
+	b := newBench(t, `{}`).withEngine(t)
+	root := b.enrol(t, &archive.Writers{Origin: "example.com/logs", Keys: []archive.WriterKey{
+		{Writer: "gateway-1", VKey: before, From: now.Add(-2 * time.Hour), To: now.Add(-time.Hour)}, {Writer: "gateway-1", VKey: b.key, From: now.Add(-time.Hour)},
+	}})
+	first := archive.Layout{}.Writers(0)
+	own, _ := b.store.Bytes(first, "")
+	b.enrol(t, &archive.Writers{
+		Origin: "example.com/logs", Number: 1, Previous: archive.Digest{1},
+		Keys:    []archive.WriterKey{{Writer: "gateway-1", VKey: forged, From: now.Add(-2 * time.Hour), To: now.Add(-time.Hour)}},
+		Retired: map[string]time.Time{"gateway-1": now.Add(-time.Hour)},
+	})
+	require.ErrorContains(t, b.startError(t, host{}), "which was retired on", "without the root key it counts")
+	b.store.Overwrite(first, []byte("junk"), objectstore.Lock{})
+
+	b.cfg.RootKeyFile = filepath.Join(t.TempDir(), "root.pub")
+	require.ErrorContains(t, b.startError(t, host{}), `root_key_file is "`+b.cfg.RootKeyFile+`"; name the file root.pub`)
+	require.NoError(t, os.WriteFile(b.cfg.RootKeyFile, []byte(b.key), 0o600))
+	require.ErrorContains(t, b.startError(t, host{}), `it is the key of "example.com/logs/gateway-1", and that of this archive is "example.com/logs/root"`)
+	require.NoError(t, os.WriteFile(b.cfg.RootKeyFile, []byte(root+"\n"), 0o600))
+	b.startLogs(t, host{})
+	assert.NotContains(t, strings.Join(b.logLines("warn"), "\n"), "enrolled", "the real one is found below what is on top")
+	keys, err := b.engine.set.OtherKeys(t.Context())
+	require.NoError(t, err)
+	require.Len(t, keys, 2)
+	b.store.Overwrite(first, own, objectstore.Lock{})
+	keys, err = b.engine.set.OtherKeys(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, keys, 4, "each version")
 }

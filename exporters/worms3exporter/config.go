@@ -40,6 +40,9 @@ type Config struct {
 	// of the two must be set.
 	SigningKey     configopaque.String `mapstructure:"signing_key"`
 	SigningKeyFile string              `mapstructure:"signing_key_file"`
+	// RootKeyFile has the public half of the archive's root key. With it, no file of writers
+	// counts that the key did not sign.
+	RootKeyFile string `mapstructure:"root_key_file"`
 
 	// Encoding is "json" (default), "otlp_json", "otlp_proto", or an extension's id.
 	Encoding string `mapstructure:"encoding"`

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter"
 	"go.uber.org/zap"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/metadata"
@@ -39,6 +40,7 @@ type core struct {
 	set exporter.Settings
 	tel *telemetry
 
+	root       note.Verifier // nil where it is not configured
 	store      objectstore.Store
 	closeStore func()
 	engine     engine
@@ -105,6 +107,9 @@ func (c *core) release(ctx context.Context) error {
 func (c *core) open(ctx context.Context, host component.Host) error {
 	signer, verifier, err := c.loadKeys()
 	if err != nil {
+		return err
+	}
+	if c.root, err = c.cfg.loadRoot(); err != nil {
 		return err
 	}
 	store, closeStore, err := newStore(ctx, c.cfg, c.userAgent())

@@ -93,6 +93,29 @@ func (c *core) loadKeys() (note.Signer, note.Verifier, error) {
 	return signer, verifier, nil
 }
 
+// loadRoot gives the public half of the archive's root key; nil where none is configured.
+func (c *Config) loadRoot() (note.Verifier, error) {
+	if c.RootKeyFile == "" {
+		return nil, nil
+	}
+	fail := func(err error) (note.Verifier, error) {
+		return nil, fmt.Errorf("root_key_file is %q; name the file root.pub that heartwood keygen --root %s has written, and let the collector read it: %w",
+			c.RootKeyFile, c.Origin, err)
+	}
+	text, _, err := readKeyFile(c.RootKeyFile)
+	if err != nil {
+		return fail(err)
+	}
+	root, err := archive.NewVerifier(string(text))
+	if err != nil {
+		return fail(err)
+	}
+	if want := archive.RootName(c.Origin); root.Name() != want {
+		return fail(fmt.Errorf("it is the key of %q, and that of this archive is %q", root.Name(), want))
+	}
+	return root, nil
+}
+
 var errNoPublicHalf = errors.New("its public half can't be told: it is no Ed25519 key")
 
 // verifierOf gives the public half of a private key, which is its seed behind one byte:
