@@ -173,6 +173,28 @@ func TestStrangersBeforeTheFirst(t *testing.T) {
 	})
 }
 
+// TestTakeUpBesideStrangers has a lost disk's log taken up where a stranger has put copies of
+// its checkpoints, and junk, behind its end, on top of it and below a delete marker.
+func TestTakeUpBesideStrangers(t *testing.T) {
+	inWorld(t, func(w *world) {
+		t := w.t
+		require.NoError(t, w.story(t.Context()))
+		end := w.last()
+		last := w.saw.commits[len(w.saw.commits)-1].Checkpoint
+		for n, data := range map[int64][]byte{0: w.saw.commits[0].Checkpoint, 1: last, 3: []byte("junk"), 5: w.saw.commits[0].Checkpoint} {
+			w.store.Overwrite(checkpointKey(end+n), data, objectstore.Lock{})
+		}
+		w.store.Mark(checkpointKey(end))
+		w.fs = crashfs.New()
+		require.NoError(t, w.story(t.Context()))
+		require.NoError(t, w.saw.fatal)
+		require.Greater(t, w.last(), end)
+		report := w.verify()
+		assert.EqualValues(t, len(w.acked), report.Writers[0].Ledger.Archived)
+		assert.Equal(t, w.last()+1, report.Writers[0].Checkpoints, "%s", report.AppendText(nil, time.Second))
+	})
+}
+
 // TestSignedInTheWay has what another writer signs where the next checkpoint will be.
 func TestSignedInTheWay(t *testing.T) {
 	other, verifier := newKey(t)
