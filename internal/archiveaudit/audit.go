@@ -283,8 +283,10 @@ func (a *auditor) reread(ctx context.Context, read func() (wrong string, err err
 	for n := 1; ; n++ {
 		wrong, err := read()
 		switch {
-		case isNotFound(err), errors.Is(err, errTooLarge):
-			wrong = err.Error()
+		case isNotFound(err): // its text may have a request's number
+			wrong = "it is not there"
+		case errors.Is(err, errTooLarge):
+			wrong = "it is too large"
 		case err != nil:
 			return err
 		case wrong == "":

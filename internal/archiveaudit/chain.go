@@ -151,6 +151,11 @@ func (w *writerAudit) units(ctx context.Context, steps iter.Seq[*step], stop fun
 	return func(yield func(unit) bool) {
 		for s := range steps {
 			w.seen = true
+			if !w.begun && !w.a.From.IsZero() && len(s.checkpoints) == 0 {
+				w.withoutCheckpoint(s) // of before the time, perhaps
+				w.manifests.give(s.cost())
+				continue
+			}
 			if m := s.manifest; m != nil && s.bound {
 				if !w.begun && !w.a.From.IsZero() && !m.To.After(w.a.From) {
 					w.base, w.previous, w.number = s, s, s.number+1
@@ -656,6 +661,7 @@ func (w *writerAudit) endStrays(at *span) {
 		w.a.known.addAll(s.info.Key)
 		f := Finding{Writer: w.name, Object: s.info.Key, Version: s.info.VersionID}
 		switch {
+		case s.number < w.first.number: // it is not of the time
 		case at.left(s.number, 0, s.info.Modified, w.a.locks):
 			w.a.found.add(f.note(KindRecovered, "a manifest that a lost disk left: it has no checkpoint, and the log went on without it"))
 		case s.number > w.last.number && !w.a.To.IsZero():

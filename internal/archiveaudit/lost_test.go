@@ -49,11 +49,29 @@ func TestLostDisk(t *testing.T) {
 	}
 	assert.Equal(t, 3, recovered, "the recovery, the manifest and the filters: %s", list(report))
 
+	// What was found is what it was; that it is gone is told.
+	f.store.Edit(left.Key, "", true, func(data []byte) []byte { data[0] ^= 1; return data })
+	assert.True(t, named(f.verify(t, nil), archiveaudit.Tampered, expected{archiveaudit.KindChanged, left.Key}, 0))
+	f.store.Edit(left.Key, "", true, func(data []byte) []byte { data[0] ^= 1; return data })
+	found := f.store.Clone()
+	f.store.RemoveAll(left.Key)
+	assert.True(t, named(f.verify(t, nil), archiveaudit.Note, expected{archiveaudit.KindMissing, left.Key}, 0))
+	f.store = found
+	f.Store = found
+	f.one.Store = found
+
+	// A time that begins behind it has it as what was before.
+	behind := f.one.Previous.To
+	f.one.Write(t, archivetest.Lines(5, 200, f.one.Clock.At, "req-a"))
+	f.Clock.At = f.one.Clock.At.Add(-time.Minute)
+	report = f.verify(t, func(s *archiveaudit.Settings) { s.From = behind.Add(time.Minute) })
+	assert.Equal(t, archiveaudit.Good, report.Verdict, list(report))
+
 	// The same put there later is not the lost disk's.
 	later := []byte("later")
 	key := f.Layout.Filters("gateway-1", m.Number, sha256.Sum256(later))
 	f.store.Overwrite(key, later, objectstore.Lock{})
-	f.store.SetModified(key, "", f.one.Previous.To.Add(time.Hour))
+	f.store.SetModified(key, "", behind.Add(time.Hour))
 	assert.True(t, named(f.verify(t, nil), archiveaudit.Tampered, expected{archiveaudit.KindUnlisted, key}, 0))
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"iter"
 	"strings"
@@ -91,6 +92,25 @@ func TestDamagedReadings(t *testing.T) {
 		})
 		report := f.verify(t, nil)
 		require.Equal(t, archiveaudit.Good, report.Verdict, "%s missing: %s", part, list(report))
+	}
+}
+
+// That something is missing is told as that, whatever each answer says besides.
+func TestMissingWithRequestNumbers(t *testing.T) {
+	t.Parallel()
+	master := newFixture(t, objectstore.Governance)
+	for _, part := range kindsOfKeys() {
+		f := master.clone()
+		var count counter
+		f.store.SetFault(func(_ context.Context, c memstore.Call) error {
+			if c.Op == memstore.OpGet && strings.Contains(c.Key, part) {
+				return fmt.Errorf("request %d: %w", count.next(c.Key), objectstore.ErrNotFound)
+			}
+			return nil
+		})
+		report := f.verify(t, nil)
+		assert.Contains(t, kinds(report), archiveaudit.KindMissing, "%s: %s", part, list(report))
+		require.NotEmpty(t, tampering(report), "%s: %s", part, list(report))
 	}
 }
 
