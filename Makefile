@@ -153,7 +153,7 @@ lint: $(TOOLS)/golangci-lint ## run the linters over every module
 	@for module in $(MODULES); do echo "lint $$module"; (cd $$module && $(TOOLS)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: generate
-generate: $(TOOLS)/ocb ## run mdatagen for every component, and ocb with its module resolution
+generate: $(TOOLS)/ocb ## run mdatagen for every component, write the dashboards, and run ocb with its module resolution
 	go generate ./...
 	@rm -f distribution/*.go
 	@PATH="$(CURDIR)/$(TOOLMOD):$$PATH" $(TOOLS)/ocb --config builder-config.yaml --skip-compilation
