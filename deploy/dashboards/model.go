@@ -154,7 +154,8 @@ func sourceVariable(name, label, kind string) variable {
 	return variable{Name: name, Label: label, Type: "datasource", Query: kind, Options: []option{}}
 }
 
-// valuesVariable offers the values that a label has in a metric.
+// valuesVariable offers the values that a label has in a metric. All of them are .+, since
+// Loki takes no selector that something without labels would fit.
 func valuesVariable(name, label, metric, key string) variable {
 	query := "label_values(" + metric + ", " + key + ")"
 	return variable{
@@ -162,7 +163,7 @@ func valuesVariable(name, label, metric, key string) variable {
 		Query:      map[string]any{"query": query, "refId": "values"},
 		Definition: query,
 		Current:    current{Text: []string{"All"}, Value: []string{"$__all"}, Selected: true},
-		Options:    []option{}, Multi: true, IncludeAll: true, AllValue: ".*", Refresh: 2, Sort: 1,
+		Options:    []option{}, Multi: true, IncludeAll: true, AllValue: ".+", Refresh: 2, Sort: 1,
 	}
 }
 
