@@ -309,6 +309,7 @@ type deployedDashboard struct {
 		Title   string
 		Targets []struct {
 			Expr       string
+			Exemplar   bool
 			Datasource struct{ Type string }
 		}
 	}
@@ -321,20 +322,28 @@ type deployedDashboard struct {
 
 var labelValues = regexp.MustCompile(`^label_values\((\w+), (\w+)\)$`)
 
-func (d *deployment) requireDashboards(t *testing.T) {
+func readDashboards(t *testing.T) (boards []deployedDashboard) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(harness.Root(t), "deploy", "grafana", "dashboards", "*.json"))
 	require.NoError(t, err)
 	require.Len(t, files, 5)
-	// What Grafana puts in for variables, with all values chosen.
-	fill := strings.NewReplacer("$__rate_interval", "1m", "$__range", "5m",
-		"$service", ".+", "$instance", ".+", "$host", ".+")
-	queries, lines := 0, 0
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		var board deployedDashboard
 		require.NoError(t, json.Unmarshal(text, &board))
+		boards = append(boards, board)
+	}
+	return boards
+}
+
+// chosen puts in what Grafana does for variables, with all values chosen.
+var chosen = strings.NewReplacer("$__rate_interval", "1m", "$__range", "5m", "$service", ".+", "$instance", ".+", "$host", ".+")
+
+func (d *deployment) requireDashboards(t *testing.T) {
+	t.Helper()
+	queries, lines := 0, 0
+	for _, board := range readDashboards(t) {
 		for _, v := range board.Templating.List {
 			if v.Type == "query" {
 				m := labelValues.FindStringSubmatch(v.Definition)
@@ -349,7 +358,7 @@ func (d *deployment) requireDashboards(t *testing.T) {
 					continue
 				}
 				queries++
-				query := fill.Replace(target.Expr)
+				query := chosen.Replace(target.Expr)
 				require.NotContains(t, query, "$", "%s, %s", board.UID, p.Title)
 				d.waitSeries(t, query, board.UID+", "+p.Title)
 				// "or vector(0)" answers although nothing is there.
@@ -453,15 +462,28 @@ func (d *deployment) requireAlerts(t *testing.T) {
 	}
 }
 
-// requireExemplar: the trace of an exemplar of a slow request is that of lines in Loki.
+// requireExemplar: each query with dots has some, and the traces of requests are those of
+// lines in Loki.
 func (d *deployment) requireExemplar(t *testing.T) {
 	t.Helper()
-	traces := map[string]bool{}
-	for _, e := range d.prom.exemplars(t, `http_server_request_duration_seconds_bucket`) {
-		require.NotEmpty(t, e.Labels["trace_id"])
-		traces[e.Labels["trace_id"]] = true
+	dotted, traces := 0, map[string]bool{}
+	for _, board := range readDashboards(t) {
+		for _, p := range board.Panels {
+			for _, target := range p.Targets {
+				if !target.Exemplar {
+					continue
+				}
+				dotted++
+				found := d.prom.exemplars(t, chosen.Replace(target.Expr))
+				assert.NotEmpty(t, found, "%s, %s: no dots", board.UID, p.Title)
+				for _, e := range found {
+					require.NotEmpty(t, e.Labels["trace_id"], "%s, %s", board.UID, p.Title)
+					traces[e.Labels["trace_id"]] = true
+				}
+			}
+		}
 	}
-	require.NotEmpty(t, traces)
+	assert.Equal(t, 3, dotted)
 	services := map[string]bool{}
 	for _, r := range d.loki.Logs(harness.Where("of such a trace", func(r harness.LogRecord) bool { return traces[r.TraceID] })) {
 		services[r.Service()] = true
@@ -505,14 +527,8 @@ func (d *deployment) requireNames(t *testing.T) {
 	}
 	page.WriteString(d.bad.Metrics(t).String()) // has what the other does not
 	pages := page.String()
-	files, err := filepath.Glob(filepath.Join(harness.Root(t), "deploy", "grafana", "dashboards", "*.json"))
-	require.NoError(t, err)
 	names := 0
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		var board deployedDashboard
-		require.NoError(t, json.Unmarshal(text, &board))
+	for _, board := range readDashboards(t) {
 		for _, p := range board.Panels {
 			for _, target := range p.Targets {
 				for _, name := range metricName.FindAllString(labelMatchers.ReplaceAllString(target.Expr, ""), -1) {

@@ -160,7 +160,7 @@ func valuesVariable(name, label, metric, key string) variable {
 	query := "label_values(" + metric + ", " + key + ")"
 	return variable{
 		Name: name, Label: label, Type: "query", DataSource: prometheus,
-		Query:      map[string]any{"query": query, "refId": "values"},
+		Query:      map[string]any{"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"}, // as Grafana writes it
 		Definition: query,
 		Current:    current{Text: []string{"All"}, Value: []string{"$__all"}, Selected: true},
 		Options:    []option{}, Multi: true, IncludeAll: true, AllValue: ".+", Refresh: 2, Sort: 1,
