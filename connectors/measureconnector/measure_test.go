@@ -681,6 +681,22 @@ func TestAReadingKeepsNothing(t *testing.T) {
 	assert.Nil(t, in.context)
 }
 
+func TestAReadingThatHasGrownIsNotKept(t *testing.T) {
+	r := newRig(t, nil)
+	defer r.stop()
+	for name, tc := range map[string]struct {
+		records, values int
+		kept            bool
+	}{
+		"small": {10, 10, true}, "at the limit": {maxPooled, maxPooled, true},
+		"many records": {maxPooled + 1, 1, false}, "many values": {1, maxPooled + 1, false},
+	} {
+		reading := r.engine().newReading()
+		reading.records, reading.values = make([]origin, tc.records), make([]observation, tc.values)
+		assert.Equal(t, tc.kept, reading.reset(), name)
+	}
+}
+
 func FuzzRecords(f *testing.F) {
 	for _, s := range []string{"measure.a\x00i12", "count#b\x00s-1ms", "tag#le\x00sx", "log.category\x00saccess\x00url.path\x00s/a/1", "sample#memory_x\x00s1e308TB", "fold.duration\x00d"} {
 		f.Add(s, uint64(3))

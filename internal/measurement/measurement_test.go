@@ -167,6 +167,7 @@ func TestRoutes(t *testing.T) {
 	is("*", "/")
 	is("/a%2e%2e/b", "/{id}/b")
 	is("/a#b", "/a")
+	is("/Qa", "/Qa")
 	is("/abc123x", "/abc123x") // three digits
 	is("/abcx1234", "/{id}")   // four
 	is("/12", "/{id}")
@@ -184,6 +185,8 @@ func TestRoutes(t *testing.T) {
 	is(strings.Repeat(long, 5), strings.Repeat(long, 5)) // as long as a route may be
 	is(strings.Repeat(long, 5)+"/a", strings.Repeat(long, 5)+"/*")
 	is(strings.Repeat(long, 5)+"/12345", strings.Repeat(long, 5)+"/{id}")
+	is("/12"+strings.Repeat(long, 4)+"/"+strings.Repeat("y", 35), "/{id}"+strings.Repeat(long, 4)+"/"+strings.Repeat("y", 35))
+	is("/12"+strings.Repeat(long, 4)+"/"+strings.Repeat("y", 36), "/{id}"+strings.Repeat(long, 4)+"/*")
 	is(strings.Repeat("/a", 12), strings.Repeat("/a", 12))
 	is(strings.Repeat("/a", 11)+"/1/b", strings.Repeat("/a", 11)+"/{id}/*")
 	is("/"+strings.Repeat("x", 300), "/{id}")
