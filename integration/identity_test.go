@@ -140,6 +140,12 @@ func TestOneIdentityOfAHost(t *testing.T) {
 		return m.Has("db_query_seconds_count", of("inventory")...) && m.Has("up", of("inventory")...) &&
 			m.Has("otelcol_process_uptime_total", of("otelcol-heartwood")...) && m.Has("system_memory_usage_bytes", of("host")...)
 	})
+	// Nobody takes what is written, and the page goes on.
+	_, err = fmt.Fprintln(conn, "app=inventory measure#db.query=12ms")
+	require.NoError(t, err)
+	harness.WaitMetrics(t, page, "the second measure", func(m harness.Metrics) bool {
+		return m.Sum("db_query_seconds_count", of("inventory")...) == 2
+	})
 	own := harness.FetchMetrics(t, fmt.Sprintf("http://127.0.0.1:%d/metrics", ports["TELEMETRY"]))
 	for _, name := range []string{"otelcol_process_uptime", "otelcol_process_memory_rss", "otelcol_connector_measure_records"} {
 		assert.True(t, own.Has(name), name)

@@ -70,7 +70,7 @@ func single(part string) bool {
 		case isLetter(c) || c == '_' || c == '.' || c == '~':
 			hex = false
 		default:
-			hex, other = false, true
+			other = true
 		}
 	}
 	return digits == len(part) || digits >= 4 || other || hex && digits > 0 && len(part) >= 8
