@@ -67,12 +67,11 @@ func newBuilder(ctx context.Context, cfg *Config, c *compiled, failed func(error
 	})
 }
 
-// build makes one record of each event; s.parts are the parts of all, in order.
-func (s *shard) build(batch []*foldtable.Closed) (plog.Logs, error) {
+// build makes one record of each event; parts are those of all, in order.
+func (s *shard) build(batch []*foldtable.Closed, parts []foldtable.StoredPart) (plog.Logs, error) {
 	out := plog.NewLogs()
 	out.ResourceLogs().EnsureCapacity(len(batch))
 	defer s.assembly.forget()
-	parts := s.parts
 	for _, c := range batch {
 		event, err := s.assembly.event(c, parts[:c.Parts()], s.mayTakeOut)
 		if err != nil {

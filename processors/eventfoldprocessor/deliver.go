@@ -25,6 +25,7 @@ const (
 type dropReason string
 
 const (
+	delivered      dropReason = "" // they were not
 	refusedForGood dropReason = "refused_for_good"
 	shutDown       dropReason = "shutdown"
 	damaged        dropReason = "damaged"
@@ -39,22 +40,49 @@ func withReason(reason string) metric.MeasurementOption {
 // deliver hands events over, again and again where the next consumer refuses, and
 // lets them go. False says that Shutdown came first.
 func (s *shard) deliver(batch []*foldtable.Closed) bool {
-	logs, err := s.build(batch)
+	parts := s.parts
+	why, err := s.attempt(batch, parts)
+	if len(batch) == 1 || why == delivered || why == shutDown {
+		return s.conclude(batch, why, err)
+	}
+	// One may be the reason: it must not take the others with it.
+	for i := range batch {
+		one, count := batch[i:i+1], batch[i].Parts()
+		why, err := s.attempt(one, parts[:count])
+		if !s.conclude(one, why, err) {
+			return false
+		}
+		parts = parts[count:]
+	}
+	return true
+}
+
+// attempt hands events over together; parts are those of all, in order.
+func (s *shard) attempt(batch []*foldtable.Closed, parts []foldtable.StoredPart) (dropReason, error) {
+	logs, err := s.build(batch, parts)
 	if err != nil {
-		s.drop(damaged, batch, err)
-		s.done(batch)
-		return true
+		return damaged, err
 	}
 	err = s.insist(logs)
 	switch {
 	case err == nil:
-		s.countEmitted(batch)
+		return delivered, nil
 	case refusal.Permanent(err):
-		s.drop(refusedForGood, batch, err)
-	case s.journal != nil:
+		return refusedForGood, err
+	default:
+		return shutDown, err
+	}
+}
+
+// conclude lets events go, counted; false says that they stay in the journal.
+func (s *shard) conclude(batch []*foldtable.Closed, why dropReason, err error) bool {
+	switch {
+	case why == delivered:
+		s.countEmitted(batch)
+	case why == shutDown && s.journal != nil:
 		return false
 	default:
-		s.drop(shutDown, batch, err)
+		s.drop(why, batch, err)
 	}
 	s.done(batch)
 	return true

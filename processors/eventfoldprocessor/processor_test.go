@@ -357,6 +357,42 @@ func TestWhatIsRefusedForGoodIsCounted(t *testing.T) {
 	})
 }
 
+// fussy refuses for good what has a record that it does not like.
+type fussy struct{ *keeper }
+
+func (f fussy) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	for _, rl := range logs.ResourceLogs().All() {
+		if rl.ScopeLogs().At(0).LogRecords().At(0).Body().AsString() == "bad" {
+			return consumererror.NewPermanent(errRefused)
+		}
+	}
+	return f.keeper.ConsumeLogs(ctx, logs)
+}
+
+// TestOneThatIsRefusedTakesNoOthersWithIt: a batch has events of many requests.
+func TestOneThatIsRefusedTakesNoOthersWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &keeper{}, `{style: canonical}`)
+		b.foldProcessor.next = fussy{b.next}
+		for n := range 100 {
+			body := "good"
+			if n == 50 {
+				body = "bad"
+			}
+			b.consume(t, rec{request: strconv.Itoa(n), body: body}, rec{request: strconv.Itoa(n), body: body})
+		}
+		time.Sleep(time.Minute)
+		assert.Len(t, b.next.records(), 99)
+		for _, r := range b.next.records() {
+			assert.Equal(t, "good", r.Body().AsString())
+			assert.EqualValues(t, 2, r.attr("fold.count"))
+		}
+		assert.EqualValues(t, 2, b.sum(t, "records_dropped", "refused_for_good"))
+		b.requireBalance(t, 200)
+		b.stop(t)
+	})
+}
+
 func TestRefusedDataMayHaveBeenChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := &keeper{mutates: true, before: func(_ context.Context, call int) error {
