@@ -276,6 +276,10 @@ func (s *Spool) settle(err error) {
 
 // finish answers for a group.
 func (s *Spool) finish(g *group, err error) {
+	first, last, ok := g.numbers()
+	if ok && err != nil && s.set.Failed != nil {
+		s.set.Failed(first, last)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -283,6 +287,9 @@ func (s *Spool) finish(g *group, err error) {
 		s.lastFailure = err
 	} else if g.barrier && g.failures != s.failures {
 		err = s.lastFailure
+	}
+	if ok {
+		s.settled = last
 	}
 	g.err = err
 	close(g.done)
@@ -292,6 +299,21 @@ func (s *Spool) finish(g *group, err error) {
 	s.spareFrames = g.frames[:0]
 	g.buf, g.frames = nil, nil
 	s.announceLocked()
+}
+
+// numbers are those of the group's first and last record.
+func (g *group) numbers() (first, last ID, ok bool) {
+	for i := range g.frames {
+		f := &g.frames[i]
+		if f.records == 0 {
+			continue
+		}
+		if !ok {
+			first, ok = f.first, true
+		}
+		last = f.first + ID(f.records) - 1
+	}
+	return first, last, ok
 }
 
 // apply notes what a group says; with records, only where they are on disk.

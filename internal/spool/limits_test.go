@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -343,4 +344,53 @@ func TestBehindNamesWhatIsOld(t *testing.T) {
 	assert.Less(t, s.Behind(5000), newest-5)
 	assert.Zero(t, s.Behind(1<<20))
 	require.NoError(t, s.Close())
+}
+
+func TestFailedIsToldFirst(t *testing.T) {
+	d := &failing{FS: diskfs.OS()}
+	type span struct{ first, last ID }
+	var told []span
+	s, err := Open(Settings{Directory: t.TempDir(), FS: d, Failed: func(first, last ID) { told = append(told, span{first, last}) }})
+	require.NoError(t, err)
+	one := Batch{Records: [][]byte{{1}, {2}}}
+	_, err = s.Append(t.Context(), one)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, s.Settled())
+	d.fail.Store(true)
+	_, err = s.Append(t.Context(), one)
+	require.ErrorIs(t, err, errFailing)
+	assert.Equal(t, []span{{3, 4}}, told)
+	assert.EqualValues(t, 4, s.Settled())
+	d.fail.Store(false)
+	_, err = s.Append(t.Context(), one)
+	require.NoError(t, err)
+	assert.Len(t, told, 1)
+	require.NoError(t, s.Close())
+	ticket := s.Enqueue(one)
+	require.ErrorIs(t, ticket.Err(), ErrClosed)
+}
+
+var errFailing = errors.New("the test's disk fails")
+
+// failing is a file system whose files can't be synced.
+type failing struct {
+	diskfs.FS
+	fail atomic.Bool
+}
+
+func (f *failing) Create(path string) (diskfs.File, error) {
+	file, err := f.FS.Create(path)
+	return failingFile{file, f}, err
+}
+
+type failingFile struct {
+	diskfs.File
+	fs *failing
+}
+
+func (f failingFile) Sync() error {
+	if f.fs.fail.Load() {
+		return errFailing
+	}
+	return f.File.Sync()
 }

@@ -32,6 +32,9 @@ type Settings struct {
 	AckDelay time.Duration
 	// FS is the file system. Default: the operating system's.
 	FS diskfs.FS
+	// Failed is told of records that could not be written, from first to last, before any
+	// Ticket tells of them, or of what was enqueued later. It must not wait for the spool.
+	Failed func(first, last ID)
 
 	// Smaller in tests. Groups of padFrom bytes begin and end at a block. A group is
 	// closed at groupSize, so that while one is written the next is filled.
@@ -116,6 +119,7 @@ type Spool struct {
 	// failures counts the groups that could not be written.
 	failures    uint64
 	lastFailure error
+	settled     ID // of the last record that is written, or failed
 	// readers counts those that were not closed; recent is what was written last, for
 	// them.
 	readers int
@@ -161,6 +165,14 @@ type Ticket struct {
 	First ID
 	group *group
 	err   error // where there is no group
+}
+
+// Err says why the batch was not taken; nil: it was, and Wait tells what became of it.
+func (t Ticket) Err() error {
+	if t.group == nil {
+		return t.err
+	}
+	return nil
 }
 
 // Wait waits until the batch, and everything enqueued before it, is durable. An error
@@ -359,6 +371,13 @@ func (s *Spool) Stats() Stats {
 		st.Records += seg.unacked
 	}
 	return st
+}
+
+// Settled is the last record of which Wait has an answer; those before have theirs.
+func (s *Spool) Settled() ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settled
 }
 
 // Behind gives the last record that has at least so many bytes of later segments behind
