@@ -29,6 +29,7 @@ const (
 	refusedForGood dropReason = "refused_for_good"
 	shutDown       dropReason = "shutdown"
 	damaged        dropReason = "damaged"
+	notWritten     dropReason = "not_written"
 )
 
 const earlyReason = "early"

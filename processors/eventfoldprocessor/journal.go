@@ -1,9 +1,12 @@
 package eventfoldprocessor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,11 +38,37 @@ type entries struct {
 	tickets []spool.Ticket
 	payload []byte
 	records [1][]byte
+	refused error // of parts that the journal did not take
+	settled *settlement
 }
 
 func (e *entries) reset() {
 	clear(e.tickets)
-	e.tickets = e.tickets[:0]
+	e.tickets, e.refused, e.settled = e.tickets[:0], nil, nil
+}
+
+// settlement is what has become of a call's parts. The call may be over before them.
+type settlement struct {
+	// mu guards the following.
+	mu        sync.Mutex
+	retracted int
+	over      bool
+}
+
+// end says that the call is over, and how many of its parts were taken out again.
+func (s *settlement) end() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	return s.retracted
+}
+
+// unsettled is a part that may not be on disk yet.
+type unsettled struct {
+	number uint64
+	key    foldtable.Key
+	uid    uint64
+	call   *settlement
 }
 
 // reserve waits until there is room on disk.
@@ -87,9 +116,10 @@ func (s *shard) moveLocked() {
 	})
 }
 
-// enqueue puts a part into the journal, and gives its number. The shard's lock is held,
-// so that the journal has the parts of an event in the table's order.
-func (j *journal) enqueue(e *entries, place *foldtable.Place, part *foldtable.Part) uint64 {
+// enqueueLocked puts a part into the journal, and gives its number; false: the journal
+// does not take it. The lock is held, so that the journal has the parts of an event in the
+// table's order.
+func (s *shard) enqueueLocked(e *entries, place *foldtable.Place, part *foldtable.Part) (uint64, bool) {
 	e.payload = foldjournal.AppendPart(e.payload[:0], &foldjournal.Part{
 		Key: place.Key, UID: part.UID, Generation: place.Generation, Arrived: time.Now().UnixNano(),
 		Opens: place.Opens, Starts: place.Starts, Ends: part.Ends,
@@ -97,45 +127,110 @@ func (j *journal) enqueue(e *entries, place *foldtable.Place, part *foldtable.Pa
 		Origin: part.Origin, Record: part.Record,
 	})
 	e.records[0] = e.payload
-	ticket := j.spool.Enqueue(spool.Batch{Records: e.records[:]})
+	ticket := s.journal.spool.Enqueue(spool.Batch{Records: e.records[:]})
+	if err := ticket.Err(); err != nil {
+		e.refused = err
+		return 0, false
+	}
 	e.tickets = append(e.tickets, ticket)
-	return number(ticket.First)
+	if e.settled == nil {
+		e.settled = &settlement{}
+	}
+	n := number(ticket.First)
+	s.unsettled = append(s.unsettled, unsettled{number: n, key: place.Key, uid: part.UID, call: e.settled})
+	return n, true
 }
 
-// settle waits until the batch is on disk. What can't be written is taken out of the
-// events again, where they have not ended, so that the sender may send it again.
+// barrierLocked has the call wait for all that was enqueued before. The lock is held, so
+// that what has failed by then is no longer in the table.
+func (s *shard) barrierLocked(e *entries) {
+	e.tickets = append(e.tickets, s.journal.spool.Enqueue(spool.Batch{}))
+}
+
+// settle waits until the batch is on disk. retracted is how many parts were taken out of
+// their events again.
 func (in *intake) settle(ctx context.Context) (retracted int, err error) {
-	if in.repeats > 0 {
-		// Who holds the first of a repeat may still wait for the disk.
-		in.entries.tickets = append(in.entries.tickets, in.journal.spool.Enqueue(spool.Batch{}))
-	}
-	for i, t := range in.entries.tickets {
+	err = in.entries.refused
+	for _, t := range in.entries.tickets {
 		failure := t.Wait(ctx)
 		if failure == nil {
 			continue
 		}
 		err = failure
 		if ctx.Err() != nil {
-			break // it will be written; the sender does not wait for it
+			break // the sender does not wait for it
 		}
-		if i < in.merged {
-			for _, s := range in.shards {
-				retracted += s.retract(number(t.First))
-			}
-		}
+	}
+	if in.entries.settled != nil {
+		retracted = in.entries.settled.end()
 	}
 	if err != nil {
 		return retracted, fmt.Errorf("write to the journal of event_fold in %s: %w", in.cfg.Directory, err)
 	}
-	return 0, nil
+	return retracted, nil
 }
 
-func (s *shard) retract(journal uint64) int {
+// pruneLocked forgets which parts were not settled.
+func (s *shard) pruneLocked() {
+	if len(s.unsettled) == 0 {
+		return
+	}
+	upTo := number(s.journal.spool.Settled())
+	n := 0
+	for n < len(s.unsettled) && s.unsettled[n].number <= upTo {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	kept := copy(s.unsettled, s.unsettled[n:])
+	clear(s.unsettled[kept:])
+	s.unsettled = s.unsettled[:kept]
+}
+
+// unwritten takes parts out of their events again that could not be written, so that
+// their senders may send them again. Where the event has ended, the part is delivered with
+// it, and what is sent again is another part: better twice than not on disk. The spool
+// calls it before anybody hears of the failure.
+func (p *foldProcessor) unwritten(first, last spool.ID) {
+	for _, s := range p.shards {
+		s.retract(number(first), number(last))
+	}
+}
+
+func (s *shard) retract(first, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	parts := s.table.Retract(journal, journal)
+	by := func(u unsettled, n uint64) int { return cmp.Compare(u.number, n) }
+	from, _ := slices.BinarySearchFunc(s.unsettled, first, by)
+	to, _ := slices.BinarySearchFunc(s.unsettled, last+1, by)
+	gone := make(map[foldtable.Key][]uint64)
+	for _, u := range s.unsettled[from:to] {
+		numbers, asked := gone[u.key]
+		if !asked {
+			numbers = s.table.Retract(u.key, first, last)
+			gone[u.key] = numbers
+		}
+		if _, found := slices.BinarySearch(numbers, u.number); found {
+			s.retracted(u.call)
+		} else {
+			s.table.ForgetRepeat(u.key, u.uid)
+		}
+	}
+	s.unsettled = slices.Delete(s.unsettled, from, to)
 	s.publishLocked()
-	return parts
+}
+
+// retracted counts a part that was taken out again: to its call, or, where that has
+// answered its sender, as dropped.
+func (s *shard) retracted(call *settlement) {
+	call.mu.Lock()
+	defer call.mu.Unlock()
+	if !call.over {
+		call.retracted++
+		return
+	}
+	s.tel.ProcessorEventFoldRecordsDropped.Add(s.work, 1, withReason(string(notWritten)))
 }
 
 // delivered lets the parts of delivered events go and remembers the events, in one
@@ -180,7 +275,7 @@ var errNoJournal = errors.New("the journal of event_fold can't be used")
 
 // openJournal opens the journal and puts back what it holds.
 func (p *foldProcessor) openJournal() error {
-	s, err := spool.Open(spool.Settings{Directory: p.cfg.Directory, MaxSize: int64(p.cfg.MaxDirectorySize)})
+	s, err := spool.Open(spool.Settings{Directory: p.cfg.Directory, MaxSize: int64(p.cfg.MaxDirectorySize), FS: p.fs, Failed: p.unwritten})
 	if err != nil {
 		return fmt.Errorf("%w: directory is %q: %w", errNoJournal, p.cfg.Directory, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/metadata"
@@ -37,7 +38,8 @@ type foldProcessor struct {
 	intakes  sync.Pool // of *intake
 
 	shards  []*shard
-	journal *journal // nil without a directory
+	journal *journal  // nil without a directory
+	fs      diskfs.FS // of the journal; nil: the operating system's
 
 	// What all shards hold together.
 	openEvents, openBytes, readyBytes atomic.Int64

@@ -28,6 +28,8 @@ type shard struct {
 	early []foldtable.Key
 	// moved is the number of the last entry of the journal that memories were moved from.
 	moved uint64
+	// unsettled are parts whose entries may not be on disk yet, in their order.
+	unsettled []unsettled
 
 	// Of run.
 	parts    []foldtable.StoredPart
@@ -39,6 +41,10 @@ func (s *shard) take(in *intake, items []int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
+	if s.journal != nil {
+		s.pruneLocked()
+	}
+	repeats := in.repeats
 	for _, i := range items {
 		it := &in.items[i]
 		place := s.table.Place(now, it.key, it.uid, it.starts)
@@ -51,7 +57,10 @@ func (s *shard) take(in *intake, items []int32) {
 		case foldtable.Merge:
 			part := foldtable.Part{UID: it.uid, Origin: it.origin, Record: it.record, Ends: it.ends}
 			if s.journal != nil {
-				part.Journal = s.journal.enqueue(&in.entries, &place, &part)
+				var taken bool
+				if part.Journal, taken = s.enqueueLocked(&in.entries, &place, &part); !taken {
+					continue
+				}
 			}
 			s.table.Insert(now, place, &part)
 			in.merged++
@@ -59,6 +68,9 @@ func (s *shard) take(in *intake, items []int32) {
 				s.early = append(s.early, it.key)
 			}
 		}
+	}
+	if s.journal != nil && in.repeats > repeats {
+		s.barrierLocked(&in.entries) // the first of them may still wait for the disk
 	}
 	for _, key := range s.early {
 		s.table.EmitEarly(now, key)

@@ -78,6 +78,24 @@ func (p *past) hasUID(key Key, uid uint64) bool {
 	return false
 }
 
+// forgetUID takes a fingerprint out of what is remembered.
+func (p *past) forgetUID(key Key, uid uint64) {
+	for m := p.last(key); m != nil; m = p.get(m.older) {
+		for at := 0; at < len(m.uids); at += 8 {
+			if binary.LittleEndian.Uint64(m.uids[at:]) == uid {
+				m.uids = append(m.uids[:at], m.uids[at+8:]...)
+				at -= 8
+			}
+		}
+	}
+	if index, ok := p.many[key]; ok {
+		if _, found := index[uid]; found {
+			delete(index, uid)
+			p.bytes -= indexedUID
+		}
+	}
+}
+
 // add remembers, and gives the memory's number.
 func (p *past) add(m memory) uint64 {
 	number := p.first + uint64(len(p.queue))

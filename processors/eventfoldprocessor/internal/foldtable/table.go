@@ -351,42 +351,57 @@ func (t *Table) EndOldest(now int64, why Reason) bool {
 	return true
 }
 
-// Retract takes parts out of open events again, by their numbers in the journal:
-// those from first to last could not be written. Events that have ended keep them.
-func (t *Table) Retract(first, last uint64) (parts int) {
-	for _, i := range t.open {
-		e := &t.events[i]
-		var kept []byte
-		gone := 0
-		eachPart(e.data, func(p storedPart) bool {
-			if p.journal >= first && p.journal <= last {
-				gone++
-				t.origins.close(p.origin)
-				t.origins.release(p.origin)
-				return true
-			}
-			part := Part{UID: p.uid, Journal: p.journal, Record: p.record}
-			kept = appendPart(kept, &part, p.origin)
-			return true
-		})
-		if gone == 0 {
-			continue
-		}
-		parts += gone
-		if len(kept) == 0 {
-			t.drop(i)
-			continue
-		}
-		t.openParts -= gone
-		t.openBytes += cap(kept) - cap(e.data)
-		e.data, e.parts = kept, e.parts-int32(gone)
-		delete(t.uids, i)
-		if e.parts > maxScanned {
-			t.noteUID(i, hashOfFirst(kept))
-		}
+// Retract takes parts of the key's open event out again, by their numbers in the journal:
+// those from first to last could not be written. It gives the numbers of those that were
+// there, in order. Events that have ended keep theirs.
+func (t *Table) Retract(key Key, first, last uint64) (gone []uint64) {
+	i, ok := t.open[key]
+	if !ok {
+		return nil
 	}
-	return parts
+	e := &t.events[i]
+	kept := t.buffers.take(len(e.data))
+	var begins *storedPart
+	retractedFirst := false
+	eachPart(e.data, func(p storedPart) bool {
+		if p.journal >= first && p.journal <= last {
+			gone = append(gone, p.journal)
+			retractedFirst = retractedFirst || begins == nil
+			t.origins.close(p.origin)
+			t.origins.release(p.origin)
+			return true
+		}
+		if begins == nil {
+			begins = &p
+		}
+		part := Part{UID: p.uid, Journal: p.journal, Record: p.record}
+		kept = appendPart(kept, &part, p.origin)
+		return true
+	})
+	if len(gone) == 0 || begins == nil {
+		t.buffers.give(kept)
+		if begins == nil {
+			t.drop(i)
+		}
+		return gone
+	}
+	if retractedFirst {
+		// What a restart would make of those that are in the journal.
+		e.id, e.started = foldID(e.key, begins.uid, e.generation), false
+	}
+	t.openParts -= len(gone)
+	t.openBytes += cap(kept) - cap(e.data)
+	t.buffers.give(e.data)
+	e.data, e.parts = kept, e.parts-int32(len(gone))
+	delete(t.uids, i)
+	if e.parts > maxScanned {
+		t.noteUID(i, hashOfFirst(kept))
+	}
+	return gone
 }
+
+// ForgetRepeat lets a part of an ended event come again.
+func (t *Table) ForgetRepeat(key Key, uid uint64) { t.past.forgetUID(key, uid) }
 
 func hashOfFirst(data []byte) (uid uint64) {
 	eachPart(data, func(p storedPart) bool {

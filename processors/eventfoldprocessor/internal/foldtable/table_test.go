@@ -245,7 +245,10 @@ func TestRetractedPartsMayComeAgain(t *testing.T) {
 		addPart(table, 1, key(1), Part{UID: n, Journal: n + 1, Origin: []byte("o")}, false)
 	}
 	addPart(table, 1, key(2), Part{UID: 0, Journal: 60, Origin: []byte("o")}, false)
-	assert.Equal(t, 3, table.Retract(10, 11)+table.Retract(60, 60))
+	assert.Equal(t, []uint64{10, 11}, table.Retract(key(1), 10, 11))
+	assert.Equal(t, []uint64{60}, table.Retract(key(2), 60, 60))
+	assert.Empty(t, table.Retract(key(1), 60, 60))
+	assert.Empty(t, table.Retract(key(3), 1, 60))
 	assert.Equal(t, 1, table.OpenEvents(), "an event without parts is none")
 	assert.Equal(t, 48, table.Stats().Parts)
 	assert.Equal(t, Merge, add(table, 1, key(1), 9).Verdict)
