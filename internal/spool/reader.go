@@ -104,9 +104,8 @@ func (r *Reader) TryNext() (Record, error) {
 	}
 }
 
-// Ahead are payloads that TryNext will give next, as far as they are in memory: it leaves
-// out those that are acknowledged. They are good until the next call of another method,
-// and so are those that TryNext gives of them.
+// Ahead are the payloads that TryNext gives next, as far as they are in memory; those that
+// are acknowledged, which it leaves out, are among them. They are good until the next call.
 func (r *Reader) Ahead() [][]byte { return r.records }
 
 // Close lets go what the Reader holds. It may be called more than once.
