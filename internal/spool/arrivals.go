@@ -3,10 +3,13 @@ package spool
 import "time"
 
 const (
-	// arrivalInterval is how exact the age of the oldest record is.
+	// arrivalInterval is how exact the age of the oldest record is, where none has waited
+	// for long.
 	arrivalInterval = time.Second
-	// maxArrivals of a segment; where there are more, every second one is forgotten. It is
-	// even, so that the last one is not.
+	// arrivalShare of the time that the oldest has waited is how exact it is else.
+	arrivalShare = 128
+	// maxArrivals of a segment. Where there are more, every second one is forgotten. It is
+	// even, so that the last one is forgotten and the first is not.
 	maxArrivals = 256
 )
 
@@ -18,10 +21,17 @@ type arrival struct {
 
 // came notes that records have come, id the first of them.
 func (s *segment) came(id ID, now time.Time) {
-	if n := len(s.arrivals); n > 0 && now.Sub(s.arrivals[n-1].at) < arrivalInterval {
-		return
+	if n := len(s.arrivals); n > 0 {
+		since := now.Sub(s.arrivals[n-1].at)
+		if since < arrivalInterval {
+			return
+		}
+		s.settleArrivals()
+		if since < now.Sub(s.arrivals[0].at)/arrivalShare {
+			return
+		}
 	}
-	if s.settleArrivals(); len(s.arrivals) >= maxArrivals {
+	if len(s.arrivals) >= maxArrivals {
 		kept := s.arrivals[:0]
 		for i := 0; i < len(s.arrivals); i += 2 {
 			kept = append(kept, s.arrivals[i])

@@ -233,7 +233,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterKinesisOldestRecordAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_kinesis_oldest_record_age",
-		metric.WithDescription("How long the oldest record that the stream does not have yet has been held, to within seconds. [Development]"),
+		metric.WithDescription("How long the oldest record that the stream does not have yet has been held, to within a second or a hundredth of it. [Development]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)

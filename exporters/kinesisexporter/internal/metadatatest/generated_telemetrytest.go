@@ -136,7 +136,7 @@ func AssertEqualExporterKinesisExpressionErrors(t *testing.T, tt *componenttest.
 func AssertEqualExporterKinesisOldestRecordAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_kinesis_oldest_record_age",
-		Description: "How long the oldest record that the stream does not have yet has been held, to within seconds. [Development]",
+		Description: "How long the oldest record that the stream does not have yet has been held, to within a second or a hundredth of it. [Development]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,

@@ -353,7 +353,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterWormS3OldestRecordAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_worm_s3_oldest_record_age",
-		metric.WithDescription("How long the oldest record that is in no complete object has been held, to within seconds. [Development]"),
+		metric.WithDescription("How long the oldest record that is in no complete object has been held, to within a second or a hundredth of it. [Development]"),
 		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)

@@ -238,7 +238,7 @@ func AssertEqualExporterWormS3ObjectsWritten(t *testing.T, tt *componenttest.Tel
 func AssertEqualExporterWormS3OldestRecordAge(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_worm_s3_oldest_record_age",
-		Description: "How long the oldest record that is in no complete object has been held, to within seconds. [Development]",
+		Description: "How long the oldest record that is in no complete object has been held, to within a second or a hundredth of it. [Development]",
 		Unit:        "s",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
