@@ -294,6 +294,23 @@ func TestReasonsOfRefusals(t *testing.T) {
 	assert.ElementsMatch(t, refusals, []string{"no_number", "negative", "name", "unit", "kind", "too_many_metrics"})
 }
 
+func TestRulesThatFail(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Conventions = nil
+		c.Rules = []ruleConfig{
+			{Name: "x", Condition: `ParseJSON(attributes["json"])["x"] == 1`, Attributes: []string{}},
+			{Name: "y", Value: `Int(ParseJSON(attributes["json"])["y"])`, Attributes: []string{}},
+		}
+	})
+	defer r.stop()
+	require.NoError(t, r.send(attrs{"json": "{"}, attrs{"json": "not"}))
+	for range 5 {
+		require.NoError(t, r.send(attrs{"json": `{"x":1,"y":3}`}, attrs{"json": `{"x":2,"y":0}`}))
+	}
+	assert.Equal(t, []string{"x  sum  5", "y  sum  15"}, r.shown())
+	metadatatest.AssertEqualConnectorMeasureConditionErrors(t, r.tel, []metricdata.DataPoint[int64]{{Value: 4}}, metricdatatest.IgnoreTimestamp())
+}
+
 func TestTags(t *testing.T) {
 	r := newRig(t, only("measures"))
 	defer r.stop()
