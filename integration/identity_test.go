@@ -140,8 +140,9 @@ func TestOneIdentityOfAHost(t *testing.T) {
 		return m.Has("db_query_seconds_count", of("inventory")...) && m.Has("up", of("inventory")...) &&
 			m.Has("otelcol_process_uptime_total", of("otelcol-heartwood")...) && m.Has("system_memory_usage_bytes", of("host")...)
 	})
-	// Nobody takes what is written, and the page goes on.
-	_, err = fmt.Fprintln(conn, "app=inventory measure#db.query=12ms")
+	// Nobody takes what is written, and the page goes on. A line says nothing else of where
+	// it comes from.
+	_, err = fmt.Fprintln(conn, "app=inventory measure#db.query=12ms tag#host_name=elsewhere tag#service.instance.id=another")
 	require.NoError(t, err)
 	harness.WaitMetrics(t, page, "the second measure", func(m harness.Metrics) bool {
 		return m.Sum("db_query_seconds_count", of("inventory")...) == 2

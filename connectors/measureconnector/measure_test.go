@@ -182,7 +182,7 @@ func TestConventions(t *testing.T) {
 			{"count.a": 1, "event": "paid", "code.function.name": "f", "tag#shard": "7", "source": "s"},
 		}, []string{"a  sum event.name=paid,code.function.name=f,source=s,shard=7 2"}, nil},
 		"tags of strangers": {only("measures"), []attrs{
-			{"count.a": 1, "event": "e", "tag#event_name": "x", "tag#le": "1", "tag#__name__": "y", "tag#otel.metric.overflow": "true", "tag#a b": "z", "tag#": "w", "tag#source": "v", "source": "s"},
+			{"count.a": 1, "event": "e", "tag#event_name": "x", "tag#le": "1", "tag#service_name": "x", "tag#service.name": "x", "tag#__name__": "y", "tag#otel.metric.overflow": "true", "tag#a b": "z", "tag#": "w", "tag#source": "v", "source": "s"},
 		}, []string{"a  sum event.name=e,source=s 1"}, nil},
 		"conflicts": {
 			only("measures"),
@@ -191,6 +191,7 @@ func TestConventions(t *testing.T) {
 			map[string]int64{refusedKind: 1, refusedUnit: 1},
 		},
 		"records": {only("records"), []attrs{{}, {"log.record.uid": "1"}}, []string{"log.records {record} sum log.severity=INFO 2"}, nil},
+		"another service's name": {only("records"), []attrs{{}, {"service.name": "other"}}, []string{"log.records {record} sum log.severity=INFO 2"}, nil},
 		"exceptions": {
 			only("exceptions"),
 			[]attrs{{"exception.type": "KeyError"}, {}},
@@ -322,6 +323,17 @@ func TestTags(t *testing.T) {
 	got := r.shown()
 	require.Len(t, got, 1)
 	assert.Equal(t, 8, strings.Count(got[0], "=x"), "of nine tags: %s", got[0])
+}
+
+func TestTextIsCutBetweenCharacters(t *testing.T) {
+	for text, want := range map[string]int{
+		strings.Repeat("a", 256): 256, strings.Repeat("a", 257): 256,
+		strings.Repeat("é", 200): 256, "a" + strings.Repeat("é", 200): 255,
+		strings.Repeat("😀", 70): 256, "a" + strings.Repeat("😀", 70): 253, "aa" + strings.Repeat("😀", 70): 254, "aaa" + strings.Repeat("😀", 70): 255,
+		strings.Repeat("\x80", 300): 252, // which is no text
+	} {
+		assert.Len(t, textValue(text).text, want, text)
+	}
 }
 
 func TestLongValuesAndRoutes(t *testing.T) {

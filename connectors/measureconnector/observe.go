@@ -347,8 +347,9 @@ func (r *reading) rules(res *resource, rl plog.ResourceLogs, sl plog.ScopeLogs, 
 func (r *reading) add(m *metric, res *resource, v float64, tags []attribute) {
 	attrs := r.attrs[:0]
 	for _, slot := range m.slots {
-		// What the resource says is on the metrics' resource, too.
-		if x := r.slots[slot]; x.kind != pcommon.ValueTypeEmpty && x != r.base[slot] {
+		// What the resource says is on the metrics' resource, too, and exporters that make
+		// labels of it overwrite what a record says otherwise: series would become one.
+		if x := r.slots[slot]; x.kind != pcommon.ValueTypeEmpty && r.base[slot].kind == pcommon.ValueTypeEmpty {
 			if slot != r.e.well.made[2] {
 				x = x.label()
 			}
@@ -356,11 +357,11 @@ func (r *reading) add(m *metric, res *resource, v float64, tags []attribute) {
 		}
 	}
 	if m.tags {
-		if x := r.slots[r.e.well.source]; x.kind != pcommon.ValueTypeEmpty && !has(attrs, "source") {
+		if x := r.slots[r.e.well.source]; x.kind != pcommon.ValueTypeEmpty && !has(attrs, "source") && !res.says("source") {
 			attrs = append(attrs, attribute{"source", x.label()})
 		}
 		for _, tag := range tags {
-			if tag.kind != pcommon.ValueTypeEmpty && !has(attrs, tag.name) {
+			if tag.kind != pcommon.ValueTypeEmpty && !has(attrs, tag.name) && !res.says(tag.name) {
 				attrs = append(attrs, attribute{tag.name, tag.label()})
 			}
 		}

@@ -184,6 +184,17 @@ type resource struct {
 	routes map[string]struct{}
 }
 
+// says says whether there is an attribute that Prometheus would write as it writes name:
+// exporters may make labels of those of a resource, too.
+func (r *resource) says(name string) bool {
+	for has := range r.attrs.All() {
+		if sameLabel(has, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // maxRoutes bounds the routes that a resource's paths are folded into: who asks for
 // random paths must not fill the metrics.
 const maxRoutes = 200
