@@ -190,7 +190,7 @@ func TestConventions(t *testing.T) {
 			[]string{"a  sum  1"},
 			map[string]int64{refusedKind: 1, refusedUnit: 1},
 		},
-		"records": {only("records"), []attrs{{}, {"log.record.uid": "1"}}, []string{"log.records {record} sum log.severity=INFO 2"}, nil},
+		"records":                {only("records"), []attrs{{}, {"log.record.uid": "1"}}, []string{"log.records {record} sum log.severity=INFO 2"}, nil},
 		"another service's name": {only("records"), []attrs{{}, {"service.name": "other"}}, []string{"log.records {record} sum log.severity=INFO 2"}, nil},
 		"exceptions": {
 			only("exceptions"),
