@@ -175,10 +175,15 @@ func TestASegmentIsClosedForItsAge(t *testing.T) {
 		require.NoError(t, err)
 		time.Sleep(time.Minute - time.Second)
 		synctest.Wait()
-		assert.False(t, s.Closed(record.Segment))
+		isClosed := func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.segments[0].number == record.Segment && s.segments[0].closed
+		}
+		assert.False(t, isClosed())
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		assert.True(t, s.Closed(record.Segment), "though nothing more was written")
+		assert.True(t, isClosed(), "though nothing more was written")
 		assert.Equal(t, 2, s.Stats().Segments)
 
 		time.Sleep(time.Hour)

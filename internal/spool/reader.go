@@ -254,15 +254,3 @@ func (r *Reader) stored(limit int64) (f frame, size int, err error) {
 	}
 	return f, size, nil
 }
-
-// Closed reports whether nothing more comes to a segment.
-func (s *Spool) Closed(segment uint64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, seg := range s.segments {
-		if seg.number == segment {
-			return seg.closed
-		}
-	}
-	return true
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/collector/component"
@@ -131,12 +132,12 @@ func (p *requestIDProcessor) Start(context.Context, component.Host) error {
 		return nil
 	}
 	entries := func(_ context.Context, o metric.Int64Observer) error {
-		n, _ := p.shared.table.Stats()
+		n, _ := p.shared.table.Stats(time.Now())
 		o.Observe(int64(n))
 		return nil
 	}
 	evicted := func(_ context.Context, o metric.Int64Observer) error {
-		_, n := p.shared.table.Stats()
+		_, n := p.shared.table.Stats(time.Now())
 		o.Observe(n)
 		return nil
 	}

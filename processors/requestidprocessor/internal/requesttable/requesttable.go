@@ -179,10 +179,9 @@ func (t *Table) note(trace [16]byte, id string, generated bool, now time.Time) s
 	for _, waiter := range s.waiters[trace] {
 		select {
 		case waiter <- struct{}{}:
-		default: // it has been told of another
+		default: // it has been told of another, and has not looked yet
 		}
 	}
-	delete(s.waiters, trace)
 	return e.id
 }
 
@@ -308,12 +307,13 @@ func (t *Table) Carry(id string, fields []string, now time.Time) {
 	}
 }
 
-// Stats counts entries, and those that were evicted before their time.
-func (t *Table) Stats() (entries int, evicted int64) {
+// Stats counts the entries that are remembered now, and those that were evicted before their time.
+func (t *Table) Stats(now time.Time) (entries int, evicted int64) {
 	for _, all := range []*[shards]shard{&t.traces, &t.asks} {
 		for i := range all {
 			s := &all[i]
 			s.mu.Lock()
+			s.expireLocked(now, t.ttl)
 			entries += len(s.index)
 			evicted += s.evicted
 			s.mu.Unlock()

@@ -31,12 +31,49 @@ func TestTheOldestGoFirst(t *testing.T) {
 	table.NoteTrace(trace(same[20]), "last", now)
 	assert.Equal(t, strconv.Itoa(same[10]), of(10, now), "it was used")
 	assert.Empty(t, of(11, now))
-	entries, evicted := table.Stats()
+	entries, evicted := table.Stats(now)
 	assert.Equal(t, 10, entries)
 	assert.EqualValues(t, 11, evicted)
 	assert.Empty(t, of(10, now.Add(2*time.Minute)))
-	entries, _ = table.Stats()
+	entries, _ = table.Stats(now.Add(2 * time.Minute))
 	assert.Zero(t, entries, "time has passed for all of the shard")
+}
+
+// TestWhatIsForgottenIsNotCounted: nothing may come that would have it dropped.
+func TestWhatIsForgottenIsNotCounted(t *testing.T) {
+	now := time.Now()
+	table := New(6400, time.Minute)
+	for n := range 100 {
+		table.NoteTrace(trace(n), strconv.Itoa(n), now)
+		table.NoteParent(strconv.Itoa(n), "parent", now)
+	}
+	entries, _ := table.Stats(now.Add(time.Minute))
+	assert.Equal(t, 201, entries)
+	entries, evicted := table.Stats(now.Add(time.Minute + 1))
+	assert.Zero(t, entries)
+	assert.Zero(t, evicted, "it was their time")
+}
+
+// TestWaitersAreToldAgain: what they were told of may be gone when they look.
+func TestWaitersAreToldAgain(t *testing.T) {
+	now := time.Now()
+	table := New(64, time.Minute)
+	told := make(chan struct{}, 1)
+	assert.True(t, table.Await(trace(1), told))
+	table.NoteTrace(trace(1), "a", now)
+	<-told
+	later := now.Add(2 * time.Minute)
+	assert.Empty(t, table.RequestOf(trace(1), later))
+	table.NoteTrace(trace(1), "b", later)
+	select {
+	case <-told:
+	default:
+		t.Error("it waits for ever")
+	}
+	table.Forget(trace(1), told)
+	for i := range table.traces {
+		assert.Empty(t, table.traces[i].waiters)
+	}
 }
 
 func TestShardsFillEvenly(t *testing.T) {
@@ -44,7 +81,7 @@ func TestShardsFillEvenly(t *testing.T) {
 	for n := range 3200 {
 		table.NoteTrace([16]byte{byte(n), byte(n >> 8), 15: 7}, "x", time.Now())
 	}
-	_, evicted := table.Stats()
+	_, evicted := table.Stats(time.Now())
 	assert.Zero(t, evicted, "half full, whatever the ids have in common")
 }
 
@@ -59,7 +96,7 @@ func TestFoundIDsReplaceGeneratedOnes(t *testing.T) {
 }
 
 func TestRootOfATailIsThatOfItsCircle(t *testing.T) {
-	table, now := New(100, time.Minute), time.Now()
+	table, now := New(6400, time.Minute), time.Now() // room enough, whatever shards they fall into
 	for id, parent := range map[string]string{"m": "n", "n": "m", "x": "n", "a": "x"} {
 		table.NoteParent(id, parent, now)
 	}
@@ -76,6 +113,7 @@ func TestWaitersAreTold(t *testing.T) {
 	table.NoteTrace(trace(1), "a", time.Now())
 	<-told
 	assert.False(t, table.Await(trace(1), told))
+	table.Forget(trace(1), told)
 	table.Forget(trace(2), told)
 	table.NoteTrace(trace(2), "b", time.Now())
 	assert.Empty(t, told)
@@ -102,7 +140,7 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	entries, _ := table.Stats()
+	entries, _ := table.Stats(time.Now())
 	assert.LessOrEqual(t, entries, 2*1000)
 }
 
@@ -126,7 +164,7 @@ func TestMemoryOfAnEntry(t *testing.T) {
 			}
 			runtime.GC()
 			runtime.ReadMemStats(&after)
-			entries, _ := table.Stats()
+			entries, _ := table.Stats(time.Now())
 			each := float64(after.HeapAlloc-before.HeapAlloc) / float64(entries)
 			t.Logf("%.0f bytes, %d entries", each, entries)
 			assert.Less(t, each, 350.0, "about 300 bytes and the texts")
