@@ -25,7 +25,7 @@ func requireBack(tb testing.TB, set Settings, want plog.Logs) {
 	decoded, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(encoded)
 	require.NoError(tb, err)
 	p := partsOf(decoded)[0]
-	got, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record)
+	got, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record, 1<<30)
 	require.NoError(tb, err)
 	requireSame(tb, want, got)
 }
@@ -99,7 +99,7 @@ func TestMapsOfAnotherOrder(t *testing.T) {
 		}
 	}
 	rl, event := built(Settings{}, Event{ID: recorduid.UUID{1}, Parts: partsOf(logs)})
-	got, err := Originals(rl, rl.ScopeLogs().At(0), event)
+	got, err := Originals(rl, rl.ScopeLogs().At(0), event, 1<<30)
 	require.NoError(t, err)
 	for i, p := range partsOf(got) {
 		v, ok := p.Record.Attributes().Get("k")

@@ -2,6 +2,7 @@ package story
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -100,4 +101,65 @@ func TestTracesOfTwoStages(t *testing.T) {
 	_, event = built(Settings{Style: Canonical}, Event{Parts: partsOf(junk)})
 	assert.Nil(t, attr(event, "fold.trace_ids"))
 	assert.Equal(t, pcommon.TraceID{}, event.TraceID())
+}
+
+// TestDocumentsThatGrow: a few million bytes of a stranger may say that there are many
+// originals of many bytes each, or documents in documents without end.
+func TestDocumentsThatGrow(t *testing.T) {
+	many := make([]any, 100_000)
+	for i := range many {
+		many[i] = map[string]any{}
+	}
+	large := string(make([]byte, 1<<20))
+	for name, c := range map[string]struct {
+		attrs, body map[string]any
+	}{
+		"by what they share": {
+			map[string]any{"large": large},
+			map[string]any{"parts": many, "shared": []any{"large"}},
+		},
+		"by their origins": {
+			nil,
+			map[string]any{
+				"parts":   slices.Repeat([]any{map[string]any{"origin": 0}}, 100_000),
+				"origins": []any{map[string]any{"resource": map[string]any{"large": large}}},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			logs := logsOf("s", record{attrs: c.attrs})
+			p := partsOf(logs)[0]
+			p.Record.Attributes().PutStr("fold.id", "x")
+			require.NoError(t, p.Record.Body().SetEmptyMap().FromRaw(c.body))
+			_, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record, 64<<20)
+			require.ErrorIs(t, err, ErrTooMuch)
+		})
+	}
+	t.Run("one attribute many times", func(t *testing.T) {
+		p := partsOf(logsOf("s", record{attrs: map[string]any{"large": large, "fold.id": "x"}}))[0]
+		require.NoError(t, p.Record.Body().SetEmptyMap().FromRaw(map[string]any{
+			"parts": []any{map[string]any{}, map[string]any{}}, "shared": slices.Repeat([]any{"large"}, 100_000),
+		}))
+		out, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record, 64<<20)
+		require.NoError(t, err)
+		for _, original := range partsOf(out) {
+			assert.Equal(t, 1, original.Record.Attributes().Len())
+		}
+	})
+	t.Run("by their depth", func(t *testing.T) {
+		logs := logsOf("s", record{body: "innermost"})
+		p := partsOf(logs)[0]
+		p.Record.Attributes().PutStr("fold.id", "x")
+		for range 10_000 {
+			inner := pcommon.NewValueEmpty()
+			p.Record.Body().MoveTo(inner)
+			part := p.Record.Body().SetEmptyMap().PutEmptySlice("parts").AppendEmpty().SetEmptyMap()
+			part.PutEmptyMap("attributes").PutStr("fold.id", "x")
+			inner.MoveTo(part.PutEmpty("message"))
+		}
+		out, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record, 64<<20)
+		require.NoError(t, err)
+		require.Equal(t, 1, out.LogRecordCount())
+		assert.True(t, isDocument(partsOf(out)[0].Record), "it was not taken apart to the end")
+	})
 }

@@ -206,7 +206,7 @@ func TestTwoStages(t *testing.T) {
 	require.Len(t, body["parts"], 2, "the early one is left out")
 	assert.Equal(t, "ordering", body["parts"].([]any)[1].(map[string]any)["service"])
 
-	again, err := Originals(rl, rl.ScopeLogs().At(0), event)
+	again, err := Originals(rl, rl.ScopeLogs().At(0), event, 1<<30)
 	require.NoError(t, err)
 	requireSame(t, original, again)
 }
@@ -312,7 +312,7 @@ func roundTrip(t *testing.T, seed uint64) {
 	decoded, err = (&plog.JSONUnmarshaler{}).UnmarshalLogs(text)
 	require.NoError(t, err)
 	rl := decoded.ResourceLogs().At(0)
-	got, err := Originals(rl, rl.ScopeLogs().At(0), rl.ScopeLogs().At(0).LogRecords().At(0))
+	got, err := Originals(rl, rl.ScopeLogs().At(0), rl.ScopeLogs().At(0).LogRecords().At(0), 1<<30)
 	require.NoError(t, err)
 	requireSame(t, want, got)
 }
@@ -341,7 +341,7 @@ func FuzzOriginals(f *testing.F) {
 			return
 		}
 		for _, p := range partsOf(logs) {
-			_, _ = Originals(p.ResourceLogs, p.ScopeLogs, p.Record)
+			_, _ = Originals(p.ResourceLogs, p.ScopeLogs, p.Record, 1<<30)
 		}
 	})
 }
@@ -349,7 +349,7 @@ func FuzzOriginals(f *testing.F) {
 func TestNoDocument(t *testing.T) {
 	logs := logsOf("s", record{body: "text"})
 	p := partsOf(logs)[0]
-	_, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record)
+	_, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record, 1<<30)
 	require.ErrorIs(t, err, errNoDocument)
 
 	for name, part := range map[string]any{
@@ -360,7 +360,7 @@ func TestNoDocument(t *testing.T) {
 	} {
 		p.Record.Attributes().PutStr("fold.id", "x")
 		require.NoError(t, p.Record.Body().SetEmptyMap().FromRaw(map[string]any{"parts": []any{part}}))
-		_, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record)
+		_, err := Originals(p.ResourceLogs, p.ScopeLogs, p.Record, 1<<30)
 		require.ErrorIs(t, err, errNoDocument, name)
 	}
 }
