@@ -118,6 +118,8 @@ func TestHeadsStandBeforeTheirRecords(t *testing.T) {
 	s = open(t, fs, Settings{})
 	assert.Equal(t, []string{"1a", "b", long, ""}, texts(drain(t, s)))
 	put(t, s, "c")
+	frame := appendFrame(nil, 1, b.Heads, b.Records, nil)
+	assert.LessOrEqual(t, len(frame)-frameHead, maxFrameBody(b.Heads, b.Records, nil))
 
 	// Of the frame that is at hand, what comes next is known.
 	r := s.NewReader()
