@@ -2,6 +2,7 @@ package archiveaudit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,46 +94,56 @@ func Search(ctx context.Context, r objectstore.Reader, q Query, hit func(Hit) er
 	defer cancel()
 	for _, name := range names {
 		l := &writerLog{r: r, layout: archive.Layout{Prefix: q.Prefix}, name: name}
-		var failure error
-		candidates := l.candidates(ctx, q, &stats, &failure)
+		// What candidates counts and says is another goroutine's until the loop has ended.
+		var listed SearchStats
+		var listing, failure error
+		candidates := l.candidates(ctx, q, &listed, &listing)
 		for s := range inOrder(ctx, q.Parallel, candidates, func(ctx context.Context, c candidate) searched { return c.search(ctx, q) }) {
-			if s.err != nil {
-				return stats, s.err
-			}
-			stats.FilterBytes += s.filter
-			if s.filtered {
-				stats.Filtered++
-				continue
-			}
-			stats.Read++
-			stats.ReadBytes += s.size
-			if len(s.hits) > 0 || s.large {
-				stats.Hit++
-			}
-			give := func(h Hit) error {
-				stats.Hits++
-				return hit(h)
-			}
-			for _, h := range s.hits {
-				if err := give(h); err != nil {
-					return stats, err
-				}
-			}
-			if s.large {
-				stats.ReadBytes += s.size
-				if err := s.each(ctx, q, give); err != nil {
-					return stats, err
-				}
+			if failure = s.give(ctx, q, &stats, hit); failure != nil {
+				break
 			}
 		}
-		if failure != nil {
-			return stats, failure
+		stats.Manifests, stats.Objects = stats.Manifests+listed.Manifests, stats.Objects+listed.Objects
+		stats.ObjectBytes, stats.Pruned = stats.ObjectBytes+listed.ObjectBytes, stats.Pruned+listed.Pruned
+		if err := cmp.Or(failure, listing); err != nil {
+			return stats, err
 		}
 		if ctx.Err() != nil {
 			return stats, context.Cause(ctx)
 		}
 	}
 	return stats, nil
+}
+
+// give gives the hits of an object, and counts.
+func (s *searched) give(ctx context.Context, q Query, stats *SearchStats, hit func(Hit) error) error {
+	if s.err != nil {
+		return s.err
+	}
+	stats.FilterBytes += s.filter
+	if s.filtered {
+		stats.Filtered++
+		return nil
+	}
+	stats.Read++
+	stats.ReadBytes += s.size
+	if len(s.hits) > 0 || s.large {
+		stats.Hit++
+	}
+	counted := func(h Hit) error {
+		stats.Hits++
+		return hit(h)
+	}
+	for _, h := range s.hits {
+		if err := counted(h); err != nil {
+			return err
+		}
+	}
+	if !s.large {
+		return nil
+	}
+	stats.ReadBytes += s.size
+	return s.each(ctx, q, counted)
 }
 
 type manifestOrError struct {
