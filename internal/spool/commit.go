@@ -289,7 +289,7 @@ func (s *Spool) finish(g *group, err error) {
 		err = s.lastFailure
 	}
 	if ok {
-		s.settled = last
+		s.settled.Store(uint64(last))
 	}
 	g.err = err
 	close(g.done)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/heartwood-otel/heartwood/internal/diskfs"
@@ -99,6 +100,8 @@ type Spool struct {
 	wake chan struct{} // has one place: there is something to write
 	done chan struct{} // closed when the committer has ended
 
+	settled atomic.Uint64 // the last record that is written, or failed
+
 	// mu guards the following.
 	mu     sync.Mutex
 	nextID ID
@@ -119,7 +122,6 @@ type Spool struct {
 	// failures counts the groups that could not be written.
 	failures    uint64
 	lastFailure error
-	settled     ID // of the last record that is written, or failed
 	// readers counts those that were not closed; recent is what was written last, for
 	// them.
 	readers int
@@ -374,11 +376,7 @@ func (s *Spool) Stats() Stats {
 }
 
 // Settled is the last record of which Wait has an answer; those before have theirs.
-func (s *Spool) Settled() ID {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.settled
-}
+func (s *Spool) Settled() ID { return ID(s.settled.Load()) }
 
 // Behind gives the last record that has at least so many bytes of later segments behind
 // it, 0 where none has. Who has little to keep from before can append it again, so that

@@ -21,6 +21,7 @@ import (
 type item struct {
 	key    foldtable.Key
 	uid    uint64 // a fingerprint
+	isNew  bool   // it was given here
 	origin recordwire.Origin
 	record []byte
 	folds  bool
@@ -121,7 +122,7 @@ func (in *intake) read(ctx context.Context, logs plog.Logs) {
 				it.key, it.folds = in.keys.read(ctx, rl, lr, tc)
 				if it.folds {
 					in.folds++
-					in.identify(lr, now)
+					it.uid, it.isNew = in.identify(lr, now)
 					it.starts = in.compiled.starts.holds(ctx, tc, in.conditionFailed)
 					it.ends = in.compiled.ends.holds(ctx, tc, in.conditionFailed)
 					it.early = in.compiled.immediately.holds(ctx, tc, in.conditionFailed)
@@ -134,16 +135,19 @@ func (in *intake) read(ctx context.Context, logs plog.Logs) {
 	}
 }
 
-// identify gives a record a uid where it has none.
-func (in *intake) identify(lr plog.LogRecord, now time.Time) {
+// identify gives a record a uid where it has none, and the fingerprint of one that is new:
+// nobody can have sent that before.
+func (in *intake) identify(lr plog.LogRecord, now time.Time) (fingerprint uint64, isNew bool) {
 	uid, ok := lr.Attributes().Get(uidAttribute)
 	if ok && (uid.Type() != pcommon.ValueTypeStr || uid.Str() != "") && uid.Type() != pcommon.ValueTypeEmpty {
-		return
+		return 0, false
 	}
 	if !ok {
 		uid = lr.Attributes().PutEmpty(uidAttribute)
 	}
-	uid.SetStr(in.uids.Next(now).String())
+	text := in.uids.Next(now).String()
+	uid.SetStr(text)
+	return in.prints.ofNew(text), true
 }
 
 // encode takes the records that fold as bytes, and spreads them over the shards.
@@ -153,7 +157,9 @@ func (in *intake) encode(logs plog.Logs) error {
 		it := &in.items[i]
 		if it.folds {
 			it.origin, it.record = origin, record
-			it.uid = in.prints.of(origin, record)
+			if !it.isNew {
+				it.uid = in.prints.of(origin, record)
+			}
 			shard := int(it.key[0]) & (len(in.shards) - 1)
 			in.byShard[shard] = append(in.byShard[shard], int32(i))
 		}

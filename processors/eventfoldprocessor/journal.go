@@ -137,7 +137,7 @@ func (s *shard) enqueueLocked(e *entries, place *foldtable.Place, part *foldtabl
 		e.settled = &settlement{}
 	}
 	n := number(ticket.First)
-	s.unsettled = append(s.unsettled, unsettled{number: n, key: place.Key, uid: part.UID, call: e.settled})
+	s.unsettled.add(unsettled{number: n, key: place.Key, uid: part.UID, call: e.settled})
 	return n, true
 }
 
@@ -170,22 +170,35 @@ func (in *intake) settle(ctx context.Context) (retracted int, err error) {
 	return retracted, nil
 }
 
-// pruneLocked forgets which parts were not settled.
-func (s *shard) pruneLocked() {
-	if len(s.unsettled) == 0 {
-		return
+// unsettledParts are a queue in the order of their numbers.
+type unsettledParts struct {
+	parts []unsettled
+	top   int // those before have been settled
+}
+
+func (q *unsettledParts) add(u unsettled) { q.parts = append(q.parts, u) }
+
+// prune forgets those that have been settled, up to a number.
+func (q *unsettledParts) prune(upTo uint64) {
+	for q.top < len(q.parts) && q.parts[q.top].number <= upTo {
+		q.top++
 	}
-	upTo := number(s.journal.spool.Settled())
-	n := 0
-	for n < len(s.unsettled) && s.unsettled[n].number <= upTo {
-		n++
+	if q.top > len(q.parts)/2 {
+		kept := copy(q.parts, q.parts[q.top:])
+		clear(q.parts[kept:])
+		q.parts, q.top = q.parts[:kept], 0
 	}
-	if n == 0 {
-		return
-	}
-	kept := copy(s.unsettled, s.unsettled[n:])
-	clear(s.unsettled[kept:])
-	s.unsettled = s.unsettled[:kept]
+}
+
+// take takes those from first to last out.
+func (q *unsettledParts) take(first, last uint64) []unsettled {
+	by := func(u unsettled, n uint64) int { return cmp.Compare(u.number, n) }
+	from, _ := slices.BinarySearchFunc(q.parts[q.top:], first, by)
+	to, _ := slices.BinarySearchFunc(q.parts[q.top:], last+1, by)
+	from, to = q.top+from, q.top+to
+	taken := slices.Clone(q.parts[from:to])
+	q.parts = slices.Delete(q.parts, from, to)
+	return taken
 }
 
 // unwritten takes parts out of their events again that could not be written, so that
@@ -201,11 +214,8 @@ func (p *foldProcessor) unwritten(first, last spool.ID) {
 func (s *shard) retract(first, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	by := func(u unsettled, n uint64) int { return cmp.Compare(u.number, n) }
-	from, _ := slices.BinarySearchFunc(s.unsettled, first, by)
-	to, _ := slices.BinarySearchFunc(s.unsettled, last+1, by)
 	gone := make(map[foldtable.Key][]uint64)
-	for _, u := range s.unsettled[from:to] {
+	for _, u := range s.unsettled.take(first, last) {
 		numbers, asked := gone[u.key]
 		if !asked {
 			numbers = s.table.Retract(u.key, first, last)
@@ -217,7 +227,6 @@ func (s *shard) retract(first, last uint64) {
 			s.table.ForgetRepeat(u.key, u.uid)
 		}
 	}
-	s.unsettled = slices.Delete(s.unsettled, from, to)
 	s.publishLocked()
 }
 

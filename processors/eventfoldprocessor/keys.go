@@ -162,5 +162,12 @@ func (f *fingerprinter) of(origin recordwire.Origin, record []byte) uint64 {
 	return binary.LittleEndian.Uint64(f.sum)
 }
 
+// ofNew is that of a record with a uid that was made just now: the uid says enough.
+func (f *fingerprinter) ofNew(uid string) uint64 {
+	var buf [64]byte
+	sum := sha256.Sum256(append(buf[:0], uid...))
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
 // forget lets go of the origin.
 func (f *fingerprinter) forget() { f.origin = nil }

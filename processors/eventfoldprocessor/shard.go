@@ -29,7 +29,7 @@ type shard struct {
 	// moved is the number of the last entry of the journal that memories were moved from.
 	moved uint64
 	// unsettled are parts whose entries may not be on disk yet, in their order.
-	unsettled []unsettled
+	unsettled unsettledParts
 
 	// Of run.
 	parts    []foldtable.StoredPart
@@ -42,7 +42,7 @@ func (s *shard) take(in *intake, items []int32) {
 	defer s.mu.Unlock()
 	now := s.now()
 	if s.journal != nil {
-		s.pruneLocked()
+		s.unsettled.prune(number(s.journal.spool.Settled()))
 	}
 	repeats := in.repeats
 	for _, i := range items {
