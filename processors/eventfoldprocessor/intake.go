@@ -226,23 +226,26 @@ func (in *intake) fold(ctx context.Context) error {
 	return err
 }
 
-// passLate hands on what came when its event had ended.
+// passLate hands on what came when its event had ended, where its original is not handed on
+// anyway.
 func (in *intake) passLate(ctx context.Context) error {
-	logs, err := in.late.Logs()
-	if err != nil {
-		return err
-	}
-	i := 0
-	for _, rl := range logs.ResourceLogs().All() {
-		for _, lr := range rl.ScopeLogs().At(0).LogRecords().All() {
-			lr.Attributes().PutStr("fold.previous", in.previous[i].String())
-			i++
+	if in.cfg.Originals != originalsPass {
+		logs, err := in.late.Logs()
+		if err != nil {
+			return err
+		}
+		i := 0
+		for _, rl := range logs.ResourceLogs().All() {
+			for _, lr := range rl.ScopeLogs().At(0).LogRecords().All() {
+				lr.Attributes().PutStr("fold.previous", in.previous[i].String())
+				i++
+			}
+		}
+		if err := in.next.ConsumeLogs(ctx, logs); err != nil {
+			return err
 		}
 	}
-	if err := in.next.ConsumeLogs(ctx, logs); err != nil {
-		return err
-	}
-	in.tel.ProcessorEventFoldRecordsReceived.Add(ctx, int64(i))
-	in.tel.ProcessorEventFoldRecordsPassed.Add(ctx, int64(i), attrsLate)
+	in.tel.ProcessorEventFoldRecordsReceived.Add(ctx, int64(len(in.previous)))
+	in.tel.ProcessorEventFoldRecordsPassed.Add(ctx, int64(len(in.previous)), attrsLate)
 	return nil
 }

@@ -195,6 +195,24 @@ func TestLateRecords(t *testing.T) {
 	}
 }
 
+// TestALateOriginalPassesOnce: it is handed on already.
+func TestALateOriginalPassesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &keeper{}, `{style: canonical, late: pass, originals: pass, end_when: ['body == "end"']}`)
+		b.consume(t, rec{request: "1", body: "end"})
+		time.Sleep(time.Second)
+		b.consume(t, rec{request: "1", body: "late"})
+		var bodies []string
+		for _, r := range b.next.records() {
+			bodies = append(bodies, r.Body().Str())
+		}
+		assert.Equal(t, []string{"end", "end", "late"}, bodies, "the original, the event, the original")
+		b.requireBalance(t, 2)
+		assert.EqualValues(t, 1, b.sum(t, "records_passed", "late"))
+		b.stop(t)
+	})
+}
+
 func TestRepeatsAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, &keeper{}, `{}`)
