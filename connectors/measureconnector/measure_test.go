@@ -295,6 +295,29 @@ func TestReasonsOfRefusals(t *testing.T) {
 	assert.ElementsMatch(t, refusals, []string{"no_number", "negative", "name", "unit", "kind", "too_many_metrics"})
 }
 
+func TestNamesOfSeverities(t *testing.T) {
+	want := map[plog.SeverityNumber]string{-1: "UNSPECIFIED", 0: "UNSPECIFIED", 1: "TRACE", 4: "TRACE", 5: "DEBUG", 8: "DEBUG", 9: "INFO", 12: "INFO", 13: "WARN", 16: "WARN", 17: "ERROR", 20: "ERROR", 21: "FATAL", 24: "FATAL", 25: "UNSPECIFIED"}
+	for n, want := range want {
+		lr := plog.NewLogRecord()
+		lr.SetSeverityNumber(n)
+		assert.Equal(t, want, severityName(lr), "%d", n)
+	}
+}
+
+func TestTagsInAnyOrderAreOneSeries(t *testing.T) {
+	r := newRig(t, only("measures"))
+	defer r.stop()
+	for _, order := range []string{"abc", "acb", "bac", "bca", "cab", "cba"} {
+		logs := batch(attrs{"count.x": 1})
+		lr := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+		for _, tag := range order {
+			lr.Attributes().PutStr("tag#"+string(tag), "of "+string(tag))
+		}
+		require.NoError(t, r.logs.ConsumeLogs(t.Context(), logs))
+	}
+	assert.Equal(t, []string{"x  sum a=of a,b=of b,c=of c 6"}, r.shown())
+}
+
 func TestRulesThatFail(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Conventions = nil
