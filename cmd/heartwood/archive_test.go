@@ -421,11 +421,16 @@ func FuzzSplitCopies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		rest := data
 		for _, c := range splitCopies("file", data) {
-			at := bytes.Index(rest, c.Data)
-			if at < 0 || len(bytes.TrimSpace(rest[:at])) > 0 {
+			for line := range bytes.Lines(rest) {
+				if len(bytes.TrimSpace(line)) > 0 {
+					break
+				}
+				rest = rest[len(line):]
+			}
+			if !bytes.HasPrefix(rest, c.Data) {
 				t.Fatalf("%q is not next in %q", c.Data, rest)
 			}
-			rest = rest[at+len(c.Data):]
+			rest = rest[len(c.Data):]
 		}
 		if bytes.Contains(rest, []byte("\n— ")) && bytes.HasSuffix(rest, []byte("\n")) {
 			t.Fatalf("%q is left of %q", rest, data)
