@@ -109,9 +109,10 @@ func (p *pump) tryLocked(lines []byte) error {
 		}()
 		p.connection, p.lost = connection, lost
 	}
-	stop := context.AfterFunc(p.ctx, func() { _ = p.connection.SetWriteDeadline(time.Now()) })
+	connection := p.connection // which may be dropped while the function still runs
+	stop := context.AfterFunc(p.ctx, func() { _ = connection.SetWriteDeadline(time.Now()) })
 	defer stop()
-	_, err := p.connection.Write(lines)
+	_, err := connection.Write(lines)
 	return err
 }
 

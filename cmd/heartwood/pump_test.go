@@ -132,3 +132,26 @@ func TestPumpBoundsALineWithoutEnd(t *testing.T) {
 	_ = p.Close()
 	<-hung
 }
+
+// canceling is a connection that breaks in the moment in which all is to end.
+type canceling struct {
+	net.Conn
+	cancel func()
+	lost   chan struct{}
+}
+
+func (c canceling) Write([]byte) (int, error)        { c.cancel(); return 0, io.ErrClosedPipe }
+func (c canceling) SetWriteDeadline(time.Time) error { return nil }
+func (c canceling) Close() error                     { close(c.lost); return nil }
+
+func TestPumpEndsWhileItsConnectionBreaks(t *testing.T) {
+	for range 200 {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := newPump(ctx, "127.0.0.1:1", io.Discard)
+		p.lost = make(chan struct{})
+		p.connection = canceling{cancel: cancel, lost: p.lost}
+		_, err := io.WriteString(p, "x\n")
+		require.ErrorIs(t, err, context.Canceled)
+		require.NoError(t, p.Close())
+	}
+}
