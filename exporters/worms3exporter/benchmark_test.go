@@ -3,6 +3,7 @@ package worms3exporter
 import (
 	"context"
 	"fmt"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
+	"github.com/heartwood-otel/heartwood/internal/heapfloor"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
 )
 
@@ -90,6 +92,9 @@ func cpuTime(b *testing.B) time.Duration {
 // store that keeps nothing. MB/cpu-s is MB of JSON for each second of CPU of the process,
 // the new uids of each batch included.
 func BenchmarkExporter(b *testing.B) {
+	stop, err := heapfloor.FromEnvironment(os.LookupEnv)
+	require.NoError(b, err)
+	defer stop()
 	bench := newBench(b, `{rules: [{name: access, category: access, period: 1d}, {name: application, period: 2d}], verify_share: 0, repeat_window: 1m}`)
 	newStore = func(context.Context, *Config, string) (bucketStore, func(), error) {
 		return discard{memBucket{bench.store}}, func() {}, nil
