@@ -37,7 +37,7 @@ func newTestLog(tb testing.TB, size int) *testLog {
 
 var errNoTile = errors.New("no such tile")
 
-func (l *testLog) load(_ context.Context, t tlog.Tile) ([]byte, error) {
+func (l *testLog) load(_ context.Context, t tlog.Tile, _ func([]byte) bool) ([]byte, error) {
 	l.loads++
 	if data, ok := l.tiles[t]; ok {
 		return bytes.Clone(data), nil

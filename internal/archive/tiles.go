@@ -9,8 +9,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// TileLoader gets a full tile's 256 hashes.
-type TileLoader func(ctx context.Context, t tlog.Tile) ([]byte, error)
+// TileLoader gets a full tile's 256 hashes. right says whether some bytes are they.
+type TileLoader func(ctx context.Context, t tlog.Tile, right func(data []byte) bool) ([]byte, error)
 
 // ErrTile says that a tile is not of the tree.
 var ErrTile = errors.New("a tile is not of this tree")
@@ -100,14 +100,20 @@ func (h *TileHashes) tile(level int, n int64) ([]byte, error) {
 		return nil, err
 	}
 	want := above[n%TileWidth*HashSize:][:HashSize]
-	data, err := h.load(h.ctx, t)
+	right := func(data []byte) bool {
+		if len(data) != tileSize {
+			return false
+		}
+		root := subtree(data)
+		return bytes.Equal(root[:], want)
+	}
+	data, err := h.load(h.ctx, t, right)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("tile %s: %w", TilePath(t), err)
 	case len(data) != tileSize:
 		return nil, fmt.Errorf("%w: %s has %d bytes, not %d", ErrTile, TilePath(t), len(data), tileSize)
-	}
-	if root := subtree(data); !bytes.Equal(root[:], want) {
+	case !right(data):
 		return nil, fmt.Errorf("%w: %s", ErrTile, TilePath(t))
 	}
 	if len(h.kept) >= maxKeptTiles {

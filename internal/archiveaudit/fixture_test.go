@@ -27,6 +27,7 @@ type fixture struct {
 	// checkpoint with which it was shut down.
 	before   *archivetest.Writer
 	shutdown int64
+	stranger map[string]archivetest.Key // of somebody who took a writer's name
 }
 
 const prefix = "audit/"
@@ -100,6 +101,7 @@ func objects(i int, at time.Time) []archivetest.Object {
 // clone is the same archive, apart: what is done to it is not done to the first.
 func (f *fixture) clone() *fixture {
 	c := *f
+	c.stranger = nil
 	clock := *f.Clock
 	shared := *f.Archive
 	c.Archive, c.store = &shared, f.store.Clone()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
@@ -19,7 +20,11 @@ type Prover struct {
 	// Latest proves against the last checkpoint of the writer, not against the first that
 	// has the line.
 	Latest bool
+	// Root and Notes are as those of a [Query].
+	Root  note.Verifier
+	Notes func(note string)
 
+	reader *archiveReader
 	heads  map[string]*head // by writer and number
 	hashes map[*head]*archive.TileHashes
 	ends   map[string]int64 // number of the last checkpoint, by writer
@@ -44,16 +49,16 @@ func (p *Prover) Prove(ctx context.Context, key string, lines ...int64) ([]Prove
 	if err != nil {
 		return nil, fmt.Errorf("%q is no key of a data object: %w", key, err)
 	}
-	l := &writerLog{r: p.Reader, layout: layout, name: parts.Writer}
+	if p.reader == nil {
+		p.reader = newArchiveReader(p.Reader, p.Prefix, p.Root, p.Notes)
+	}
+	l := &writerLog{p.reader, parts.Writer}
 	last, err := p.last(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	number, err := l.covering(ctx, parts.FirstLeaf, last)
-	if err != nil {
-		return nil, err
-	}
-	h, err := p.head(ctx, l, number)
+	at := func(ctx context.Context, number int64) (*head, error) { return p.head(ctx, l, number) }
+	h, err := l.covering(ctx, parts.FirstLeaf, last, at)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +73,7 @@ func (p *Prover) Prove(ctx context.Context, key string, lines ...int64) ([]Prove
 	}
 	against := h
 	if p.Latest {
-		against, err = p.head(ctx, l, last)
-		if errors.Is(err, errNoCheckpoint) {
-			if last, err = l.listedLast(ctx); err == nil {
-				p.ends[l.name] = last
-				against, err = p.head(ctx, l, last)
-			}
-		}
-		if err != nil {
+		if against, err = p.head(ctx, l, last); err != nil {
 			return nil, err
 		}
 	}

@@ -98,11 +98,13 @@ func TestSearchOfALargeObject(t *testing.T) {
 func TestSearchStopsEarly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, objectstore.Governance)
-	f.store.Overwrite(f.Layout.Manifest("gateway-1", 3, [32]byte{}), []byte("x"), objectstore.Lock{})
+	key := f.find(t, fmt.Sprintf("_log/gateway-1/manifest/%020d-", 3))
+	right, _ := f.store.Bytes(key, "")
+	f.store.Edit(key, "", true, func([]byte) []byte { return []byte("x") })
 	_, err := archiveaudit.Search(t.Context(), f.store, archiveaudit.Query{Prefix: prefix, From: begin()}, func(archiveaudit.Hit) error { return nil })
 	require.ErrorContains(t, err, "was changed")
 	enough := errors.New("enough")
-	f.store.RemoveAll(f.Layout.Manifest("gateway-1", 3, [32]byte{}))
+	f.store.Edit(key, "", true, func([]byte) []byte { return right })
 	_, err = archiveaudit.Search(t.Context(), f.store, archiveaudit.Query{Prefix: prefix, From: begin()}, func(archiveaudit.Hit) error { return enough })
 	require.ErrorIs(t, err, enough)
 }

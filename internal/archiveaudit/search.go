@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
@@ -27,6 +30,11 @@ type Query struct {
 	From, To time.Time
 	// Parallel is how many objects are read at a time; 0 is GOMAXPROCS.
 	Parallel int
+	// Root is the public half of the root key: which keys writers have, the files say that it
+	// signed. Nil: all writers files say it.
+	Root note.Verifier
+	// Notes is told what was passed over, a line each. May be nil.
+	Notes func(note string)
 }
 
 // Hit is a line that was found. Its data is the callee's until it returns.
@@ -59,16 +67,13 @@ const eventSlack = 25 * time.Hour
 
 type candidate struct {
 	l *writerLog
-	m *archive.Manifest
 	o *archive.ManifestObject
 }
 
 type searched struct {
 	candidate
-	hits     []Hit
-	filter   int64 // bytes
-	filtered bool
-	size     int64
+	hits []Hit
+	size int64
 	// large says that the hits are too many to be held: the object, which is whole, is to be
 	// read once more for them.
 	large bool
@@ -80,7 +85,7 @@ const maxHeldHits = 64 << 20
 
 // Search gives the lines that fit, of one writer after the other in the order of its log.
 // It reads the filters of all objects of the time, and the objects that they don't rule
-// out. It needs no key, and proves nothing.
+// out. It proves nothing.
 func Search(ctx context.Context, r objectstore.Reader, q Query, hit func(Hit) error) (SearchStats, error) {
 	var stats SearchStats
 	if q.Parallel <= 0 {
@@ -92,8 +97,17 @@ func Search(ctx context.Context, r objectstore.Reader, q Query, hit func(Hit) er
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	reader := newArchiveReader(r, q.Prefix, q.Root, q.Notes)
 	for _, name := range names {
-		l := &writerLog{r: r, layout: archive.Layout{Prefix: q.Prefix}, name: name}
+		l := &writerLog{reader, name}
+		enrolled, err := l.keys.enrols(ctx, name)
+		if err != nil {
+			return stats, err
+		}
+		if !enrolled {
+			l.notes.add(l.layout.WriterFolder(name), noteForeign)
+			continue
+		}
 		// What candidates counts and says is another goroutine's until the loop has ended.
 		var listed SearchStats
 		var listing, failure error
@@ -105,6 +119,7 @@ func Search(ctx context.Context, r objectstore.Reader, q Query, hit func(Hit) er
 		}
 		stats.Manifests, stats.Objects = stats.Manifests+listed.Manifests, stats.Objects+listed.Objects
 		stats.ObjectBytes, stats.Pruned = stats.ObjectBytes+listed.ObjectBytes, stats.Pruned+listed.Pruned
+		stats.FilterBytes, stats.Filtered = stats.FilterBytes+listed.FilterBytes, stats.Filtered+listed.Filtered
 		if err := cmp.Or(failure, listing); err != nil {
 			return stats, err
 		}
@@ -119,11 +134,6 @@ func Search(ctx context.Context, r objectstore.Reader, q Query, hit func(Hit) er
 func (s *searched) give(ctx context.Context, q Query, stats *SearchStats, hit func(Hit) error) error {
 	if s.err != nil {
 		return s.err
-	}
-	stats.FilterBytes += s.filter
-	if s.filtered {
-		stats.Filtered++
-		return nil
 	}
 	stats.Read++
 	stats.ReadBytes += s.size
@@ -146,80 +156,231 @@ func (s *searched) give(ctx context.Context, q Query, stats *SearchStats, hit fu
 	return s.each(ctx, q, counted)
 }
 
-type manifestOrError struct {
-	m    *archive.Manifest
-	cost int64
-	err  error
+// interval is a manifest, and what its filters say.
+type interval struct {
+	m     *archive.Manifest // nil: there is none of this number
+	cost  int64
+	fits  []bool // by object: its time fits
+	deny  []bool // by object: its filter denies the id; nil where that is not known
+	bytes int64  // of the filters
+	err   error
 }
 
-// candidates gives the objects whose time fits.
+// candidates gives the objects whose time fits, and whose filter does not deny the id.
 func (l *writerLog) candidates(ctx context.Context, q Query, stats *SearchStats, failure *error) iter.Seq[candidate] {
 	return func(yield func(candidate) bool) {
 		var held budget
 		listing, stop := context.WithCancel(ctx)
 		defer stop()
-		places := func(yield func(place) bool) {
-			for info, err := range l.r.List(listing, l.layout.ManifestPrefix(l.name), "") {
-				if err != nil && listing.Err() != nil {
-					return
-				}
-				if err != nil {
-					*failure = fmt.Errorf("list the manifests of %s: %w", l.name, err)
-					return
-				}
-				if !q.From.IsZero() && info.Modified.Before(q.From.Add(-eventSlack)) {
-					continue
-				}
-				if !yield(place{manifests: []objectstore.Info{info}}) {
-					return
-				}
-			}
-		}
-		read := func(ctx context.Context, p place) manifestOrError {
-			m, _, err := l.read(ctx, p.manifests[0])
-			return manifestOrError{m, p.cost(), err}
-		}
-		for x := range inOrder(ctx, max(16, 4*q.Parallel), held.within(listing, places), read) {
+		for x := range inOrder(ctx, max(16, 4*q.Parallel), held.within(listing, l.manifests(listing, q, failure)), func(ctx context.Context, p place) interval { return l.interval(ctx, q, p) }) {
 			if x.err != nil {
 				*failure = x.err
 				stop()
 				return
 			}
-			stats.Manifests++
-			for i := range x.m.Objects {
-				o := &x.m.Objects[i]
-				stats.Objects++
-				stats.ObjectBytes += o.Size
-				if (!q.From.IsZero() && o.MaxTime.Before(q.From)) || (!q.To.IsZero() && !o.MinTime.Before(q.To)) {
-					stats.Pruned++
-					continue
-				}
-				if !yield(candidate{l, x.m, o}) {
-					stop()
-					return
-				}
+			if x.m != nil && !l.fitting(&x, stats, yield) {
+				stop()
+				return
 			}
 			held.give(x.cost)
 		}
 	}
 }
 
-// search looks into one object, unless its filter rules it out.
-func (c candidate) search(ctx context.Context, q Query) (s searched) {
-	s.candidate = c
-	if q.ID != "" && c.m.Filters != nil {
-		key := c.l.layout.Filters(c.l.name, c.m.Number, c.m.Filters.SHA256)
-		data, err := getRange(ctx, c.l.r, key, c.o.Filter.Offset, c.o.Filter.Length)
-		s.filter = int64(len(data))
-		if err == nil {
-			var f archive.Filter
-			if f, err = archive.OpenFilter(data); err == nil && !f.May([]byte(q.ID)) {
-				s.filtered = true
-				return s
+// maxUnbound is how many numbers wait until it is known that they are in the log.
+const maxUnbound = 256
+
+// manifests gives the log's manifests that may be of the time. Behind the last checkpoint are
+// none: what is there is about to be in the log, or somebody else's.
+func (l *writerLog) manifests(ctx context.Context, q Query, failure *error) iter.Seq[place] {
+	return func(yield func(place) bool) {
+		failed := func(err error) {
+			if ctx.Err() == nil {
+				*failure = fmt.Errorf("list the manifests of %s: %w", l.name, err)
 			}
 		}
-		// Without its filter an object is read.
+		parse := func(info objectstore.Info) (int64, error) {
+			_, number, _, err := l.layout.ParseManifest(info.Key)
+			if err != nil {
+				l.notes.add(info.Key, noteNoManifest)
+			}
+			return number, err
+		}
+		var waiting []place
+		give := func() bool {
+			n, err := l.bound(ctx, waiting)
+			if err != nil {
+				failed(err)
+				return false
+			}
+			for i, p := range waiting {
+				if i >= n {
+					l.notes.add(p.manifests[0].Key, noteBehind)
+				} else if !yield(p) {
+					return false
+				}
+			}
+			waiting = nil
+			return true
+		}
+		for group := range numbered(l.versions(ctx, l.layout.ManifestPrefix(l.name)), parse, failed, nil) {
+			p := place{number: group.number, manifests: keysOf(group.infos)}
+			early := func(info objectstore.Info) bool { return info.Modified.Before(q.From.Add(-eventSlack)) }
+			if len(p.manifests) == 0 || (!q.From.IsZero() && !slices.ContainsFunc(group.infos, func(info objectstore.Info) bool { return !early(info) })) {
+				continue
+			}
+			if waiting = append(waiting, p); len(waiting) == maxUnbound && !give() {
+				return
+			}
+		}
+		give()
 	}
+}
+
+// bound says how many of some numbers in order are in the log: where one has its checkpoint,
+// all before it are. As a rule that is the last, and no other is asked for.
+func (l *writerLog) bound(ctx context.Context, places []place) (int, error) {
+	has := func(i int) (bool, error) {
+		_, err := l.at(ctx, places[i].number)
+		if err != nil && inTheWay(err) && ctx.Err() == nil {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	low, high := -1, len(places) // has it, and has not or is not there
+	for back := 1; high > 0; back *= 2 {
+		i := max(0, len(places)-back)
+		ok, err := has(i)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			low = i
+			break
+		}
+		high = i
+	}
+	for low+1 < high {
+		middle := low + (high-low)/2
+		ok, err := has(middle)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low + 1, nil
+}
+
+// interval reads the manifest of a number: the only one, or the one of the checkpoint.
+func (l *writerLog) interval(ctx context.Context, q Query, p place) (x interval) {
+	x.cost = p.cost()
+	if len(p.manifests) == 1 {
+		x.m, _, x.err = l.read(ctx, p.manifests[0].Key)
+	} else {
+		var h *head
+		if h, x.err = l.at(ctx, p.number); x.err == nil {
+			x.m = h.manifest
+		}
+	}
+	if x.err != nil {
+		return x
+	}
+	some := false
+	x.fits = make([]bool, len(x.m.Objects))
+	for i := range x.m.Objects {
+		o := &x.m.Objects[i]
+		x.fits[i] = (q.From.IsZero() || !o.MaxTime.Before(q.From)) && (q.To.IsZero() || o.MinTime.Before(q.To))
+		some = some || x.fits[i]
+	}
+	if some && q.ID != "" && x.m.Filters != nil {
+		x.deny, x.bytes, x.err = l.denied(ctx, x.m, q.ID)
+	}
+	return x
+}
+
+// fitting gives an interval's objects.
+func (l *writerLog) fitting(x *interval, stats *SearchStats, yield func(candidate) bool) bool {
+	stats.Manifests++
+	stats.FilterBytes += x.bytes
+	for i := range x.m.Objects {
+		o := &x.m.Objects[i]
+		stats.Objects++
+		stats.ObjectBytes += o.Size
+		switch {
+		case !x.fits[i]:
+			stats.Pruned++
+		case x.deny != nil && x.deny[i]:
+			stats.Filtered++
+		default:
+			if !yield(candidate{l, o}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// denied says which of a manifest's objects do not have an id, by their filters; nil where
+// these can't be had. All of the filters are read, and one is held at a time: only all of them
+// together have a hash.
+func (l *writerLog) denied(ctx context.Context, m *archive.Manifest, id string) (deny []bool, size int64, err error) {
+	key := l.layout.Filters(l.name, m.Number, m.Filters.SHA256)
+	if m.Filters.Size > maxFilters {
+		l.notes.add(key, noteNoFilters)
+		return nil, 0, nil
+	}
+	found, err := l.rightVersion(ctx, key, func(version string) (bool, error) {
+		n, right := int64(0), false
+		_, err := retry(ctx, func() (struct{}, error) {
+			body, _, err := l.r.Get(ctx, key, version, 0, -1)
+			if err != nil {
+				return struct{}{}, err
+			}
+			deny, n, right, err = denies(io.LimitReader(body, m.Filters.Size+1), m, id)
+			return struct{}{}, errors.Join(err, body.Close())
+		})
+		size += n
+		return right && err == nil, err
+	})
+	if err != nil && !inTheWay(err) {
+		return nil, size, fmt.Errorf("read the filters %s: %w", key, err)
+	}
+	if !found {
+		l.notes.add(key, noteNoFilters)
+		return nil, size, nil
+	}
+	return deny, size, nil
+}
+
+// denies reads a manifest's filters. They are right if they have the hash that it names.
+func denies(from io.Reader, m *archive.Manifest, id string) (deny []bool, size int64, right bool, err error) {
+	sum := sha256.New()
+	from = io.TeeReader(from, sum)
+	deny = make([]bool, len(m.Objects))
+	var data bytes.Buffer
+	for i := range m.Objects {
+		data.Reset()
+		n, err := io.CopyN(&data, from, m.Objects[i].Filter.Length)
+		if size += n; errors.Is(err, io.EOF) {
+			return nil, size, false, nil
+		} else if err != nil {
+			return nil, size, false, err
+		}
+		f, wrong := archive.OpenFilter(data.Bytes())
+		deny[i] = wrong == nil && !f.May([]byte(id))
+	}
+	n, err := io.Copy(io.Discard, from)
+	size += n
+	return deny, size, size == m.Filters.Size && archive.Digest(sum.Sum(nil)) == m.Filters.SHA256, err
+}
+
+// search looks into one object.
+func (c candidate) search(ctx context.Context, q Query) (s searched) {
+	s.candidate = c
 	s.size = c.o.Size
 	held := 0
 	s.err = c.each(ctx, q, func(h Hit) error {
@@ -260,20 +421,6 @@ func jsonText(text string) []byte {
 		text = text[:i]
 	}
 	return []byte(text)
-}
-
-func getRange(ctx context.Context, r objectstore.Reader, key string, offset, length int64) ([]byte, error) {
-	return retry(ctx, func() ([]byte, error) {
-		if length <= 0 || length > maxFilters {
-			return nil, fmt.Errorf("a filter of %d bytes", length)
-		}
-		body, _, err := r.Get(ctx, key, "", offset, length)
-		if err != nil {
-			return nil, err
-		}
-		data, err := io.ReadAll(io.LimitReader(body, length))
-		return data, errors.Join(err, body.Close())
-	})
 }
 
 // Member gives what a JSON document has under a name, whose parts may be objects in each

@@ -110,16 +110,25 @@ type numberedInfos struct {
 
 // numbered gives what is listed below a prefix, by number: all versions, the oldest first.
 func (a *auditor) numbered(ctx context.Context, prefix string, failed func(error), parse func(objectstore.Info) (int64, error)) iter.Seq[numberedInfos] {
+	return numbered(a.versionsOf(ctx, prefix), parse, failed, func(key string) {
+		a.found.add(Finding{Object: key}.tampered(KindVersion, "there are more than %d objects or versions of this number: not all were looked at", maxVersions))
+	})
+}
+
+// numbered gives what is listed, which is the newest first, by number: the oldest first. What
+// has no number is left out. failed is told why a listing ended early, tooMany, which may be
+// nil, of which key there are too many to give all.
+func numbered(listed iter.Seq2[objectstore.Info, error], parse func(objectstore.Info) (int64, error), failed func(error), tooMany func(key string)) iter.Seq[numberedInfos] {
 	return func(yield func(numberedInfos) bool) {
 		var group numberedInfos
 		give := func() bool {
-			if len(group.infos) > maxVersions {
-				a.found.add(Finding{Object: group.infos[0].Key}.tampered(KindVersion, "there are more than %d objects or versions of this number: not all were looked at", maxVersions))
+			if len(group.infos) > maxVersions && tooMany != nil {
+				tooMany(group.infos[0].Key)
 			}
 			oldestFirst(group.infos)
 			return len(group.infos) == 0 || yield(group)
 		}
-		for info, err := range a.versionsOf(ctx, prefix) {
+		for info, err := range listed {
 			if err != nil {
 				failed(err)
 				return
@@ -230,7 +239,7 @@ func (w *writerAudit) readCheckpoint(ctx context.Context, s *step) {
 }
 
 // ofManifest gives the first of some checkpoints that a manifest of their number is the last
-// leaf of, or where there is none, the first.
+// leaf of, or where there is none of these, the first.
 func (w *writerAudit) ofManifest(ctx context.Context, s *step, signed []*archive.Checkpoint) *archive.Checkpoint {
 	switch len(signed) {
 	case 0:
@@ -238,14 +247,23 @@ func (w *writerAudit) ofManifest(ctx context.Context, s *step, signed []*archive
 	case 1:
 		return signed[0]
 	}
+	if c := ofManifest(signed, s.manifests, func(c *archive.Checkpoint, info objectstore.Info) bool { return w.isOf(ctx, s.number, c, info) }); c != nil {
+		return c
+	}
+	return signed[0]
+}
+
+// ofManifest gives the first of some checkpoints that one of some manifests is the last leaf
+// of, or nil.
+func ofManifest(signed []*archive.Checkpoint, manifests []objectstore.Info, isOf func(*archive.Checkpoint, objectstore.Info) bool) *archive.Checkpoint {
 	for _, c := range signed {
-		for _, info := range s.manifests {
-			if !info.DeleteMarker && w.isOf(ctx, s.number, c, info) {
+		for _, info := range manifests {
+			if !info.DeleteMarker && isOf(c, info) {
 				return c
 			}
 		}
 	}
-	return signed[0]
+	return nil
 }
 
 // isOf says whether a manifest is a checkpoint's last leaf. What can't be read is none: it
@@ -380,22 +398,28 @@ func (w *writerAudit) largeIsCovered(ctx context.Context, c *archive.Checkpoint,
 		return false, nil
 	}
 	err = w.a.reread(ctx, func() (string, error) {
-		return retry(ctx, func() (string, error) {
-			body, _, err := w.a.r.Get(ctx, info.Key, info.VersionID, 0, -1)
-			if err != nil {
-				return "", err
-			}
-			sum, is, err := archive.LastLeaf(io.LimitReader(body, archive.MaxManifest), c)
-			if err := errors.Join(err, body.Close()); err != nil {
-				return "", err
-			}
-			if covered = is; is {
-				return "", nil
-			}
-			return sum.String(), nil
-		})
+		var sum archive.Digest
+		sum, covered, err = readLastLeaf(ctx, w.a.r, c, info.Key, info.VersionID)
+		if covered || err != nil {
+			return "", err
+		}
+		return sum.String(), nil
 	})
 	return covered, err
+}
+
+// readLastLeaf says whether a manifest is the last leaf of a checkpoint's tree, without
+// keeping it, and gives its SHA-256.
+func readLastLeaf(ctx context.Context, r objectstore.Reader, c *archive.Checkpoint, key, version string) (sum archive.Digest, is bool, err error) {
+	_, err = retry(ctx, func() (struct{}, error) {
+		body, _, err := r.Get(ctx, key, version, 0, -1)
+		if err != nil {
+			return struct{}{}, err
+		}
+		sum, is, err = archive.LastLeaf(io.LimitReader(body, archive.MaxManifest), c)
+		return struct{}{}, errors.Join(err, body.Close())
+	})
+	return sum, is, err
 }
 
 // covers says whether the checkpoint's tree is that of the manifest: the leaves before it,

@@ -18,14 +18,17 @@ import (
 )
 
 // versionsOf gives all versions below a prefix, or all objects where there are no versions.
-// What can't be begun is tried again.
 func (a *auditor) versionsOf(ctx context.Context, prefix string) iter.Seq2[objectstore.Info, error] {
-	list := func() iter.Seq2[objectstore.Info, error] {
+	return listAgain(ctx, func() iter.Seq2[objectstore.Info, error] {
 		if a.locks {
 			return a.r.Versions(ctx, prefix)
 		}
 		return a.r.List(ctx, prefix, "")
-	}
+	})
+}
+
+// listAgain is a listing. What can't be begun is tried again.
+func listAgain(ctx context.Context, list func() iter.Seq2[objectstore.Info, error]) iter.Seq2[objectstore.Info, error] {
 	return func(yield func(objectstore.Info, error) bool) {
 		pause := firstPause
 		for attempt := 1; ; attempt++ {
