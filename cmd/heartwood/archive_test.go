@@ -266,6 +266,28 @@ func TestProveCommand(t *testing.T) {
 	}
 }
 
+// What is in the way is told on standard error, once.
+func TestReadersTellWhatTheyPassOver(t *testing.T) {
+	d := download(t)
+	behind := filepath.Join("_log", "gateway-1", "manifest", fmt.Sprintf("%020d-%064d.json", 3, 0))
+	require.NoError(t, os.WriteFile(filepath.Join(d.folder, behind), []byte("junk"), 0o600))
+	for _, args := range [][]string{
+		{"search", d.folder, "--request-id", "req-a"},
+		{"search", d.folder, "--request-id", "req-a", "--root-key", d.rootKey},
+		{"prove", d.folder, "--request-id", "req-a", "--out", t.TempDir(), "--root-key", d.rootKey},
+	} {
+		status, stdout, stderr := call(t, "", args...)
+		require.Equal(t, exitOK, status, stderr)
+		assert.Equal(t, 21, strings.Count(stdout, "\n"))
+		assert.Equal(t, "heartwood "+args[0]+": note: "+filepath.ToSlash(behind)+": passed over: no checkpoint has this manifest yet, or it is not the writer's\n", stderr)
+	}
+	_, other, err := archive.GenerateKey("example.com/logs/root")
+	require.NoError(t, err)
+	status, _, stderr := call(t, "", "search", d.folder, "--request-id", "req-a", "--root-key", other)
+	assert.Equal(t, exitFailure, status)
+	assert.Contains(t, stderr, "none of the writers files is signed by this root key")
+}
+
 func TestSearchCommand(t *testing.T) {
 	d := download(t)
 	status, stdout, stderr := call(t, "", "search", d.folder, "--request-id", "req-a", "--output", "json", "--stats")

@@ -118,6 +118,33 @@ func readKey(flag, value string) (string, note.Verifier, error) {
 	return text, key, nil
 }
 
+// readerFlags are those of the commands that read an archive without verifying it.
+type readerFlags struct{ rootKey *string }
+
+func newReaderFlags(flags *flag.FlagSet) readerFlags {
+	return readerFlags{flags.String("root-key", "", "the public root key, a `file` or the key itself: of the keys that sign for a writer, take those that it enrolled")}
+}
+
+// root is the root key, nil where none is given.
+func (f readerFlags) root() (note.Verifier, error) {
+	if *f.rootKey == "" {
+		return nil, nil //nolint:nilnil // there need not be one
+	}
+	_, key, err := readKey("root-key", *f.rootKey)
+	return key, err
+}
+
+// noted says on standard error what was passed over, each once.
+func noted(p *program, name string) func(text string) {
+	told := make(map[string]bool)
+	return func(text string) {
+		if !told[text] {
+			told[text] = true
+			fmt.Fprintf(p.stderr, "heartwood %s: note: %s\n", name, text)
+		}
+	}
+}
+
 // readTime reads a bound of time: RFC 3339, or a day in UTC.
 func readTime(name, value string) (time.Time, error) {
 	if value == "" {

@@ -35,6 +35,7 @@ func runProve(ctx context.Context, p *program, flags *flag.FlagSet, args []strin
 
 func prove(ctx context.Context, p *program, flags *flag.FlagSet, args []string) error {
 	where := newPlaceFlags(flags)
+	reader := newReaderFlags(flags)
 	times := newTimeFlags(flags, "records")
 	request := flags.String("request-id", "", "the lines of this `request`")
 	trace := flags.String("trace-id", "", "the lines of this `trace`")
@@ -52,7 +53,10 @@ func prove(ctx context.Context, p *program, flags *flag.FlagSet, args []string) 
 	if *against != "first" && *against != "latest" {
 		return usageError{fmt.Errorf("--checkpoint is %q, want first or latest", *against)}
 	}
-	q := archiveaudit.Query{}
+	q := archiveaudit.Query{Notes: noted(p, flags.Name())}
+	if q.Root, err = reader.root(); err != nil {
+		return err
+	}
 	if q.From, q.To, err = times.read(); err != nil {
 		return err
 	}
@@ -88,7 +92,7 @@ func prove(ctx context.Context, p *program, flags *flag.FlagSet, args []string) 
 	if err := os.MkdirAll(*out, 0o750); err != nil {
 		return fmt.Errorf("make the directory for the proofs: %w", err)
 	}
-	prover := &archiveaudit.Prover{Reader: at, Prefix: at.prefix, Latest: *against == "latest"}
+	prover := &archiveaudit.Prover{Reader: at, Prefix: at.prefix, Latest: *against == "latest", Root: q.Root, Notes: q.Notes}
 	for _, key := range order {
 		proved, err := prover.Prove(ctx, key, lines[key]...)
 		if err != nil {

@@ -58,6 +58,7 @@ const (
 
 func runReplay(ctx context.Context, p *program, flags *flag.FlagSet, args []string) error {
 	where := newPlaceFlags(flags)
+	reader := newReaderFlags(flags)
 	times := newTimeFlags(flags, "records")
 	request := flags.String("request-id", "", "only of this `request`")
 	trace := flags.String("trace-id", "", "only of this `trace`")
@@ -73,7 +74,10 @@ func runReplay(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 	if len(arguments) != 1 {
 		return usageError{errors.New("name one archive: s3://bucket/prefix, or a folder")}
 	}
-	q := archiveaudit.Query{}
+	q := archiveaudit.Query{Notes: noted(p, flags.Name())}
+	if q.Root, err = reader.root(); err != nil {
+		return err
+	}
 	if q.From, q.To, err = times.read(); err != nil {
 		return err
 	}

@@ -54,6 +54,7 @@ type found struct {
 
 func runSearch(ctx context.Context, p *program, flags *flag.FlagSet, args []string) error {
 	where := newPlaceFlags(flags)
+	reader := newReaderFlags(flags)
 	times := newTimeFlags(flags, "records")
 	request := flags.String("request-id", "", "lines of this `request`")
 	trace := flags.String("trace-id", "", "lines of this `trace`")
@@ -73,7 +74,10 @@ func runSearch(ctx context.Context, p *program, flags *flag.FlagSet, args []stri
 	if *output != "text" && *output != "json" {
 		return usageError{fmt.Errorf("--output is %q, want text or json", *output)}
 	}
-	q := archiveaudit.Query{Parallel: *parallel}
+	q := archiveaudit.Query{Parallel: *parallel, Notes: noted(p, flags.Name())}
+	if q.Root, err = reader.root(); err != nil {
+		return err
+	}
 	if q.From, q.To, err = times.read(); err != nil {
 		return err
 	}
