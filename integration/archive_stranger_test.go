@@ -2,11 +2,13 @@ package integration
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +18,8 @@ import (
 
 // TestArchiveStranger: somebody who may write to the bucket, and has no key, puts something
 // where the next checkpoints will be: junk, and a copy of the first one. The writer goes on,
-// through a restart, and `heartwood verify` names what they put and nothing else.
+// through a restart, and `heartwood verify` names what they put and nothing else. `heartwood
+// search` and `prove` give what they would without it, and tell what they passed over.
 func TestArchiveStranger(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(t *testing.T) *archiveBed{
@@ -85,6 +88,33 @@ func TestArchiveStranger(t *testing.T) {
 				}
 			}
 			assert.Equal(t, theirs, found)
+
+			last := at + 3
+			for {
+				_, err := b.client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &b.Bucket, Key: key(last + 1)})
+				if err != nil {
+					require.ErrorAs(t, err, new(*types.NotFound))
+					break
+				}
+				last++
+			}
+			put(last, "junk on top")
+			put(last+1, first)
+			put(last+2, "junk")
+			lines := b.run(t, append(b.args("search"), "--request-id", "request-7", "--output", "json")...)
+			require.Zero(t, lines.Code, lines.Stderr)
+			assert.Equal(t, 10, strings.Count(lines.Stdout, "\n"))
+			proofs := t.TempDir()
+			proved := b.run(t, append(b.args("prove"), "--request-id", "request-7", "--checkpoint", "latest", "--out", proofs, "--root-key", filepath.Join(b.Keys, "root.pub"))...)
+			require.Zero(t, proved.Code, proved.Stderr)
+			assert.Equal(t, 10, strings.Count(proved.Stdout, fmt.Sprintf("at checkpoint %d,", last)), proved.Stdout)
+			for _, r := range []harness.Result{lines, proved} {
+				assert.Contains(t, r.Stderr, *key(last)+": passed over what is on top of the log's own")
+			}
+			files, err := filepath.Glob(filepath.Join(proofs, "*.tlog-proof"))
+			require.NoError(t, err)
+			require.Len(t, files, 10)
+			b.mustRun(t, "check-proof", files[0], "--line", strings.TrimSuffix(files[0], ".tlog-proof")+".line", "--key", filepath.Join(b.Keys, archiveWriter+".pub"))
 		})
 	}
 }
