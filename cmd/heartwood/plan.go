@@ -129,16 +129,16 @@ func writePlan(p *program, plan archiveplan.Plan) {
 	}
 	fmt.Fprintf(p.stdout, "%s, bucket %s, max_retention %s\n", plan.Exporter, plan.Bucket, limit)
 	t := tabwriter.NewWriter(p.stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "RULE\tMODE\tPERIOD\tLOCKED UNTIL\tCLASS\tSHARE\tSTORED/DAY\tPUTS/DAY\tHEADS/DAY\tFIRST YEAR\tSTEADY YEAR")
+	fmt.Fprintln(t, "RULE\tMODE\tPERIOD\tLOCKED UNTIL\tCLASS\tSHARE\tSTORED/DAY\tPUTS/DAY\tLISTS/DAY\tHEADS/DAY\tFIRST YEAR\tSTEADY YEAR")
 	for _, r := range plan.Rows {
 		share := "-"
 		if r.Share > 0 {
 			share = fmt.Sprintf("%.4g%%", r.Share*100)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.0f\t$%.2f\t$%.2f\n", r.Rule, r.Mode, r.Period, r.LockedUntil.Format("2006-01-02 15:04Z"),
-			r.StorageClass, share, amount(r.StoredPerDay), r.PutsPerDay, r.HeadsPerDay, r.FirstYear, r.SteadyYear)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.0f\t%.0f\t$%.2f\t$%.2f\n", r.Rule, r.Mode, r.Period, r.LockedUntil.Format("2006-01-02 15:04Z"),
+			r.StorageClass, share, amount(r.StoredPerDay), r.PutsPerDay, r.ListsPerDay, r.HeadsPerDay, r.FirstYear, r.SteadyYear)
 	}
-	fmt.Fprintf(t, "all\t\t\t\t\t\t\t\t\t$%.2f\t$%.2f\n", plan.FirstYear, plan.SteadyYear)
+	fmt.Fprintf(t, "all\t\t\t\t\t\t\t\t\t\t$%.2f\t$%.2f\n", plan.FirstYear, plan.SteadyYear)
 	_ = t.Flush() // into p.stdout
 	for _, r := range plan.Rows {
 		if r.Mode == "COMPLIANCE" {

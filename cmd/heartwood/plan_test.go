@@ -24,6 +24,7 @@ func TestPlan(t *testing.T) {
 		LockedUntil        time.Time `json:"locked_until"`
 		Share              float64
 		Puts               float64 `json:"puts_per_day"`
+		Lists              float64 `json:"lists_per_day"`
 		Stored             float64 `json:"stored_bytes_per_day"`
 		First              float64 `json:"first_year_usd"`
 		Steady             float64 `json:"steady_year_usd"`
@@ -61,10 +62,19 @@ func TestPlan(t *testing.T) {
 	assert.Less(t, rows["audit"].First, rows["audit"].Steady)
 	// 100 million leaves are 392,160 tiles, more or less.
 	assert.InDelta(t, 100e6/256*1.0039+3*288, rows["_log/"].Puts, 100)
+	// Each checkpoint's versions are listed once, which costs as much as a PUT.
+	assert.InDelta(t, 288, rows["_log/"].Lists, 1e-6)
+	assert.Zero(t, rows["audit"].Lists)
+	status, stdout, stderr = call(t, "", "plan", "--config", planned, "--volume", "50GB/day", "--price", "STANDARD.storage=0", "--price", "STANDARD.put=1", "--output", "json")
+	require.Equal(t, exitOK, status, stderr)
+	require.NoError(t, json.Unmarshal([]byte(stdout), &got))
+	logRow := got.Plans[0].Rows[len(got.Plans[0].Rows)-1]
+	require.Equal(t, "_log/", logRow.Rule)
+	assert.InDelta(t, (logRow.Puts+288)*365/1000, logRow.Steady, 0.01)
 
 	status, stdout, _ = call(t, "", "plan", "--config", planned, "--volume", "50GB/day", "--price", "STANDARD.put=0")
 	assert.Equal(t, exitOK, status)
-	for _, text := range []string{"worm_s3, bucket from-the-environment, max_retention 7y", "RULE", "audit: COMPLIANCE. No one can delete it before ", "by this machine's clock", "changed by --price"} {
+	for _, text := range []string{"worm_s3, bucket from-the-environment, max_retention 7y", "RULE", "LISTS/DAY", "audit: COMPLIANCE. No one can delete it before ", "by this machine's clock", "changed by --price"} {
 		assert.Contains(t, stdout, text)
 	}
 }

@@ -83,9 +83,10 @@ type Row struct {
 	LockedUntil  time.Time `json:"locked_until"`
 	StorageClass string    `json:"storage_class"`
 	Share        float64   `json:"share,omitempty"`
-	// StoredPerDay are bytes, PutsPerDay and HeadsPerDay requests.
+	// StoredPerDay are bytes, PutsPerDay, ListsPerDay and HeadsPerDay requests.
 	StoredPerDay float64 `json:"stored_bytes_per_day"`
 	PutsPerDay   float64 `json:"puts_per_day"`
+	ListsPerDay  float64 `json:"lists_per_day"`
 	HeadsPerDay  float64 `json:"heads_per_day"`
 	// FirstYear and SteadyYear are US dollars: in the year in which the archive begins, and
 	// in one in which as much leaves it as comes.
@@ -156,6 +157,7 @@ func makeOne(e *Exporter, load Load, prices Prices, at time.Time) (Plan, error) 
 	row := Row{
 		Rule: "_log/", Mode: mode, StorageClass: "STANDARD",
 		PutsPerDay:   intervals*3 + tiles, // manifest, filters, checkpoint
+		ListsPerDay:  intervals,           // of the checkpoint's versions
 		StoredPerDay: tiles*tileWidth*hashSize + intervals*2*smallObject + objects*objectEntry + load.Volume/load.Line*filterPerLine,
 	}
 	row.price(prices, longest, at, row.PutsPerDay)
@@ -223,7 +225,7 @@ func (r *Row) price(prices Prices, p period.Period, at time.Time, objects float6
 		counted = max(counted, objects*float64(c.MinSize))
 	}
 	days := float64(max(p.Days(), c.MinDays))
-	requests := daysOfYear / 1000.0 * (r.PutsPerDay*c.Put + r.HeadsPerDay*c.Get)
+	requests := daysOfYear / 1000.0 * ((r.PutsPerDay+r.ListsPerDay)*c.Put + r.HeadsPerDay*c.Get)
 	monthly := counted / (1 << 30) * c.Storage // what comes in a day, for a month
 	year := monthly * monthsOfYear
 	// In the first year, there are d days of it after d days, at most days of them.

@@ -18,7 +18,7 @@ type Prices struct {
 // ClassPrices are those of a storage class.
 type ClassPrices struct {
 	Storage float64 // a GiB for a month
-	Put     float64 // 1,000 PUT requests
+	Put     float64 // 1,000 PUT or LIST requests
 	Get     float64 // 1,000 GET or HEAD requests
 	MinSize int64   // bytes that an object is counted with at least
 	MinDays int     // days that an object is counted with at least
