@@ -46,6 +46,9 @@ type writerAudit struct {
 	number   int64 // that is expected
 	begun    bool  // a step of the range was linked
 	seen     bool  // something lies in the log's folders
+	// copies are the numbers of checkpoints that were found once more, by their root; -1
+	// where they are no copies.
+	copies map[archive.Hash]int64
 	// unlisted says that not all of the log could be listed: its end is not known.
 	unlisted atomic.Bool
 	// unlocked is the last step, whose locks the next manifest names.
@@ -207,6 +210,14 @@ func (w *writerAudit) link(ctx context.Context, s *step) {
 	if s.checkpoint == nil && len(s.manifests) == 0 && s.number > w.number {
 		return // a stranger's, where the log may come to one day: it is a finding already
 	}
+	if s.bare {
+		f := Finding{Writer: w.name, Object: w.a.layout.Checkpoint(w.name, s.number), Version: s.checkpointInfo.VersionID}
+		if number, ok := w.copied(ctx, s); ok {
+			w.a.found.add(f.tampered(KindMoved, "this is a copy of checkpoint %d, which anybody could put here who may write", number))
+			return
+		}
+		w.a.found.add(f.tampered(KindMissing, "the manifest of this checkpoint is not there"))
+	}
 	w.linkNumber(s)
 	if s.checkpoint == nil && len(s.checkpoints) == 0 {
 		w.withoutCheckpoint(s)
@@ -250,6 +261,41 @@ func (w *writerAudit) link(ctx context.Context, s *step) {
 	}
 	w.tiles(ctx, s)
 	w.locksOf(ctx, s)
+}
+
+// maxCopied is how many checkpoints without a manifest are looked for among those before.
+const maxCopied = 100
+
+// copied gives the number of the checkpoint that one without a manifest, at the end of what was
+// read or behind it, is a copy of.
+func (w *writerAudit) copied(ctx context.Context, s *step) (int64, bool) {
+	if s.number < w.number || w.last == nil || w.last.checkpoint == nil || s.checkpoint.Size > w.last.checkpoint.Size {
+		return 0, false
+	}
+	if number, ok := w.copies[s.checkpoint.Root]; ok || len(w.copies) >= maxCopied {
+		return number, ok && number >= 0
+	}
+	if w.copies == nil {
+		w.copies = make(map[archive.Hash]int64)
+	}
+	l := &writerLog{newArchiveReader(w.a.r, w.a.layout.Prefix, w.a.Root, nil), w.name}
+	var found *head
+	number, err := l.firstWith(s.checkpoint.Size-1, w.last.number, func(n int64) (*archive.Checkpoint, error) {
+		h, err := l.at(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		if h.Size == s.checkpoint.Size && h.Root == s.checkpoint.Root {
+			found = h
+		}
+		return &h.Checkpoint, nil
+	})
+	ok := err == nil && found != nil && found.number == number
+	if !ok {
+		number = -1
+	}
+	w.copies[s.checkpoint.Root] = number
+	return number, ok
 }
 
 // withoutCheckpoint is a manifest whose checkpoint is not there: behind the end it is one

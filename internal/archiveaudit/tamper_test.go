@@ -581,6 +581,12 @@ func TestStrangersVersions(t *testing.T) {
 		"junk far away": {func(f *fixture) string {
 			return f.store.Overwrite(f.Layout.Checkpoint("gateway-1", end+100), []byte("junk"), objectstore.Lock{})
 		}, archiveaudit.KindSignature},
+		"a copy of an older one where the next will be": {func(f *fixture) string {
+			return f.store.Overwrite(f.Layout.Checkpoint("gateway-1", end+1), f.one.Checkpoints[2], objectstore.Lock{})
+		}, archiveaudit.KindMoved},
+		"a copy of an older one far away": {func(f *fixture) string {
+			return f.store.Overwrite(f.Layout.Checkpoint("gateway-1", end+900), f.one.Checkpoints[2], objectstore.Lock{})
+		}, archiveaudit.KindMoved},
 		"junk under the key of a probe": {func(f *fixture) string {
 			return f.store.Overwrite(f.Layout.Probe("gateway-1"), []byte("junk"), objectstore.Lock{})
 		}, archiveaudit.KindUnlisted},
@@ -600,6 +606,9 @@ func TestStrangersVersions(t *testing.T) {
 			assert.Equal(t, one.kind, found[0].Kind)
 			assert.Equal(t, version, found[0].Version)
 			assert.Equal(t, end, r.Writers[0].Last)
+			if one.kind == archiveaudit.KindMoved {
+				assert.Contains(t, found[0].Text, "a copy of checkpoint 2")
+			}
 		})
 	}
 	f := master.clone()
