@@ -104,15 +104,16 @@ func (a *archiveReader) versions(ctx context.Context, prefix string) iter.Seq2[o
 }
 
 // versionsOfKey gives the versions of one key, the oldest first, without delete markers.
-func (a *archiveReader) versionsOfKey(ctx context.Context, key string) ([]objectstore.Info, error) {
-	var failure error
-	var versions []objectstore.Info
-	for group := range numbered(a.versions(ctx, key), func(info objectstore.Info) (int64, error) {
-		if info.Key != key {
-			return 0, errNoManifest // it only begins so
+func (a *archiveReader) versionsOfKey(ctx context.Context, key string) (versions []objectstore.Info, failure error) {
+	all := func(yield func(objectstore.Info, error) bool) {
+		for info, err := range a.versions(ctx, key) {
+			if (err == nil && info.Key != key) || !yield(info, err) {
+				return // those behind only begin so
+			}
 		}
-		return 0, nil
-	}, func(err error) { failure = fmt.Errorf("list the versions of %s: %w", key, err) }, nil) {
+	}
+	one := func(objectstore.Info) (int64, error) { return 0, nil }
+	for group := range numbered(all, one, func(err error) { failure = fmt.Errorf("list the versions of %s: %w", key, err) }, nil) {
 		versions = slices.DeleteFunc(group.infos, func(info objectstore.Info) bool { return info.DeleteMarker })
 	}
 	return versions, failure
