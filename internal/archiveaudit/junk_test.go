@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -397,4 +398,45 @@ func TestSearchOfALongLog(t *testing.T) {
 	}
 	hits, _ = search()
 	assert.Equal(t, int64(count-4), hits)
+}
+
+// What could not be read is no junk: it ends a search and a proof.
+func TestReadersEndWhereTheyCannotRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, objectstore.Governance)
+	end := int64(len(f.one.Checkpoints)) - 1
+	broken := errors.New("broken")
+	search := func() error {
+		_, err := archiveaudit.Search(t.Context(), f.store, archiveaudit.Query{Prefix: prefix, ID: "req-d", Parallel: 2}, func(archiveaudit.Hit) error { return nil })
+		return err
+	}
+	prove := func() error {
+		p := archiveaudit.Prover{Reader: f.store, Prefix: prefix, Latest: true}
+		_, err := p.Prove(t.Context(), f.one.Manifests[2].Objects[0].Key, 1)
+		return err
+	}
+	for name, one := range map[string]struct {
+		op   memstore.Op
+		key  string
+		read []func() error
+	}{
+		"writers files":         {memstore.OpList, f.Layout.WritersPrefix(), []func() error{search, prove}},
+		"a writers file":        {memstore.OpGet, f.Layout.Writers(f.Writers.Number), []func() error{search, prove}},
+		"manifests":             {memstore.OpVersions, f.Layout.ManifestPrefix("gateway-1"), []func() error{search}},
+		"the last checkpoint":   {memstore.OpGet, f.Layout.Checkpoint("gateway-1", end), []func() error{search, prove}},
+		"what may be behind it": {memstore.OpVersions, f.Layout.Checkpoint("gateway-1", end+1), []func() error{prove}},
+		"a manifest":            {memstore.OpGet, f.find(t, fmt.Sprintf("_log/gateway-1/manifest/%020d-", 2)), []func() error{search, prove}},
+		"filters":               {memstore.OpGet, f.find(t, "_log/gateway-1/filters/"), []func() error{search}},
+		"a tile":                {memstore.OpGet, f.find(t, "_log/gateway-1/tile/0/000"), []func() error{prove}},
+	} {
+		f.store.SetFault(func(_ context.Context, c memstore.Call) error {
+			if c.Op == one.op && c.Key == one.key {
+				return broken
+			}
+			return nil
+		})
+		for _, read := range one.read {
+			require.ErrorIs(t, read(), broken, name)
+		}
+	}
 }

@@ -158,7 +158,7 @@ func (s *searched) give(ctx context.Context, q Query, stats *SearchStats, hit fu
 
 // interval is a manifest, and what its filters say.
 type interval struct {
-	m     *archive.Manifest // nil: there is none of this number
+	m     *archive.Manifest
 	cost  int64
 	fits  []bool // by object: its time fits
 	deny  []bool // by object: its filter denies the id; nil where that is not known
@@ -170,20 +170,22 @@ type interval struct {
 func (l *writerLog) candidates(ctx context.Context, q Query, stats *SearchStats, failure *error) iter.Seq[candidate] {
 	return func(yield func(candidate) bool) {
 		var held budget
+		var unlisted error
 		listing, stop := context.WithCancel(ctx)
 		defer stop()
-		for x := range inOrder(ctx, max(16, 4*q.Parallel), held.within(listing, l.manifests(listing, q, failure)), func(ctx context.Context, p place) interval { return l.interval(ctx, q, p) }) {
+		for x := range inOrder(ctx, max(16, 4*q.Parallel), held.within(listing, l.manifests(listing, q, &unlisted)), func(ctx context.Context, p place) interval { return l.interval(ctx, q, p) }) {
 			if x.err != nil {
 				*failure = x.err
 				stop()
 				return
 			}
-			if x.m != nil && !l.fitting(&x, stats, yield) {
+			if !l.fitting(&x, stats, yield) {
 				stop()
 				return
 			}
 			held.give(x.cost)
 		}
+		*failure = unlisted
 	}
 }
 
@@ -210,7 +212,7 @@ func (l *writerLog) manifests(ctx context.Context, q Query, failure *error) iter
 		give := func() bool {
 			n, err := l.bound(ctx, waiting)
 			if err != nil {
-				failed(err)
+				*failure = err
 				return false
 			}
 			for i, p := range waiting {
