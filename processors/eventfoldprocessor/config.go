@@ -61,6 +61,8 @@ type Config struct {
 	Directory string `mapstructure:"directory"`
 	// MaxDirectorySize is where the journal takes no more. Default 4GiB.
 	MaxDirectorySize bytesize.Size `mapstructure:"max_directory_size"`
+	// DeadLetter is where events stay that can't be delivered.
+	DeadLetter deadLetterConfig `mapstructure:"dead_letter"`
 
 	// Batch bounds what is handed over at once.
 	Batch batchConfig `mapstructure:"batch"`
@@ -70,6 +72,12 @@ type Config struct {
 
 	// prevent unkeyed literal initialization
 	_ struct{}
+}
+
+type deadLetterConfig struct {
+	// Directory holds what can't be delivered. Default: the journal's, with .dead_letter behind: in
+	// that itself is nothing but the journal.
+	Directory string `mapstructure:"directory"`
 }
 
 type logTraceConfig struct {
@@ -219,6 +227,9 @@ func (c *Config) Validate() error {
 	if c.MaxState < minState {
 		fail("max_state is %s; it must be at least %s", c.MaxState, minState)
 	}
+	if d := c.DeadLetter.Directory; d != "" && !filepath.IsAbs(d) && filepath.Clean(d) == "." {
+		fail("dead_letter::directory is %q, where the collector runs; name a folder of its own", d)
+	}
 	if c.Directory != "" {
 		if !filepath.IsAbs(c.Directory) && filepath.Clean(c.Directory) == "." {
 			fail("directory is %q, where the collector runs; name a folder of its own", c.Directory)
@@ -228,4 +239,12 @@ func (c *Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// deadLetterDirectory is where what can't be delivered is kept; empty: nowhere.
+func (c *Config) deadLetterDirectory() string {
+	if c.DeadLetter.Directory == "" && c.Directory != "" {
+		return filepath.Clean(c.Directory) + ".dead_letter"
+	}
+	return c.DeadLetter.Directory
 }

@@ -42,15 +42,15 @@ func withReason(reason string) metric.MeasurementOption {
 // lets them go. False says that Shutdown came first.
 func (s *shard) deliver(batch []*foldtable.Closed) bool {
 	parts := s.parts
-	why, err := s.attempt(batch, parts)
+	logs, why, err := s.attempt(batch, parts)
 	if len(batch) == 1 || why == delivered || why == shutDown {
-		return s.conclude(batch, why, err)
+		return s.conclude(batch, parts, logs, why, err)
 	}
 	// One may be the reason: it must not take the others with it.
 	for i := range batch {
 		one, count := batch[i:i+1], batch[i].Parts()
-		why, err := s.attempt(one, parts[:count])
-		if !s.conclude(one, why, err) {
+		logs, why, err := s.attempt(one, parts[:count])
+		if !s.conclude(one, parts[:count], logs, why, err) {
 			return false
 		}
 		parts = parts[count:]
@@ -59,30 +59,33 @@ func (s *shard) deliver(batch []*foldtable.Closed) bool {
 }
 
 // attempt hands events over together; parts are those of all, in order.
-func (s *shard) attempt(batch []*foldtable.Closed, parts []foldtable.StoredPart) (dropReason, error) {
+func (s *shard) attempt(batch []*foldtable.Closed, parts []foldtable.StoredPart) (plog.Logs, dropReason, error) {
 	logs, err := s.build(batch, parts)
 	if err != nil {
-		return damaged, err
+		return logs, damaged, err
 	}
 	err = s.insist(logs)
 	switch {
 	case err == nil:
-		return delivered, nil
+		return logs, delivered, nil
 	case refusal.Permanent(err):
-		return refusedForGood, err
+		return logs, refusedForGood, err
 	default:
-		return shutDown, err
+		return logs, shutDown, err
 	}
 }
 
 // conclude lets events go, counted; false says that they stay in the journal.
-func (s *shard) conclude(batch []*foldtable.Closed, why dropReason, err error) bool {
+func (s *shard) conclude(batch []*foldtable.Closed, parts []foldtable.StoredPart, logs plog.Logs, why dropReason, err error) bool {
 	switch {
 	case why == delivered:
 		s.countEmitted(batch)
 	case why == shutDown && s.journal != nil:
 		return false
 	default:
+		if !s.bury(batch, parts, logs, why, err) && s.journal != nil {
+			return false
+		}
 		s.drop(why, batch, err)
 	}
 	s.done(batch)

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/heartwood-otel/heartwood/internal/deadletter"
 	"github.com/heartwood-otel/heartwood/internal/diskfs"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
@@ -34,6 +35,7 @@ type foldProcessor struct {
 	mutates  bool // next changes what it is given
 	tel      *metadata.TelemetryBuilder
 	compiled *compiled
+	letters  *deadletter.Folder // nil where there is none
 	builder  *story.Builder
 	intakes  sync.Pool // of *intake
 
@@ -56,7 +58,7 @@ type foldProcessor struct {
 	running sync.WaitGroup
 	stop    sync.Once
 
-	failLog, refuseLog, dropLog throttle.Counter
+	failLog, refuseLog, buryLog, dropLog throttle.Counter
 }
 
 var _ processor.Logs = (*foldProcessor)(nil)
@@ -124,6 +126,13 @@ func (p *foldProcessor) Capabilities() consumer.Capabilities {
 func (p *foldProcessor) now() int64 { return int64(time.Since(p.started)) + 1 }
 
 func (p *foldProcessor) Start(_ context.Context, _ component.Host) error {
+	if directory := p.cfg.deadLetterDirectory(); directory != "" {
+		letters, err := openDeadLetters(directory, p.set.ID)
+		if err != nil {
+			return err
+		}
+		p.letters = letters
+	}
 	if p.cfg.Directory == "" {
 		p.set.Logger.Info("No directory is configured: a crash loses the records of events that are open")
 	} else if err := p.openJournal(); err != nil {
