@@ -105,6 +105,18 @@ func BenchmarkTwoMeasures(b *testing.B) {
 	}
 }
 
+// BenchmarkCopy is what the Collector does for two consumers of which one changes records:
+// it gives that one a copy. Behind the connector's two ways out, to logs and to metrics, that
+// is the price of handing records on where event_fold, or another that changes them, follows.
+func BenchmarkCopy(b *testing.B) {
+	batches := manySeries("measure#")
+	begin := cpu(b)
+	for i := range b.N {
+		batches[i%len(batches)].CopyTo(plog.NewLogs())
+	}
+	b.ReportMetric(float64(b.N*200)/(cpu(b)-begin).Seconds(), "records/cpu-s")
+}
+
 // BenchmarkRender is what each interval costs with 10,000 series.
 func BenchmarkRender(b *testing.B) {
 	for _, kind := range []string{"measure", "count"} {
