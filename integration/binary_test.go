@@ -174,3 +174,18 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		})
 	}
 }
+
+// TestTheBinaryKeepsAFloorOfTheHeap: what reads its size is in the binary.
+func TestTheBinaryKeepsAFloorOfTheHeap(t *testing.T) {
+	c := harness.New(t, `
+		receivers: {logfmt: {tcp: {endpoint: "localhost:1"}}}
+		exporters: {nop: }
+		service: {pipelines: {logs: {receivers: [logfmt], exporters: [nop]}}}
+	`)
+	for size, says := range map[string]string{"32MiB": "", "much": "the environment variable HEARTWOOD_MIN_HEAP"} {
+		t.Setenv("HEARTWOOD_MIN_HEAP", size)
+		result := harness.Run(t, harness.Binary(t), append([]string{"validate"}, c.ConfigArgs()...)...)
+		assert.Equal(t, says == "", result.Code == 0, size)
+		assert.Contains(t, result.Stderr, says)
+	}
+}

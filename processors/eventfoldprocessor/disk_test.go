@@ -117,18 +117,24 @@ func TestWhatCouldNotBeWrittenMayComeAgain(t *testing.T) {
 	}
 }
 
-// TestASenderThatGaveUpMayComeAgain: what it sent fails when nobody waits for it.
-func TestASenderThatGaveUpMayComeAgain(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "journal")
-	d := &disk{FS: diskfs.OS()}
-	b := startOn(t, d, &keeper{}, withJournal(dir, ", idle_timeout: 1m"))
-	syncing, answer := make(chan struct{}), make(chan struct{})
+// failLate lets the next sync fail, once there is an answer for it.
+func (d *disk) failLate() (syncing, answer chan struct{}) {
+	syncing, answer = make(chan struct{}), make(chan struct{})
 	d.set(func() error {
 		d.set(nil)
 		close(syncing)
 		<-answer
 		return errDisk
 	})
+	return syncing, answer
+}
+
+// TestASenderThatGaveUpMayComeAgain: what it sent fails when nobody waits for it.
+func TestASenderThatGaveUpMayComeAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	d := &disk{FS: diskfs.OS()}
+	b := startOn(t, d, &keeper{}, withJournal(dir, ", idle_timeout: 1m"))
+	syncing, answer := d.failLate()
 	one := rec{request: "1", uid: "u1"}
 	ctx, giveUp := context.WithCancel(t.Context())
 	go func() {
@@ -153,13 +159,7 @@ func TestARepeatWaitsForTheFirst(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	d := &disk{FS: diskfs.OS()}
 	b := startOn(t, d, &keeper{}, withJournal(dir, ", idle_timeout: 1m"))
-	syncing, answer := make(chan struct{}), make(chan struct{})
-	d.set(func() error {
-		d.set(nil)
-		close(syncing)
-		<-answer
-		return errDisk
-	})
+	syncing, answer := d.failLate()
 	one := rec{request: "1", uid: "u1"}
 	first := make(chan error, 1)
 	go func() { first <- b.ConsumeLogs(context.Background(), logs(one)) }()
@@ -188,13 +188,7 @@ func TestASinglePartIsTakenOut(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	d := &disk{FS: diskfs.OS()}
 	b := startOn(t, d, &keeper{}, withJournal(dir, ", idle_timeout: 300ms"))
-	syncing, answer := make(chan struct{}), make(chan struct{})
-	d.set(func() error {
-		d.set(nil)
-		close(syncing)
-		<-answer
-		return errDisk
-	})
+	syncing, answer := d.failLate()
 	first, second := make(chan error, 1), make(chan error, 1)
 	go func() { first <- b.ConsumeLogs(context.Background(), logs(rec{request: "1", uid: "u1"})) }()
 	<-syncing
