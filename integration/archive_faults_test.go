@@ -151,17 +151,20 @@ func TestArchiveOutage(t *testing.T) {
 	})
 	fake.Down()
 	load := newArchiveLoad(t, "outage", 45_000)
-	load.body = strings.Repeat(load.body, 20)
+	load.noise = 1200
 	sent := make(chan error, 1)
 	go func() { sent <- load.run(t.Context(), "http://"+col.Addr(t, "in")) }()
-	require.Eventually(t, func() bool { return load.refused.Load() >= 20 }, time.Minute, 10*time.Millisecond, "senders to be told to come again")
-	held := load.confirmed.Load()
-	assert.Greater(t, held, int64(5000), "the spool takes what it has room for")
-	assert.Less(t, held, int64(45_000))
+	full := func() bool { return load.shutOut.Load() == int64(load.senders) }
+	require.Eventually(t, full, time.Minute, 10*time.Millisecond, "senders to be told to come again")
+	assert.Greater(t, load.confirmed.Load(), int64(5000), "the spool takes what it has room for")
 	assert.Positive(t, col.Metrics(t).Sum("otelcol_exporter_worm_s3_retries"))
 	col.Stop(t)
+	refused := load.refused.Load()
 	col.Start(t) // S3 is still away
-	assert.Equal(t, held, load.confirmed.Load(), "it was full, and is")
+	require.Eventually(t, func() bool { return load.refused.Load() >= refused+20 && full() }, time.Minute, 10*time.Millisecond, "it was full, and is")
+	assert.Less(t, load.confirmed.Load(), int64(40_000))
+	// Twice 16 MiB, a segment or an object above them, and what the log needs besides.
+	assert.Less(t, sizeOfFiles(t, col.Path("spool")), int64(48<<20))
 	fake.Up(t)
 	require.NoError(t, <-sent)
 	waitArchived(t, col)
@@ -170,6 +173,18 @@ func TestArchiveOutage(t *testing.T) {
 	load.requireOnce(t, a)
 	a.requireLog(t, b, archiveWriter)
 	b.requireGood(t)
+}
+
+// sizeOfFiles is what the files below a directory have, in bytes.
+func sizeOfFiles(t *testing.T, dir string) (size int64) {
+	t.Helper()
+	require.NoError(t, filepath.Walk(dir, func(_ string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+		return err
+	}))
+	return size
 }
 
 // TestArchiveTornState: a damaged state is a named error, and never a new beginning.

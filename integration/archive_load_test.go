@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -29,11 +30,13 @@ type archiveLoad struct {
 	stop           chan struct{}
 	pause          time.Duration // of a sender after each batch
 	again          int           // each so manieth batch is sent once more after it was accepted; 0: none
+	noise          int           // bytes of each body that no compression makes smaller
 	client         *http.Client
 
 	next      atomic.Int64
 	confirmed atomic.Int64
 	refused   atomic.Int64 // calls that were told to come again
+	shutOut   atomic.Int64 // senders that were told so five times since their last success
 	repeated  atomic.Int64 // records that were sent again, though they had been accepted
 	confused  atomic.Int64 // records that were sent again, and nobody knows whether they had been accepted
 
@@ -79,12 +82,25 @@ func (l *archiveLoad) class(n int) string {
 // at is a record's time: the load's, or up to two hours earlier.
 func (l *archiveLoad) at(n int) time.Time { return l.base.Add(-time.Duration(n%3) * time.Hour) }
 
+// text is a record's body, the same whenever it is sent.
+func (l *archiveLoad) text(n int) string {
+	if l.noise == 0 {
+		return l.body
+	}
+	random := rand.New(rand.NewPCG(uint64(n), 1))
+	text := make([]byte, l.noise)
+	for i := range text {
+		text[i] = byte(' ' + 1 + random.IntN(90))
+	}
+	return l.body + string(text)
+}
+
 func (l *archiveLoad) append(records plog.LogRecordSlice, n int) {
 	r := records.AppendEmpty()
 	r.SetTimestamp(pcommon.NewTimestampFromTime(l.at(n)))
 	r.SetSeverityNumber(plog.SeverityNumberInfo)
 	r.SetSeverityText("info")
-	r.Body().SetStr(l.body)
+	r.Body().SetStr(l.text(n))
 	a := r.Attributes()
 	a.PutStr("log.record.uid", l.uid(n))
 	a.PutStr("log.category", l.category(n))
@@ -150,12 +166,15 @@ func (l *archiveLoad) send(ctx context.Context, url string, first, last int) err
 	if err != nil {
 		return err
 	}
-	for {
+	for refusals := 0; ; {
 		status, answer, err := l.post(ctx, url, body)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil && status == http.StatusOK:
+			if refusals >= 5 {
+				l.shutOut.Add(-1)
+			}
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			for n := first; n < last; n++ {
@@ -169,6 +188,9 @@ func (l *archiveLoad) send(ctx context.Context, url string, first, last int) err
 			return fmt.Errorf("status %d, which does not ask to come again: %s", status, answer)
 		case err == nil:
 			l.refused.Add(1)
+			if refusals++; refusals == 5 {
+				l.shutOut.Add(1)
+			}
 		default:
 			l.confused.Add(int64(last - first))
 		}
@@ -213,7 +235,7 @@ func (l *archiveLoad) requireOnce(t *testing.T, a *archiveContent) {
 		if got := r.object.partition; got != want {
 			elsewhere = append(elsewhere, fmt.Sprintf("%s is in %s, want %s", r.UID, got, want))
 		}
-		require.Equal(t, l.body, r.Body, r.UID)
+		require.Equal(t, l.text(n), r.Body, r.UID)
 		require.Equal(t, n, r.N, r.UID)
 		require.Equal(t, l.category(n), r.Category, r.UID)
 	}
