@@ -3,50 +3,63 @@ package logfmt
 import (
 	"hash/maphash"
 	"math/bits"
+	"math/rand/v2"
 	"unsafe"
 )
 
 const (
 	slotBits = 10
-	// maxSmall is the number of pairs up to which the slots are used. Keys made
+	// maxSmall is the number of pairs up to which the slots are used. Long keys made
 	// to share a slot cost its square in comparisons.
 	maxSmall = 64
 )
 
 // keyTable finds the keys that a line has more than once.
 //
-// Lines of up to maxSmall pairs use slots: open addressing with a cheap hash, in
-// each slot a pair's place (8 bits) below the number of the line (24 bits), so
-// that nothing is cleared between lines. Lines with more use big and a seeded
-// hash, which a hostile sender can't prepare collisions for.
+// Lines of up to maxSmall pairs use slots: open addressing, in each slot a pair's
+// place (8 bits) below the number of the line (24 bits), so that nothing is cleared
+// between lines. Lines with more use big.
 type keyTable struct {
 	line  uint32 // the number of the current line, never 0
 	slots [1 << slotBits]uint32
 
-	seed   maphash.Seed
-	seeded bool
-	big    []uint32 // places plus one, 0 is free
+	seed maphash.Seed
+	big  []uint64 // a key's hash above its place plus one; 0 is free
 
 	places []uint32 // for List
 	pairs  []Pair   // for List; empty, and its memory without texts, between lines
 }
 
-// hash is a cheap hash of a key of n bytes, whose first eight are a and last
-// eight are b; of a shorter key both are its bytes and zeros.
-func hash(a, b uint64, n int) uint32 {
-	return uint32((a + bits.RotateLeft64(b, 29) + uint64(n)) * 0x9e3779b97f4a7c15 >> 32)
+// maxHashed is up to how many bytes of a key a sender can't prepare to share its hash
+// with others.
+const maxHashed = 7
+
+// hasher makes the hashes of keys by multiplication with a secret odd number: two keys of
+// up to maxHashed bytes share the upper n bits of theirs with a probability of at most
+// 2/2^n (multiply-shift hashing; Dietzfelbinger, Hagerup, Katajainen, Penttonen, 1997).
+type hasher uint64
+
+func newHasher() hasher { return hasher(rand.Uint64() | 1) } //nolint:gosec // G404: ChaCha8, seeded by the system
+
+// short is the hash of a key of up to seven bytes, and zeros after it.
+func (h hasher) short(key uint64) uint32 { return uint32(key * uint64(h) >> 32) }
+
+// long is the hash of a key of n bytes, eight or more, of which it sees the first and the
+// last eight.
+func (h hasher) long(first, last uint64, n int) uint32 {
+	return h.short(first + bits.RotateLeft64(last, 29) + uint64(n))
 }
 
-func hashKey(key string) uint32 {
-	if len(key) >= 8 {
+func (h hasher) hashKey(key string) uint32 {
+	if len(key) > maxHashed {
 		b := unsafe.StringData(key)
-		return hash(load(b, 0), load(b, len(key)-8), len(key))
+		return h.long(load(b, 0), load(b, len(key)-8), len(key))
 	}
 	var w uint64
 	for i := len(key) - 1; i >= 0; i-- {
 		w = w<<8 | uint64(key[i])
 	}
-	return hash(w, w, len(key))
+	return h.short(w)
 }
 
 // settle gives pending values their types and sees to duplicate keys. It returns
@@ -62,15 +75,15 @@ func (p *Parser) settle(pairs []Pair) int {
 			t.line = 1
 		}
 		for i := range pairs {
-			h := pairs[i].Hash
-			pairs[i].Hash = 0
-			slot := &t.slots[h>>(32-slotBits)]
+			pair := &pairs[i]
+			slot := &t.slots[pair.Hash>>(32-slotBits)]
 			if *slot>>8 != t.line {
 				*slot = t.line<<8 | uint32(i)
-			} else if t.find(pairs, i, pairs[i].Key, h) != i {
+			} else if t.find(pairs, i, pair) != i {
 				n = t.unite(pairs, i, p.opts.Duplicates)
 				break
 			}
+			pair.Hash = 0
 		}
 	}
 	if p.opts.Types == Infer {
@@ -83,30 +96,37 @@ func (p *Parser) settle(pairs []Pair) int {
 	return n
 }
 
-// find returns the place of the pair with this key, or notes that it is at place
+// find returns the place of the pair with this one's key, or notes that it is at place
 // and returns place.
-func (t *keyTable) find(pairs []Pair, place int, key string, hash uint32) int {
+func (t *keyTable) find(pairs []Pair, place int, pair *Pair) int {
 	if len(t.big) > 0 {
-		mask := uint64(len(t.big) - 1)
-		for i := maphash.String(t.seed, key) & mask; ; i = (i + 1) & mask {
-			e := t.big[i]
-			if e == 0 {
-				t.big[i] = uint32(place) + 1
-				return place
-			}
-			if pairs[e-1].Key == key {
-				return int(e - 1)
-			}
-		}
+		return t.findBig(pairs, place, pair)
 	}
-	for i := hash >> (32 - slotBits); ; i = (i + 1) % (1 << slotBits) {
+	for i := pair.Hash >> (32 - slotBits); ; i = (i + 1) % (1 << slotBits) {
 		e := t.slots[i]
 		if e>>8 != t.line {
 			t.slots[i] = t.line<<8 | uint32(place)
 			return place
 		}
-		if e &= 0xff; pairs[e].Key == key {
+		if e &= 0xff; pairs[e].Key == pair.Key {
 			return int(e)
+		}
+	}
+}
+
+func (t *keyTable) findBig(pairs []Pair, place int, pair *Pair) int {
+	hash, mask, shift := pair.Hash, uint32(len(t.big)-1), bits.LeadingZeros32(uint32(len(t.big)-1))
+	if len(pair.Key) > maxHashed {
+		hash = uint32(maphash.String(t.seed, pair.Key))
+	}
+	for i := hash >> shift; ; i = (i + 1) & mask {
+		e := t.big[i]
+		if e == 0 {
+			t.big[i] = uint64(hash)<<32 | uint64(place+1)
+			return place
+		}
+		if uint32(e>>32) == hash && pairs[uint32(e)-1].Key == pair.Key {
+			return int(uint32(e) - 1)
 		}
 	}
 }
@@ -114,14 +134,12 @@ func (t *keyTable) find(pairs []Pair, place int, key string, hash uint32) int {
 // unite sees to duplicates among pairs, of which the first n differ and are in
 // the table. It returns how many are left.
 func (t *keyTable) unite(pairs []Pair, n int, policy Duplicates) int {
-	for i := range pairs {
-		pairs[i].Hash = 0
-	}
 	if len(pairs) > maxSmall {
-		if !t.seeded {
-			t.seed, t.seeded = maphash.MakeSeed(), true
+		if t.seed == (maphash.Seed{}) {
+			t.seed = maphash.MakeSeed()
 		}
-		t.big = zeros(t.big, 2<<bits.Len(uint(len(pairs))))
+		// At most three quarters full.
+		t.big = zeros(t.big, 1<<bits.Len(uint(len(pairs)+len(pairs)/3)))
 		defer func() { t.big = kept(t.big) }()
 	}
 	if policy == List {
@@ -130,7 +148,8 @@ func (t *keyTable) unite(pairs []Pair, n int, policy Duplicates) int {
 	}
 	for i := n; i < len(pairs); i++ {
 		pair := &pairs[i]
-		j := t.find(pairs[:n], n, pair.Key, hashKey(pair.Key))
+		j := t.find(pairs, n, pair)
+		pair.Hash = 0
 		switch {
 		case j == n:
 			if n != i {
@@ -154,8 +173,9 @@ func (t *keyTable) group(pairs []Pair, n int) {
 	for i := range pairs {
 		j := i
 		if i >= n {
-			j = t.find(pairs[:i], i, pairs[i].Key, hashKey(pairs[i].Key))
+			j = t.find(pairs, i, &pairs[i])
 		}
+		pairs[i].Hash = 0
 		first[i] = uint32(j)
 		at[j]++
 		repeated = repeated || j != i
@@ -179,9 +199,9 @@ func (t *keyTable) group(pairs []Pair, n int) {
 }
 
 // zeros is s, or a new slice where s is too small, as n zeros.
-func zeros(s []uint32, n int) []uint32 {
+func zeros[T any](s []T, n int) []T {
 	if cap(s) < n {
-		return make([]uint32, n)
+		return make([]T, n)
 	}
 	s = s[:n]
 	clear(s)

@@ -28,7 +28,7 @@ func (p *Parser) odd(pair *Pair, line string, i int) int {
 		}
 		pair.Key = line[start:i]
 	}
-	pair.Hash = hashKey(pair.Key)
+	pair.Hash = p.hasher.hashKey(pair.Key)
 	if i == len(line) || line[i] != '=' {
 		pair.Kind = Bool
 		pair.Bits = 1

@@ -53,12 +53,13 @@ type Parser struct {
 	scratch []byte     // decoded texts of the current line
 	high    uint64     // has a bit of highBits when the current line is not all ASCII
 	err     SyntaxError
+	hasher  hasher
 	seen    keyTable
 }
 
 // NewParser makes a Parser.
 func NewParser(opts Options) *Parser {
-	p := &Parser{opts: opts, hints: &noHints}
+	p := &Parser{opts: opts, hints: &noHints, hasher: newHasher()}
 	if opts.Types == Infer {
 		p.hints = &typeHints
 	}
@@ -118,12 +119,13 @@ func (p *Parser) AppendPairs(dst []Pair, line string) ([]Pair, error) {
 // is searched from the key on, and the first '=' independently of it.
 func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
 	var (
-		b     = unsafe.StringData(line)
-		size  = len(line)
-		whole = size - 8 // the last place of a whole word
-		tail  = tailWord(line)
-		hints = p.hints
-		high  uint64
+		b      = unsafe.StringData(line)
+		size   = len(line)
+		whole  = size - 8 // the last place of a whole word
+		tail   = tailWord(line)
+		hints  = p.hints
+		hasher = p.hasher
+		high   uint64
 	)
 	for n < len(out) && i < size {
 		var first uint64
@@ -156,7 +158,7 @@ func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
 		if eqs != 0 {
 			e += bits.TrailingZeros64(eqs) >> 3
 			first &= (eqs&-eqs - 1) >> 7 // the bytes before it
-			pair.Hash = hash(first, first, e-i)
+			pair.Hash = hasher.short(first)
 		} else {
 			for e += 8; e < s; e += 8 {
 				if e <= whole {
@@ -170,7 +172,7 @@ func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
 				}
 			}
 			if e < s {
-				pair.Hash = hash(first, load(b, e-8), e-i)
+				pair.Hash = hasher.long(first, load(b, e-8), e-i)
 			}
 		}
 
@@ -235,7 +237,7 @@ func (p *Parser) plain(out []Pair, line string, i int) (n, next int) {
 		pair.Kind = Bool
 		pair.Flags = flagBare
 		pair.Bits = 1
-		pair.Hash = hashKey(pair.Key)
+		pair.Hash = hasher.hashKey(pair.Key)
 		n++
 		i = s + 1
 	}

@@ -403,7 +403,7 @@ func TestManyKeys(t *testing.T) {
 			}
 			require.Len(t, pairs, want)
 		}
-		assert.LessOrEqual(t, cap(p.seen.big)*4, maxKept)
+		assert.LessOrEqual(t, cap(p.seen.big)*8, maxKept)
 		assert.LessOrEqual(t, cap(p.seen.places)*4, maxKept)
 		assert.LessOrEqual(t, cap(p.seen.pairs)*int(unsafe.Sizeof(Pair{})), maxKept)
 	}
