@@ -146,6 +146,9 @@ func (t *keyTable) unite(pairs []Pair, n int, policy Duplicates) int {
 		t.group(pairs, n)
 		return len(pairs)
 	}
+	if len(t.big) > 0 {
+		return t.uniteBig(pairs, policy)
+	}
 	for i := n; i < len(pairs); i++ {
 		pair := &pairs[i]
 		j := t.find(pairs, n, pair)
@@ -159,6 +162,43 @@ func (t *keyTable) unite(pairs []Pair, n int, policy Duplicates) int {
 		case policy == Last:
 			pairs[j] = *pair
 		}
+	}
+	return n
+}
+
+// uniteBig is unite for a line with many pairs, of which none is in the table.
+func (t *keyTable) uniteBig(pairs []Pair, policy Duplicates) int {
+	table, n := t.big, 0
+	mask := uint32(len(table) - 1)
+	shift := uint(bits.LeadingZeros32(mask)) & 31
+next:
+	for i := range pairs {
+		pair := &pairs[i]
+		hash := pair.Hash
+		pair.Hash = 0
+		if len(pair.Key) > maxHashed {
+			hash = uint32(maphash.String(t.seed, pair.Key))
+		}
+		at := hash >> shift
+		for ; table[at&mask] != 0; at++ {
+			e := table[at&mask]
+			if uint32(e>>32) != hash {
+				continue
+			}
+			if first := &pairs[uint32(e)-1]; first.Key == pair.Key {
+				if policy == Last {
+					// Its key stays, and may be in the parser's memory.
+					flags := pair.Flags | first.Flags&flagVolatile
+					first.Value, first.Kind, first.Flags, first.Bits = pair.Value, pair.Kind, flags, pair.Bits
+				}
+				continue next
+			}
+		}
+		if n != i {
+			pairs[n] = *pair
+		}
+		n++
+		table[at&mask] = uint64(hash)<<32 | uint64(n)
 	}
 	return n
 }

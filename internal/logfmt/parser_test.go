@@ -409,6 +409,31 @@ func TestManyKeys(t *testing.T) {
 	}
 }
 
+// A key that was decoded is in the parser's memory, also when its value comes from a
+// later pair that is not.
+func TestRepeatOfADecodedKey(t *testing.T) {
+	const key = `"\u0061 key"`
+	for _, other := range []int{1, 2 * maxSmall} {
+		var text strings.Builder
+		text.WriteString(key + "=1")
+		for i := range other {
+			fmt.Fprintf(&text, " k%d=x", i)
+		}
+		text.WriteString(` "a key"=2`)
+		line := text.String()
+		pairs, err := NewParser(Options{}).AppendPairs(nil, line)
+		require.NoError(t, err)
+		require.Len(t, pairs, 1+other)
+		assert.Equal(t, "a key", pairs[0].Key)
+		assert.Equal(t, "2", pairs[0].Value)
+		assert.Equal(t, Int, pairs[0].Kind)
+		if !pairs[0].Volatile() {
+			inLine := uintptr(unsafe.Pointer(unsafe.StringData(pairs[0].Key))) - uintptr(unsafe.Pointer(unsafe.StringData(line)))
+			assert.Less(t, inLine, uintptr(len(line)), "%d other keys: a key outside of the line is marked as volatile", other)
+		}
+	}
+}
+
 // Around the number of pairs at which the table changes, with each kind of
 // duplicates, and keys that share a slot.
 func TestDuplicatesAgainstReference(t *testing.T) {
