@@ -233,6 +233,34 @@ func TestEnvironmentIsExpanded(t *testing.T) {
 	assert.Contains(t, report.Findings[1].Lost, "gives up after 1m30s")
 }
 
+// TestFilesWithinFiles: a value may come from a file that takes a value from another one.
+func TestFilesWithinFiles(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("LINT_PARTS", dir)
+	for name, text := range map[string]string{
+		"exporter.yaml": "endpoint: http://x\nsending_queue: ${file:${env:LINT_PARTS}/queue.yaml}\nretry_on_failure: {max_elapsed_time: 0}\n",
+		"queue.yaml":    "# a comment\nstorage: ${file:${env:LINT_PARTS}/storage.yaml}\nblock_on_overflow: ${env:LINT_BLOCK:-true}\n",
+		"storage.yaml":  "file_storage", // the end of a line would be part of the name
+		"config.yaml": `
+extensions: {file_storage: {fsync: true}}
+receivers: {otlp: {protocols: {grpc: }}}
+processors: {memory_limiter: , redact: }
+exporters: {otlp_http: "${file:${env:LINT_PARTS}/exporter.yaml}"}
+service:
+  extensions: [file_storage]
+  pipelines: {logs: {receivers: [otlp], processors: [memory_limiter, redact], exporters: [otlp_http]}}
+`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	config := []string{filepath.Join(dir, "config.yaml")}
+	assert.Empty(t, check(t, config).Findings)
+	t.Setenv("LINT_BLOCK", "false")
+	report := check(t, config)
+	require.Len(t, report.Findings, 1)
+	assert.Equal(t, "queue-overflow", report.Findings[0].Rule)
+}
+
 func TestBroken(t *testing.T) {
 	for name, want := range map[string][]string{
 		"missing":      {"open testdata/broken/missing.yaml: no such file or directory"},

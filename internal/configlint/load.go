@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/envprovider"
@@ -30,7 +33,33 @@ func Load(ctx context.Context, locations []string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConfig(conf.ToStringMap(), sources)
+	return newConfig(plain(conf), sources)
+}
+
+// plain is the configuration without a trace of what was expanded. One ToStringMap takes
+// that away from values, but not from what is within them: a file that a file names.
+func plain(conf *confmap.Conf) map[string]any {
+	values := conf.ToStringMap()
+	for hasExpanded(values) {
+		values = confmap.NewFromStringMap(values).ToStringMap()
+	}
+	return values
+}
+
+// hasExpanded looks for the one type that YAML has no word for.
+func hasExpanded(value any) bool {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, v := range value {
+			if hasExpanded(v) {
+				return true
+			}
+		}
+		return false
+	case []any:
+		return slices.ContainsFunc(value, hasExpanded)
+	}
+	return value != nil && reflect.TypeOf(value).Kind() == reflect.Struct && reflect.TypeOf(value) != reflect.TypeFor[time.Time]()
 }
 
 // Resolve reads as Load does, and gives what comes out, merged and expanded.
