@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	heapfloorconverter "github.com/heartwood-otel/heartwood/converters/heapfloorconverter"
+	nestinglimitconverter "github.com/heartwood-otel/heartwood/converters/nestinglimitconverter"
 	envprovider "go.opentelemetry.io/collector/confmap/provider/envprovider"
 	fileprovider "go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	yamlprovider "go.opentelemetry.io/collector/confmap/provider/yamlprovider"
@@ -38,6 +39,7 @@ func main() {
 				},
 				ConverterFactories: []confmap.ConverterFactory{
 					heapfloorconverter.NewFactory(),
+					nestinglimitconverter.NewFactory(),
 				},
 			},
 		},
@@ -49,6 +51,7 @@ func main() {
 			httpsprovider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "go.opentelemetry.io/collector/confmap/provider/httpsprovider v1.64.0",
 		},
 		ConverterModules: []string{
+			"github.com/heartwood-otel/heartwood v0.0.0",
 			"github.com/heartwood-otel/heartwood v0.0.0",
 		},
 	}

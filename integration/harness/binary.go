@@ -20,7 +20,7 @@ const BinaryEnv = "HEARTWOOD_BINARY"
 // collectorSources are the parts of the repository that end up in the binary.
 var collectorSources = []string{
 	"builder-config.yaml", "distribution", "go.mod", "go.sum",
-	"receivers", "processors", "exporters", "connectors", "extensions", "internal",
+	"receivers", "processors", "exporters", "connectors", "extensions", "converters", "internal",
 }
 
 // Binary gives the path of the collector under test. The test ends here when
