@@ -18,6 +18,9 @@ type DamageError struct {
 }
 
 func (e *DamageError) Error() string {
+	if errors.Is(e.Reason, errVersion) {
+		return fmt.Sprintf("%s: %v; use the release that wrote it, or a later one. If it is damaged, restore it, or move the whole directory aside, which loses the records in it", e.File, e.Reason)
+	}
 	return fmt.Sprintf("%s is damaged at byte %d: %v; restore it, or move the whole directory aside, which loses the records in it", e.File, e.Offset, e.Reason)
 }
 
@@ -178,8 +181,10 @@ func (s *Spool) load(found *files) error {
 	}
 	if cut := int64(len(data)) - end; cut > 0 {
 		s.recovered.Cut = cut
-		if err := file.Truncate(end); err != nil {
-			return fmt.Errorf("cut off the torn end of %s: %w", path, err)
+		if !s.inspected {
+			if err := file.Truncate(end); err != nil {
+				return fmt.Errorf("cut off the torn end of %s: %w", path, err)
+			}
 		}
 	}
 	seg.length, s.written = end, end

@@ -96,6 +96,8 @@ type Spool struct {
 
 	// recovered says what Open found.
 	recovered Recovery
+	// inspected says that nothing is to be changed on disk.
+	inspected bool
 
 	wake chan struct{} // has one place: there is something to write
 	done chan struct{} // closed when the committer has ended
