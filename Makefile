@@ -79,9 +79,14 @@ run: ## start the collector with the example shop and follow its records
 	@$(MAKE) --no-print-directory build
 	@exec $(BIN)/heartwood quickstart
 
+# What is laid over another file, as a second --config, is checked with that one.
+OVER_GATEWAY := $(wildcard configs/destinations/*.yaml) configs/kafka-tier/gateway.yaml configs/parts/request-documents.yaml
+
 .PHONY: validate
 validate: collector heartwood ## check the configurations in configs/ and deploy/ with the built binary, and what they leak or lose
-	@for config in configs/*.yaml deploy/otelcol/heartwood.yaml "deploy/otelcol/heartwood.yaml --config deploy/otelcol/aws.yaml"; do \
+	@for config in configs/*.yaml $(OVER_GATEWAY:%="configs/gateway.yaml --config %") \
+		"configs/agent.yaml --config configs/kafka-tier/agent.yaml" "configs/agent-kubernetes.yaml --config configs/kafka-tier/agent.yaml" \
+		deploy/otelcol/heartwood.yaml "deploy/otelcol/heartwood.yaml --config deploy/otelcol/aws.yaml"; do \
 		$(BIN)/otelcol-heartwood validate --config $$config || exit 1; \
 		$(BIN)/heartwood lint --strict --config $$config >/dev/null || { $(BIN)/heartwood lint --strict --config $$config; exit 1; }; \
 		echo "valid, nothing leaks: $$config"; \

@@ -123,12 +123,26 @@ func typeOfOurs(t *testing.T, m module) string {
 }
 
 func TestShippedConfigsAreValid(t *testing.T) {
-	configs, err := filepath.Glob(filepath.Join(harness.Root(t), "configs", "*.yaml"))
-	require.NoError(t, err)
-	require.NotEmpty(t, configs, "there's nothing in configs/")
+	folder := filepath.Join(harness.Root(t), "configs")
+	t.Setenv("HEARTWOOD_CONFIGS", folder)
 	shipped := map[string][]string{} // by name: files, each merged over the one before
-	for _, path := range configs {
-		shipped[filepath.Base(path)] = []string{path}
+	for pattern, over := range map[string][]string{
+		"*.yaml": nil, "destinations/*.yaml": {"gateway.yaml"}, "parts/request-documents.yaml": {"gateway.yaml"},
+		"kafka-tier/gateway.yaml": {"gateway.yaml"}, "kafka-tier/agent.yaml": {"agent.yaml", "agent-kubernetes.yaml"},
+	} {
+		configs, err := filepath.Glob(filepath.Join(folder, filepath.FromSlash(pattern)))
+		require.NoError(t, err)
+		require.NotEmpty(t, configs, pattern)
+		for _, path := range configs {
+			name, err := filepath.Rel(folder, path)
+			require.NoError(t, err)
+			if over == nil {
+				shipped[name] = []string{path}
+			}
+			for _, base := range over {
+				shipped[base+" with "+name] = []string{filepath.Join(folder, base), path}
+			}
+		}
 	}
 	deploy := filepath.Join(harness.Root(t), "deploy", "otelcol")
 	shipped["deploy"] = []string{filepath.Join(deploy, "heartwood.yaml")}

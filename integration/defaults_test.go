@@ -135,6 +135,7 @@ func TestDefaultsListenOnLocalhostOnly(t *testing.T) {
 }
 
 func TestShippedConfigsListenOnLocalhostOnly(t *testing.T) {
+	t.Setenv("HEARTWOOD_CONFIGS", filepath.Join(harness.Root(t), "configs"))
 	configs, err := filepath.Glob(filepath.Join(harness.Root(t), "configs", "*.yaml"))
 	require.NoError(t, err)
 	for _, path := range configs {

@@ -1,16 +1,20 @@
 package integration
 
 import (
+	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/heartwood-otel/heartwood/integration/harness"
 	"github.com/heartwood-otel/heartwood/internal/freeport"
@@ -43,45 +47,31 @@ func startKafka(t *testing.T) string {
 }
 
 // TestKafkaFoldsEveryRequestOnce: what two agents write to Kafka is folded by two
-// gateways, one event for each trace, also when a gateway is killed.
+// gateways, one document for each request, with a trace or without, also when a gateway is
+// killed. The trace ids are the records' own again, and a large batch passes.
 func TestKafkaFoldsEveryRequestOnce(t *testing.T) {
 	t.Parallel()
-	broker := startKafka(t)
-	sink := harness.NewSink(t)
+	s, broker, sink := newSite(t), startKafka(t), harness.NewSink(t)
 	gateway := func(name string) *harness.Collector {
-		return harness.Start(t, `
-			receivers:
-			  kafka: {session_timeout: 6s, heartbeat_interval: 500ms}
-			processors:
-			  event_fold: {idle_timeout: 1s, style: canonical, merge: {keys: {n: list}}}
-			  event_fold/request: {idle_timeout: 2s, style: canonical, merge: {keys: {n: list}}}
-			exporters:
-			  otlp_http: {endpoint: {{.sink.HTTP}}}
-		`, harness.WithFile("configs/gateway-kafka.yaml"), harness.WithName(name), harness.With("sink", sink), harness.WithEnv(
-			`HEARTWOOD_STATE_DIR={{dir "state"}}`,
-			`HEARTWOOD_KAFKA=`+broker,
-			`HEARTWOOD_HEALTH_PORT={{port "health"}}`,
-		))
+		col := harness.New(t, gatewayToSink+`
+	receivers:
+	  kafka: {session_timeout: 6s, heartbeat_interval: 500ms}
+`, harness.WithFile("configs/gateway.yaml"), harness.WithFile("configs/parts/request-documents.yaml"), harness.WithFile("configs/kafka-tier/gateway.yaml"),
+			harness.WithName(name), harness.With("sink", sink), s.options(t, "HEARTWOOD_KAFKA="+broker, "HEARTWOOD_FOLD_IDLE=2s", "HEARTWOOD_FOLD_REQUEST_IDLE=4s"))
+		col.Start(t)
+		return col
 	}
 	var agents []*harness.Collector
 	for i := range 2 {
-		agents = append(agents, harness.Start(t, `
-			receivers: {}
-		`, harness.WithFile("configs/agent-kafka.yaml"), harness.WithName(fmt.Sprintf("agent %d", i+1)), harness.WithEnv(
-			`HEARTWOOD_STATE_DIR={{dir "state"}}`,
-			`HEARTWOOD_KAFKA=`+broker,
-			`HEARTWOOD_OTLP_GRPC_PORT={{port "grpc"}}`,
-			`HEARTWOOD_OTLP_HTTP_PORT={{port "http"}}`,
-			`HEARTWOOD_HEALTH_PORT={{port "health"}}`,
-			`HEARTWOOD_LOGS={{dir "logs"}}/*.log`,
-		)))
+		agents = append(agents, harness.Start(t, asItIs, harness.WithFile("configs/agent.yaml"), harness.WithFile("configs/kafka-tier/agent.yaml"),
+			harness.WithName(fmt.Sprintf("agent %d", i+1)), s.options(t, "HEARTWOOD_KAFKA="+broker, `HEARTWOOD_LOGS={{dir "logs"}}/*.log`)))
 	}
 	sender := newFragments(t)
-	sender.traced = true
 	send := func(name string, requests int) {
 		for request := range requests {
+			sender.traced = request%2 == 0
 			for part, service := range []string{"purchasing", "inventory", "ordering"} {
-				require.NoError(t, sender.send(t.Context(), agents[(request+part)%2].Addr(t, "http"), []fragment{
+				require.NoError(t, sender.send(t.Context(), agents[(request+part)%2].Addr(t, "otlp http"), []fragment{
 					{service, fmt.Sprintf("%s-%d", name, request), fmt.Sprintf("%s-%d-%d", name, request, part)},
 				}))
 			}
@@ -92,13 +82,39 @@ func TestKafkaFoldsEveryRequestOnce(t *testing.T) {
 	sender.requireFolded(t, sink)
 	send("both", 40)
 	sender.requireFolded(t, sink)
-	assert.Len(t, sink.Logs(), 50, "one document for each request")
+	documents := sink.Logs()
+	assert.Len(t, documents, 50, "one document for each request")
+	for _, d := range documents {
+		request, _ := d.Attributes["request.id"].(string)
+		want, number := "", 0
+		_, err := fmt.Sscanf(request[strings.LastIndexByte(request, '-')+1:], "%d", &number)
+		require.NoError(t, err, "%v", d)
+		if number%2 == 0 {
+			want = traceOf(request).String()
+		}
+		assert.Equal(t, want, d.TraceID, request)
+		assert.NotContains(t, d.Attributes, "heartwood.trace_id")
+	}
 
 	send("killed", 20)
 	gateways[1].Kill()
 	gateways[1].Start(t)
 	ok := assert.Eventually(t, func() bool { return len(sender.missing(folded(t, sink.Logs()))) == 0 }, time.Minute, 200*time.Millisecond)
 	assert.True(t, ok, "lost: %q", sender.missing(folded(t, sink.Logs())))
+
+	// More than Kafka takes in a message, of records without a request.
+	logs := plog.NewLogs()
+	records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	for range 40 {
+		text := make([]byte, 50<<10)
+		_, _ = rand.NewChaCha8([32]byte{byte(records.Len())}).Read(text)
+		records.AppendEmpty().Body().SetStr("large " + hex.EncodeToString(text))
+	}
+	body, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
+	require.NoError(t, err)
+	require.Greater(t, len(body), 4<<20-100<<10)
+	post(t, "http://"+agents[0].Addr(t, "otlp http")+"/v1/logs", body)
+	require.Eventually(t, func() bool { return len(sink.Logs(harness.BodyContains("large "))) >= 40 }, time.Minute, 100*time.Millisecond, "large records")
 	for _, c := range append(agents, gateways...) {
 		c.Stop(t)
 	}

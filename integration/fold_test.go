@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -265,43 +266,51 @@ func TestFoldJournalHasOneUser(t *testing.T) {
 	assert.Contains(t, said, col.Path("journal"))
 }
 
-// fleet is two agents in front of two gateways, as configs/ has them.
+// fleet is two agents in front of two gateways, as configs/ has them, at fixed addresses.
 type fleet struct {
 	agents, gateways []*harness.Collector
 }
 
+// gatewayToSink has a gateway fold in haste, and send documents to a sink alone.
+const gatewayToSink = `
+	processors:
+	  event_fold: {style: canonical, merge: {keys: {n: list}}}
+	  event_fold/request: {style: canonical, merge: {keys: {n: list}}}
+	exporters:
+	  otlp_http: {endpoint: {{.sink.HTTP}}, sending_queue: {storage: file_storage, block_on_overflow: true}, retry_on_failure: {max_elapsed_time: 0}}
+	service:
+	  pipelines:
+	    logs/store: {exporters: [otlp_http]}
+	    traces/store: {exporters: [otlp_http]}
+`
+
+// newGateway prepares a gateway that makes a document of each request.
+func newGateway(t *testing.T, s *site, sink *harness.Sink, name string, options ...harness.Option) *harness.Collector {
+	t.Helper()
+	return harness.New(t, gatewayToSink, append([]harness.Option{
+		harness.WithFile("configs/gateway.yaml"), harness.WithFile("configs/parts/request-documents.yaml"),
+		harness.WithName(name), harness.With("sink", sink), s.options(t),
+	}, options...)...)
+}
+
 func startFleet(t *testing.T, sink *harness.Sink) *fleet {
 	t.Helper()
-	f := &fleet{}
+	s, f := newSite(t), &fleet{}
 	var addresses []string
 	for i := range 2 {
-		gateway := harness.New(t, `
-			processors:
-			  event_fold: {idle_timeout: 500ms, style: canonical, merge: {keys: {n: list}}}
-			  event_fold/request: {idle_timeout: 1500ms, style: canonical, merge: {keys: {n: list}}}
-			exporters:
-			  otlp_http: {endpoint: {{.sink.HTTP}}}
-		`, harness.WithFile("configs/gateway.yaml"), harness.WithName(fmt.Sprintf("gateway %d", i+1)), harness.With("sink", sink), harness.WithEnv(
-			`HEARTWOOD_STATE_DIR={{dir "state"}}`,
-			`HEARTWOOD_GATEWAY_ADDRESS={{addr "in"}}`,
-			`HEARTWOOD_HEALTH_PORT={{port "health"}}`,
-		))
-		addresses = append(addresses, gateway.Addr(t, "in"))
+		gateway := newGateway(t, s, sink, fmt.Sprintf("gateway %d", i+1))
+		addresses = append(addresses, gateway.Addr(t, "otlp grpc"))
 		gateway.Start(t)
 		f.gateways = append(f.gateways, gateway)
 	}
 	for i := range 2 {
 		f.agents = append(f.agents, harness.Start(t, `
-			receivers: {}
-		`, harness.WithFile("configs/agent.yaml"), harness.WithName(fmt.Sprintf("agent %d", i+1)), harness.WithEnv(
-			`HEARTWOOD_STATE_DIR={{dir "state"}}`,
-			`HEARTWOOD_GATEWAY_1=`+addresses[0],
-			`HEARTWOOD_GATEWAY_2=`+addresses[1],
-			`HEARTWOOD_OTLP_GRPC_PORT={{port "grpc"}}`,
-			`HEARTWOOD_OTLP_HTTP_PORT={{port "http"}}`,
-			`HEARTWOOD_HEALTH_PORT={{port "health"}}`,
-			`HEARTWOOD_LOGS={{dir "logs"}}/*.log`,
-		)))
+			exporters:
+			  load_balancing: {resolver: {dns: null, static: {hostnames: [{{.addresses}}]}}}
+			  load_balancing/trace: {resolver: {dns: null, static: {hostnames: [{{.addresses}}]}}}
+			  load_balancing/metrics: {resolver: {dns: null, static: {hostnames: [{{.addresses}}]}}}
+		`, harness.WithFile("configs/gateway-pool.yaml"), harness.WithName(fmt.Sprintf("agent %d", i+1)),
+			harness.With("addresses", strings.Join(addresses, ", ")), s.options(t, `HEARTWOOD_LOGS={{dir "logs"}}/*.log`)))
 	}
 	return f
 }
@@ -321,7 +330,7 @@ func TestFleetFoldsEveryRequestOnce(t *testing.T) {
 					{service, fmt.Sprintf("%s-%d", name, request), fmt.Sprintf("%s-%d-%d-a", name, request, part)},
 					{service, fmt.Sprintf("%s-%d", name, request), fmt.Sprintf("%s-%d-%d-b", name, request, part)},
 				}
-				require.NoError(t, sender.send(t.Context(), agent.Addr(t, "http"), batch))
+				require.NoError(t, sender.send(t.Context(), agent.Addr(t, "otlp http"), batch))
 			}
 		}
 	}

@@ -91,8 +91,19 @@ func TestLintOfOurConfigurations(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, configs)
 	var got strings.Builder
+	for _, over := range []string{"configs/destinations/*.yaml", "configs/kafka-tier/gateway.yaml", "configs/parts/request-documents.yaml"} {
+		more, err := filepath.Glob(over)
+		require.NoError(t, err)
+		require.NotEmpty(t, more, over)
+		for _, config := range more {
+			configs = append(configs, "configs/gateway.yaml --config "+config)
+		}
+	}
+	for _, agent := range []string{"agent", "agent-kubernetes"} {
+		configs = append(configs, "configs/"+agent+".yaml --config configs/kafka-tier/agent.yaml")
+	}
 	for _, config := range configs {
-		_, stdout, stderr := call(t, "", "lint", "--config", config)
+		_, stdout, stderr := call(t, "", append([]string{"lint", "--config"}, strings.Fields(config)...)...)
 		assert.Empty(t, stderr, config)
 		got.WriteString("# " + config + "\n\n" + stdout + "\n")
 	}
@@ -106,7 +117,8 @@ func TestLintOfOurConfigurations(t *testing.T) {
 
 // These are made to lose nothing, so no rule about delivery has anything to say.
 func TestLintFindsOurFleetSafe(t *testing.T) {
-	for _, name := range []string{"agent", "gateway", "agent-kafka", "gateway-kafka", "container-logs", "journald", "syslog"} {
+	t.Setenv("HEARTWOOD_CONFIGS", "../../configs")
+	for _, name := range []string{"agent", "agent-kubernetes", "archive-only", "gateway", "gateway-pool", "heroku-drain", "syslog", "systemd-host"} {
 		config, err := configlint.Load(t.Context(), []string{"../../configs/" + name + ".yaml"})
 		require.NoError(t, err)
 		report, err := configlint.Check(config)
