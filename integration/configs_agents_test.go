@@ -294,14 +294,16 @@ func TestDaemonSetFitsItsConfiguration(t *testing.T) {
 	require.Len(t, set.Template.Spec.Containers, 1)
 	container := set.Template.Spec.Containers[0]
 	assert.Equal(t, []string{"otelcol-heartwood", "--config", "/etc/otelcol-heartwood/configs/agent-kubernetes.yaml"}, container.Args)
-	read := "GOMEMLIMIT OTEL_RESOURCE_ATTRIBUTES"
+	read := []string{"GOMEMLIMIT", "OTEL_RESOURCE_ATTRIBUTES"}
 	for _, pattern := range []string{"agent-kubernetes.yaml", "parts/*.yaml"} {
 		files, err := filepath.Glob(filepath.Join(root, "configs", pattern))
 		require.NoError(t, err)
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			read += strings.Join(regexp.MustCompile(`\$\{env:[A-Z0-9_]+`).FindAllString(string(text), -1), " ")
+			for _, m := range regexp.MustCompile(`\$\{env:([A-Z0-9_]+)`).FindAllStringSubmatch(string(text), -1) {
+				read = append(read, m[1])
+			}
 		}
 	}
 	env := map[string]string{}
