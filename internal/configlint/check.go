@@ -41,6 +41,7 @@ type Report struct {
 func Check(c *Config, allows ...Allow) (*Report, error) {
 	k := &checker{Config: c, reader: &reader{config: c}, report: &Report{Findings: []Finding{}, Unused: []string{}}}
 	k.undefined()
+	k.exposure()
 	k.earlyECS()
 	k.redaction()
 	k.delivery()

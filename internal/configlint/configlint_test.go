@@ -43,7 +43,16 @@ var shapes = map[string][]string{
 		"warning queue-overflow otlp_http logs",
 		"warning finite-retry otlp_http logs",
 	},
-	"clean":                {},
+	"clean": {},
+	"exposed": {
+		"warning open-listener logfmt logs", // tcp
+		"warning open-listener logfmt logs", // http
+		"warning plain-listener otlp/open logs",
+		"warning open-listener otlp/open logs",
+		"warning plain-listener otlp/plain logs",
+		"error password-in-url otlp_http logs",
+		"warning open-page zpages",
+	},
 	"measure_after_redact": {},
 	"journal_before_redact": {
 		"error unredacted-journal event_fold logs",

@@ -50,6 +50,10 @@ const (
 	ruleUnstoredPosition  = "unstored-position"
 	ruleNoMemoryLimiter   = "memory-limiter-missing"
 	ruleLateMemoryLimiter = "memory-limiter-late"
+	rulePasswordInURL     = "password-in-url"
+	rulePlainListener     = "plain-listener"
+	ruleOpenListener      = "open-listener"
+	ruleOpenPage          = "open-page"
 )
 
 // Rules is the closed list, in the order in which findings at one place are told.
@@ -83,6 +87,26 @@ var Rules = []Rule{
 		ID: ruleExporter, Level: Error,
 		Lost:   "It is given {records} as they came ({way}): a secret in one of them leaves this collector and can't be taken back.",
 		Remedy: "In service::pipelines::{where}::processors, put redact before all that keeps or hands on records.",
+	},
+	{
+		ID: rulePasswordInURL, Level: Error,
+		Lost:   "{key} has a password in its URL: components print the addresses that they can't reach, and print-config shows them, with the password.",
+		Remedy: "Take the password out of the URL, and give it by auth (basicauth with client_auth) or in headers: what stands there is not printed.",
+	},
+	{
+		ID: rulePlainListener, Level: Warning,
+		Lost:   "{key} listens beyond this machine, without TLS: who is on the way reads what is sent, credentials included, and can change it.",
+		Remedy: "Set {key}::tls: {cert_file: ..., key_file: ...}, or listen on localhost.",
+	},
+	{
+		ID: ruleOpenListener, Level: Warning,
+		Lost:   "{key} listens beyond this machine and takes records from anybody: what a stranger sends stands beside what is true.",
+		Remedy: "{remedy}, or listen on localhost.",
+	},
+	{
+		ID: ruleOpenPage, Level: Warning,
+		Lost:   "{key} listens beyond this machine: it shows what this process does, and costs its time, to anybody who asks.",
+		Remedy: "Set {key} to an address of localhost.",
 	},
 	{
 		ID: ruleEarlyOffset, Level: Warning,
