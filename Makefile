@@ -221,6 +221,21 @@ pin: ## bring all modules to the Collector release that builder-config.yaml name
 		| awk '$$1 ~ /^(go.opentelemetry.io\/collector|github.com\/open-telemetry\/opentelemetry-collector-contrib)/ && $$2 ~ /^v/ && $$1 !~ /awskinesisexporter$$/ && (!/indirect/ || $$1 ~ /\/cmd\//) { print $$1 "@" ($$2 ~ /^v0/ ? "$(BETA)" : "$(STABLE)") }' \
 		| xargs -r go get); done
 
+.PHONY: sbom
+sbom: collector $(TOOLS)/sbom ## write dist/otelcol-heartwood.cdx.json, what is in the binary (CycloneDX)
+	@$(SBOM) -bom dist/otelcol-heartwood.cdx.json
+	@echo dist/otelcol-heartwood.cdx.json
+
+.PHONY: licences
+licences: collector $(TOOLS)/sbom ## write dist/licences.csv, of every module in the binary; fails for one that is not on the list
+	@$(SBOM) -licences dist/licences.csv
+	@echo dist/licences.csv
+
+SBOM = $(TOOLS)/sbom -binary $(BIN)/otelcol-heartwood -version $(VERSION) -sums distribution/go.sum -cache "$$(go env GOMODCACHE)"
+
+$(TOOLS)/sbom: $(wildcard $(TOOLMOD)/sbom/*.go)
+	@go -C $(TOOLMOD) build -o $@ ./sbom
+
 .PHONY: clean
 clean: ## remove what was built; downloaded modules and Go's build cache stay
 	rm -rf bin .cache .run
