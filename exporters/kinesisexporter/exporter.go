@@ -98,9 +98,12 @@ func (x *kinesisExporter) open(ctx context.Context, host component.Host) (err er
 	if err := x.openQueue(); err != nil {
 		return err
 	}
-	if x.stream, err = x.newStream(ctx); err != nil {
+	s, err := x.newStream(ctx)
+	if err != nil {
 		return err
 	}
+	x.stream = statusStream{s, x.tel.board}
+	x.watchStatus(host)
 	if x.cfg.OnMissingStream == missingFail {
 		if err := x.requireStream(ctx); err != nil {
 			return err
@@ -152,6 +155,7 @@ func (x *kinesisExporter) run() {
 	if err != nil {
 		// What the configuration allows, the sender allows.
 		x.set.Logger.Error("The sender can't be made", zap.Error(err))
+		x.tel.board.Fail(err)
 		return
 	}
 	x.sender.Store(s)
@@ -246,6 +250,7 @@ func (x *kinesisExporter) writeLetters(ctx context.Context, letters []deadletter
 		if _, ok := x.tel.letterFailLog.Add(len(letters)); ok {
 			x.set.Logger.Error("Dead letters can't be written", zap.Error(err))
 		}
+		x.tel.board.Trouble(troubleDisk, 0, err)
 		return err
 	}
 	x.tel.deadLetters(ctx, letters)
@@ -263,6 +268,7 @@ func (x *kinesisExporter) consume(ctx context.Context, encode func(*intake)) err
 	err := in.failed
 	if err == nil {
 		err = x.accept(ctx, ready, in)
+		x.taken(ctx, err)
 	}
 	if err != nil {
 		err = fmt.Errorf("kinesis: %w", diskfs.Advise(err, "spool::directory", x.cfg.Spool.Directory))
@@ -326,6 +332,9 @@ func (x *kinesisExporter) put(ctx context.Context, in *intake, payloads [][]byte
 	patient, cancel := context.WithTimeout(ctx, x.cfg.Timeout)
 	defer cancel()
 	if err := x.queue.put(patient, in.users, payloads); err != nil {
+		if isDisk(err) {
+			x.tel.board.Trouble(troubleDisk, 0, err)
+		}
 		if errors.Is(err, spool.ErrTooLarge) {
 			return consumererror.NewPermanent(fmt.Errorf("a call of this size can't be taken, whatever spool::max_size is: %w", err))
 		}
@@ -381,6 +390,7 @@ func (x *kinesisExporter) stop(ctx context.Context) error {
 
 func (x *kinesisExporter) closeAll() error {
 	var errs []error
+	x.tel.board.Close()
 	if x.queue != nil {
 		errs = append(errs, x.queue.close())
 	}

@@ -26,11 +26,16 @@ type queue interface {
 	drain(ctx context.Context) error
 	close() error
 	stats() spool.Stats
+	// hasRoom says whether there is room again; isWritable, whether the disk takes what is
+	// written.
+	hasRoom() bool
+	isWritable() bool
 }
 
 // spoolQueue keeps them on disk.
 type spoolQueue struct {
 	spool *spool.Spool
+	size  int64 // where it takes no more
 }
 
 func openSpoolQueue(set spool.Settings) (*spoolQueue, error) {
@@ -38,7 +43,7 @@ func openSpoolQueue(set spool.Settings) (*spoolQueue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &spoolQueue{s}, nil
+	return &spoolQueue{s, set.MaxSize}, nil
 }
 
 func (q *spoolQueue) reserve(ctx context.Context, _ []user, payloads [][]byte) error {

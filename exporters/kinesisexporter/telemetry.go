@@ -15,12 +15,15 @@ import (
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/sender"
 	"github.com/heartwood-otel/heartwood/internal/deadletter"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
+	"github.com/heartwood-otel/heartwood/internal/trouble"
 )
 
 // telemetry counts what happens, and says it in the log, as the sender's observer.
 type telemetry struct {
 	*metadata.TelemetryBuilder
 	log *zap.Logger
+	// board makes the exporter's status of what goes wrong.
+	board *trouble.Board
 
 	// One counter for each class, so that one kind of trouble does not hide another.
 	// shards are the sets of attributes.
@@ -34,7 +37,7 @@ type telemetry struct {
 var _ sender.Observer = (*telemetry)(nil)
 
 func newTelemetry(builder *metadata.TelemetryBuilder, log *zap.Logger) *telemetry {
-	return &telemetry{TelemetryBuilder: builder, log: log, counts: map[errorClass]*throttle.Counter{}, shards: map[string]metric.MeasurementOption{}}
+	return &telemetry{TelemetryBuilder: builder, log: log, board: trouble.New(statusHold), counts: map[errorClass]*throttle.Counter{}, shards: map[string]metric.MeasurementOption{}}
 }
 
 func labelled(name, value string) metric.MeasurementOption {
@@ -85,6 +88,7 @@ func (t *telemetry) Failed(shard, code string, err error) {
 	case "Refuse": // writeLetters has said it
 	case "Log":
 		if n, ok := t.readLog.Add(1); ok {
+			t.board.Trouble(troubleDisk, trouble.DefaultPatience, err)
 			t.log.Error("Records can't be read from the spool, and are not sent. It is tried again", zap.Int64("times", n), zap.Error(err))
 		}
 	default:
@@ -100,6 +104,9 @@ func (t *telemetry) failed(shard string, err error) {
 		cause = call.Err
 	}
 	class, _ := classify(cause)
+	if class != classThrottled {
+		t.board.Trouble(troubleStream, trouble.DefaultPatience, cause)
+	}
 	t.ExporterKinesisCallsFailed.Add(context.Background(), 1, labelled("error", string(class)))
 	t.mu.Lock()
 	counter := t.counts[class]

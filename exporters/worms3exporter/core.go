@@ -30,6 +30,8 @@ type engine interface {
 	Shutdown(ctx context.Context) error
 	Stats() archiver.Stats
 	FingerprintKey() archiver.FingerprintKey
+	HasRoom() bool
+	CheckDisk(ctx context.Context) error
 }
 
 // core is what the exporters of one id have in common, for each of their signals: one
@@ -136,6 +138,7 @@ func (c *core) open(ctx context.Context, host component.Host) error {
 		return fmt.Errorf("open the spool of the worm_s3 exporter; spool::directory is %q: %w", c.cfg.Spool.Directory, diskfs.Advise(err, "spool::directory", c.cfg.Spool.Directory))
 	}
 	c.engine = e
+	c.watchStatus() //nolint:contextcheck // it looks for longer than the start takes
 	starting, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	if err := c.engine.Start(starting); err != nil {
@@ -154,6 +157,7 @@ var newEngine = func(set archiver.Settings) (engine, error) {
 }
 
 func (c *core) close(ctx context.Context) error {
+	c.tel.board.Close()
 	var errs []error
 	if c.engine != nil {
 		errs = append(errs, c.engine.Shutdown(ctx))

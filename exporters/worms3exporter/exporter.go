@@ -46,6 +46,7 @@ func (x *wormExporter) start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	x.core, x.tel = core, core.tel
+	core.reportTo(host)
 	if err := x.open(host); err != nil {
 		x.core = nil
 		return errors.Join(err, core.release(ctx))
@@ -86,6 +87,7 @@ func (x *wormExporter) consume(ctx context.Context, encode func(*intake)) error 
 	in.arrival = time.Now()
 	encode(in)
 	err := x.accept(ctx, in)
+	x.tel.taken(ctx, err)
 	if err != nil {
 		x.tel.callRefused(err)
 	}

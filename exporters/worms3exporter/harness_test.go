@@ -114,6 +114,10 @@ func (f *fakeEngine) DeadLettered(_ context.Context, records int) error {
 	return nil
 }
 
+func (*fakeEngine) HasRoom() bool { return true }
+
+func (*fakeEngine) CheckDisk(context.Context) error { return nil }
+
 func (f *fakeEngine) FingerprintKey() archiver.FingerprintKey { return archiver.FingerprintKey{1} }
 
 func (f *fakeEngine) Shutdown(context.Context) error {

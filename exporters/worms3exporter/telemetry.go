@@ -21,12 +21,16 @@ import (
 	"github.com/heartwood-otel/heartwood/internal/deadletter"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
+	"github.com/heartwood-otel/heartwood/internal/trouble"
 )
 
 // telemetry counts what happens, and says it in the log.
 type telemetry struct {
 	*metadata.TelemetryBuilder
 	log *zap.Logger
+
+	// board makes the exporter's status of what goes wrong.
+	board *trouble.Board
 
 	uploads atomic.Int64 // on their way
 
@@ -38,7 +42,7 @@ type telemetry struct {
 }
 
 func newTelemetry(builder *metadata.TelemetryBuilder, log *zap.Logger, cfg *Config) *telemetry {
-	t := &telemetry{TelemetryBuilder: builder, log: log, classes: map[string]metric.MeasurementOption{}}
+	t := &telemetry{TelemetryBuilder: builder, log: log, board: trouble.New(statusHold), classes: map[string]metric.MeasurementOption{}}
 	for _, r := range cfg.allRules() {
 		t.class(r.Name)
 	}
@@ -150,9 +154,13 @@ func (o engineObserver) Uploaded(object archive.ManifestObject, took time.Durati
 }
 
 // Retry implements archiver.Observer. The archiver has said it in the log.
-func (o engineObserver) Retry(_ string, err error) {
+func (o engineObserver) Retry(what string, err error) {
+	o.board.Trouble(what, trouble.DefaultPatience, err)
 	o.ExporterWormS3Retries.Add(context.Background(), 1, labelled("error", errorOf(err)))
 }
+
+// Recovered implements archiver.Observer.
+func (o engineObserver) Recovered(what string) { o.board.Over(what) }
 
 // Deviation implements archiver.Observer.
 func (o engineObserver) Deviation(key string, err error) {
@@ -170,7 +178,7 @@ func (o engineObserver) Committed(c archiver.Commit) {
 }
 
 // Fatal implements archiver.Observer. The archiver has said it in the log.
-func (engineObserver) Fatal(error) {}
+func (o engineObserver) Fatal(err error) { o.board.Fail(err) }
 
 // meteredStore counts calls.
 type meteredStore struct {

@@ -205,6 +205,7 @@ func (in *intake) pass(ctx context.Context, logs plog.Logs) error {
 func (in *intake) fold(ctx context.Context) error {
 	if in.journal != nil {
 		if err := in.journal.reserve(ctx, in); err != nil {
+			in.written(ctx, err)
 			return err
 		}
 	}
@@ -217,6 +218,7 @@ func (in *intake) fold(ctx context.Context) error {
 	var err error
 	if in.journal != nil {
 		retracted, err = in.settle(ctx)
+		in.written(ctx, err)
 	}
 	in.tel.ProcessorEventFoldRecordsReceived.Add(ctx, int64(in.merged+in.repeats-retracted))
 	in.tel.ProcessorEventFoldRecordsRepeated.Add(ctx, int64(in.repeats))

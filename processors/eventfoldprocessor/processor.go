@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/heartwood-otel/heartwood/internal/trouble"
 	"github.com/heartwood-otel/heartwood/internal/deadletter"
 	"github.com/heartwood-otel/heartwood/internal/diskfs"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
@@ -49,6 +50,9 @@ type foldProcessor struct {
 	roomMu sync.Mutex
 	room   chan struct{}
 
+	// board makes the processor's status of what goes wrong.
+	board *trouble.Board
+
 	started time.Time
 	// work is the context of all deliveries; it ends when Shutdown gives up on them.
 	work     context.Context
@@ -76,6 +80,7 @@ func newProcessor(ctx context.Context, set processor.Settings, cfg *Config, next
 		tel:     tel,
 		room:    make(chan struct{}),
 		started: time.Now(),
+		board:   trouble.New(statusHold),
 		closing: make(chan struct{}),
 	}
 	p.work, p.stopWork = context.WithCancel(context.Background())
@@ -125,7 +130,7 @@ func (p *foldProcessor) Capabilities() consumer.Capabilities {
 // now is the time on a clock that does not go back, in ns; never 0.
 func (p *foldProcessor) now() int64 { return int64(time.Since(p.started)) + 1 }
 
-func (p *foldProcessor) Start(_ context.Context, _ component.Host) error {
+func (p *foldProcessor) Start(_ context.Context, host component.Host) error {
 	if directory := p.cfg.deadLetterDirectory(); directory != "" {
 		letters, err := openDeadLetters(directory, p.set.ID)
 		if err != nil {
@@ -141,6 +146,7 @@ func (p *foldProcessor) Start(_ context.Context, _ component.Host) error {
 	if err := p.observe(); err != nil {
 		return errors.Join(err, p.closeJournal())
 	}
+	p.watchStatus(host) //nolint:contextcheck // it looks for longer than the start takes
 	for _, s := range p.shards {
 		p.running.Go(s.run)
 	}
@@ -156,6 +162,7 @@ func (p *foldProcessor) Shutdown(ctx context.Context) error {
 // shutdown emits what is open, or leaves it in the journal.
 func (p *foldProcessor) shutdown(ctx context.Context) error {
 	defer p.tel.Shutdown()
+	p.board.Close()
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, 2*p.cfg.AcceptTimeout)
@@ -239,8 +246,10 @@ func (p *foldProcessor) conditionFailed(err error) {
 func (p *foldProcessor) waitForRoom(ctx context.Context) error {
 	limit := int64(p.cfg.MaxState) / 2
 	if p.readyBytes.Load() <= limit {
+		p.board.Over(troubleNext)
 		return nil
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.AcceptTimeout)
 	defer cancel()
 	for {
@@ -255,8 +264,12 @@ func (p *foldProcessor) waitForRoom(ctx context.Context) error {
 		case <-p.closing:
 			return errClosing
 		case <-ctx.Done():
-			return fmt.Errorf("event_fold has %d bytes of events that the next consumer does not take, and max_state is %s: %w",
+			err := fmt.Errorf("event_fold has %d bytes of events that the next consumer does not take, and max_state is %s: %w",
 				p.readyBytes.Load(), p.cfg.MaxState, ctx.Err())
+			if caller.Err() == nil {
+				p.board.Trouble(troubleNext, 0, err)
+			}
+			return err
 		}
 	}
 }

@@ -116,9 +116,11 @@ func (in *intake) insist(ctx context.Context, logs plog.Logs, count int) error {
 		err := in.call(ctx, logs)
 		switch {
 		case err == nil:
+			in.board.Over(string(in.source))
 			in.tel.ReceiverStdoutTailRecordsAccepted.Add(ctx, int64(count), in.attrs)
 			return nil
 		case refusal.Permanent(err):
+			in.board.Over(string(in.source))
 			in.drop(refusedForGood, int64(count), err)
 			return err
 		case in.work.Err() != nil:
@@ -127,6 +129,7 @@ func (in *intake) insist(ctx context.Context, logs plog.Logs, count int) error {
 			}
 			return errors.Join(err, in.work.Err())
 		}
+		in.board.Trouble(string(in.source), refusalPatience, err)
 		if rest, ok := refusal.Rest(err); ok && !in.mutates && rest.LogRecordCount() <= count {
 			// Nobody changes the data on its way, so this is the part that is left.
 			logs = rest

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
 
@@ -85,7 +84,7 @@ func (c *journalCapture) start(ctx context.Context, host component.Host) error {
 		<-taking
 		if err != nil && !c.in.isClosing() {
 			c.in.set.Logger.Error("Cannot read the journal", zap.Error(err))
-			componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
+			c.in.board.Fail(err)
 		}
 	}()
 	return nil

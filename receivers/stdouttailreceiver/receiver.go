@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.uber.org/zap"
 
+	"github.com/heartwood-otel/heartwood/internal/trouble"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
 	"github.com/heartwood-otel/heartwood/receivers/stdouttailreceiver/internal/metadata"
 )
@@ -36,6 +37,8 @@ type stdoutTailReceiver struct {
 	host    component.Host
 
 	refuseLog throttle.Counter
+	// board makes the receiver's status of what goes wrong.
+	board *trouble.Board
 
 	captures []capture
 	stop     sync.Once
@@ -66,6 +69,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*stdou
 		records: records,
 		tel:     tel,
 		closing: make(chan struct{}),
+		board:   trouble.New(trouble.DefaultHold),
 	}
 	r.work, r.stopWork = context.WithCancel(context.Background())
 	return r, nil
@@ -73,6 +77,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*stdou
 
 func (r *stdoutTailReceiver) Start(ctx context.Context, host component.Host) error {
 	r.host = host
+	r.watchStatus(host)
 	type way struct {
 		name   source
 		create func(in *intake) (capture, error)
@@ -115,6 +120,7 @@ func (r *stdoutTailReceiver) Shutdown(ctx context.Context) error {
 
 func (r *stdoutTailReceiver) shutdown(ctx context.Context) error {
 	defer r.tel.Shutdown()
+	r.board.Close()
 	close(r.closing)
 	if _, ok := ctx.Deadline(); !ok {
 		wait := drainWindow + r.cfg.AcceptTimeout

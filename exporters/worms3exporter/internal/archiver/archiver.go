@@ -336,6 +336,16 @@ func (b *acceptBuffer) encode(records []Record) (lines int64, err error) {
 	return lines, nil
 }
 
+// CheckDisk says whether the disk takes what is written: it writes an acknowledgement of
+// nothing.
+func (a *Archiver) CheckDisk(ctx context.Context) error { return a.queue.Ack(0).Wait(ctx) }
+
+// HasRoom says whether the queue takes records again after it was full.
+func (a *Archiver) HasRoom() bool { return a.queue.Stats().Bytes < a.set.QueueSize/100*roomShare }
+
+// roomShare of the queue, in hundredths, may be used where there is room again.
+const roomShare = 90
+
 // DeadLettered counts records that were not accepted, since they could not be encoded, and
 // are with the dead letters. Nil says that the count is safe on disk.
 func (a *Archiver) DeadLettered(ctx context.Context, records int) error {

@@ -76,6 +76,7 @@ type seen struct {
 	accepted   int
 	repeated   int
 	retries    map[string]int
+	recovered  []string
 	deviations []error
 	fatal      error
 	commits    []Commit
@@ -90,6 +91,11 @@ func (s *seen) Sealed(o archive.ManifestObject) {
 	s.sealed = append(s.sealed, o)
 }
 func (s *seen) Uploaded(archive.ManifestObject, time.Duration) {}
+func (s *seen) Recovered(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recovered = append(s.recovered, what)
+}
 func (s *seen) Retry(what string, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

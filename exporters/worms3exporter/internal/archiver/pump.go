@@ -50,6 +50,8 @@ func (e diskError) Unwrap() error { return e.error }
 const (
 	// burst is how many records are read before the pump looks about.
 	burst = 256
+	// writeObjects is what is tried again where the disk refuses.
+	writeObjects = "write objects"
 	// idle is how long it sleeps at most.
 	idle = time.Hour
 )
@@ -73,12 +75,15 @@ func (p *pump) run(ctx context.Context) {
 		}
 		var disk diskError
 		if errors.As(err, &disk) && ctx.Err() == nil {
-			p.a.set.Observer.Retry("write objects", err)
+			p.a.set.Observer.Retry(writeObjects, err)
 			p.a.logger.Error("Objects that are open can't be written, and will be begun again", zap.Error(err))
 			sleep(ctx, attempt)
 			attempt = min(2*attempt, p.a.set.RetryMax)
 			err = p.again(ctx)
 		} else if err == nil {
+			if attempt != p.a.set.RetryInitial {
+				p.a.set.Observer.Recovered(writeObjects)
+			}
 			attempt = p.a.set.RetryInitial
 		}
 	}

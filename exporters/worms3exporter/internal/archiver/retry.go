@@ -36,6 +36,9 @@ func (r *retrier) do(ctx context.Context, what string, call func(context.Context
 		var final permanentError
 		switch {
 		case err == nil:
+			if n > 1 {
+				r.observer.Recovered(what)
+			}
 			return nil
 		case errors.As(err, &final):
 			return fmt.Errorf("%s: %w", what, final.error)

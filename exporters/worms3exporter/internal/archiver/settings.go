@@ -102,6 +102,8 @@ type Observer interface {
 	Uploaded(o archive.ManifestObject, took time.Duration)
 	// Retry: a call or a write failed and will be made again. What says which.
 	Retry(what string, err error)
+	// Recovered: what failed has succeeded.
+	Recovered(what string)
 	// Deviation: what is in the bucket is not what was put there, or not locked so. It
 	// should alert someone.
 	Deviation(key string, err error)
@@ -139,6 +141,9 @@ func (NoObserver) Uploaded(archive.ManifestObject, time.Duration) {}
 
 // Retry implements Observer.
 func (NoObserver) Retry(string, error) {}
+
+// Recovered implements Observer.
+func (NoObserver) Recovered(string) {}
 
 // Deviation implements Observer.
 func (NoObserver) Deviation(string, error) {}

@@ -1,4 +1,4 @@
-// Package condition makes one status of the troubles that a component has: which does not
+// Package trouble makes one status of the troubles that a component has: which does not
 // change at each call that fails or succeeds.
 //
 //	        Trouble          patience over             Over           hold over
@@ -9,7 +9,7 @@
 // Troubled and recovering count as trouble. A Board is fine when none of its troubles
 // counts; it tells of each change once, since whoever counts how long a trouble lasts counts
 // from what was told last.
-package condition
+package trouble
 
 import (
 	"errors"
