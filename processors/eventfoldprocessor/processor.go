@@ -15,10 +15,10 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
-	"github.com/heartwood-otel/heartwood/internal/trouble"
 	"github.com/heartwood-otel/heartwood/internal/deadletter"
 	"github.com/heartwood-otel/heartwood/internal/diskfs"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
+	"github.com/heartwood-otel/heartwood/internal/trouble"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/metadata"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/story"

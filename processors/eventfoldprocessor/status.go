@@ -8,8 +8,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
-	"github.com/heartwood-otel/heartwood/internal/trouble"
 	"github.com/heartwood-otel/heartwood/internal/spool"
+	"github.com/heartwood-otel/heartwood/internal/trouble"
 )
 
 // What the processor's status is made of.

@@ -13,8 +13,8 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.uber.org/zap"
 
-	"github.com/heartwood-otel/heartwood/internal/trouble"
 	"github.com/heartwood-otel/heartwood/internal/throttle"
+	"github.com/heartwood-otel/heartwood/internal/trouble"
 	"github.com/heartwood-otel/heartwood/receivers/stdouttailreceiver/internal/metadata"
 )
 
