@@ -280,7 +280,7 @@ type archiveContent struct {
 }
 
 var (
-	dataKey     = regexp.MustCompile(`^(category=[^/]+/dt=\d{4}-\d\d-\d\d/hour=\d\d)/([a-z0-9.-]+)/(\d{20})-([0-9a-f]{64})\.jsonl(\.zst|\.gz|)$`)
+	dataKey     = regexp.MustCompile(`^(category=[^/]+/dt=\d{4}-\d\d-\d\d/hour=\d\d)/([a-z0-9.-]+)/(\d{20})-([0-9a-f]{64})(?:\.ext)?\.jsonl(\.zst|\.gz|)$`)
 	manifestKey = regexp.MustCompile(`^_log/([a-z0-9.-]+)/manifest/\d{20}-([0-9a-f]{64})\.json$`)
 	signedKey   = regexp.MustCompile(`^_log/([a-z0-9.-]+)/checkpoint/\d{20}$`)
 	otherKey    = regexp.MustCompile(`^_log/(writers/\d{20}|[a-z0-9.-]+/(probe|filters/\d{20}-[0-9a-f]{64}\.bin|tile/.+))$`)
