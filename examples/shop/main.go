@@ -54,7 +54,7 @@ type usageError struct{ error }
 
 type options struct {
 	seed                                      uint64
-	faults                                    []string
+	faults, origins                           []string
 	inventoryAt, orderingAt, purchasingAt     string
 	inventoryURL, orderingURL, purchasingURL  string
 	otlp, logFile                             string
@@ -92,6 +92,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.inventoryURL, "inventory-url", "http://127.0.0.1:8811", "where the others find inventory")
 	flags.StringVar(&o.orderingURL, "ordering-url", "http://127.0.0.1:8812", "where the others find ordering")
 	flags.StringVar(&o.purchasingURL, "purchasing-url", "http://127.0.0.1:8810", "where the others find purchasing")
+	flags.Func("purchasing-origin", "`origin` of a page that may talk to purchasing from a browser, such as http://localhost:3000; may be repeated", func(s string) error {
+		o.origins = append(o.origins, s)
+		return nil
+	})
 	flags.StringVar(&o.otlp, "otlp-endpoint", "", "where purchasing sends OTLP over HTTP; default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318")
 	flags.StringVar(&o.logFile, "ordering-log", "-", "file that ordering writes to; - is stdout")
 	flags.Int64Var(&o.logFileLimit, "ordering-log-limit", 8<<20, "size in `bytes` at which that file is turned over")
@@ -214,7 +218,7 @@ func (s *shop) purchasing(ctx context.Context) error {
 	}
 	service := purchasing.New(purchasing.Settings{
 		IDs: ids, Faults: s.faults, Telemetry: telemetry, Base: newTransport(),
-		InventoryURL: s.inventoryURL, OrderingURL: s.orderingURL,
+		InventoryURL: s.inventoryURL, OrderingURL: s.orderingURL, Origins: s.origins,
 	})
 	err = service.Run(ctx, s.purchasingAt)
 	// ctx has ended; the last records are worth a moment all the same.

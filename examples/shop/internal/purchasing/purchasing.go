@@ -54,6 +54,7 @@ type Settings struct {
 	Base         http.RoundTripper // for calls to the other services
 	InventoryURL string
 	OrderingURL  string
+	Origins      []string // of pages that may talk to it from a browser
 }
 
 // Service is the purchasing.
@@ -101,7 +102,7 @@ func (s *Service) Handler() http.Handler {
 	mux.HandleFunc("GET /orders/{id}", s.look)
 	mux.HandleFunc("PUT /orders/{id}/outcome", s.outcome)
 	web.Mount(mux, s.metrics)
-	return otelhttp.NewHandler(web.Handler(mux, s.set.IDs, s.metrics, s.done), "purchasing",
+	return web.AllowOrigins(otelhttp.NewHandler(web.Handler(mux, s.set.IDs, s.metrics, s.done), "purchasing",
 		otelhttp.WithTracerProvider(s.set.Telemetry.Tracer),
 		otelhttp.WithPropagators(propagation.TraceContext{}),
 		otelhttp.WithFilter(func(r *http.Request) bool { return !web.Quiet(r) }),
@@ -110,7 +111,7 @@ func (s *Service) Handler() http.Handler {
 				return r.Pattern
 			}
 			return r.Method
-		}))
+		})), s.set.Origins)
 }
 
 // Run serves on address until ctx ends.
