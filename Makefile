@@ -179,7 +179,7 @@ vulncheck: ## look for known vulnerabilities (needs the open internet, so it is 
 # --- measuring ----------------------------------------------------------------
 
 .PHONY: bench
-bench: bench-logfmt bench-receivers bench-folding bench-ecs bench-kinesis bench-archive ## the side-by-side measurements of docs/performance.md
+bench: bench-logfmt bench-receivers bench-folding bench-ecs bench-kinesis bench-archive bench-gateway ## the side-by-side measurements of docs/performance.md
 
 .PHONY: bench-logfmt
 bench-logfmt:
@@ -207,6 +207,10 @@ bench-archive:
 .PHONY: bench-kinesis
 bench-kinesis:
 	go -C benchmarks run ./kinesis
+
+.PHONY: bench-gateway
+bench-gateway: collector
+	go -C benchmarks run ./gateway
 
 # --- releases -----------------------------------------------------------------
 
