@@ -43,7 +43,7 @@ func TestStreamCounts(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.Code)
 	var answer struct {
 		FailedRecordCount int
-		Records           []struct{ SequenceNumber, ShardId string }
+		Records           []struct{ SequenceNumber, ShardID string }
 	}
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
 	assert.Len(t, answer.Records, 2)
