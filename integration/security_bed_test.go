@@ -258,8 +258,8 @@ func overOTLPGRPC(ctx context.Context, addr, body string, as credential) error {
 	return err
 }
 
-// toSink is the rest of a configuration whose receivers are named.
-func toSink(receivers string) string {
+// listenersToSink is the rest of a configuration whose receivers are named.
+func listenersToSink(receivers string) string {
 	return `
 		exporters:
 		  otlp_grpc: {endpoint: {{.sink.GRPC}}, tls: {insecure: true}, sending_queue: {enabled: false}, retry_on_failure: {enabled: false}, timeout: 60s}

@@ -41,7 +41,7 @@ func TestTLSOfListeners(t *testing.T) {
 		listeners("tls", a.server(""))+
 		listeners("mutual", a.server(", client_ca_file: "+a.ca()))+
 		listeners("strict", a.server(", min_version: '1.3'"))+
-		toSink("logfmt/tls, otlp/tls, logfmt/mutual, otlp/mutual, logfmt/strict, otlp/strict"), harness.With("sink", sink))
+		listenersToSink("logfmt/tls, otlp/tls, logfmt/mutual, otlp/mutual, logfmt/strict, otlp/strict"), harness.With("sink", sink))
 
 	old := a.trusting(a.issue(t, "client"))
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
@@ -187,7 +187,7 @@ func TestAuthenticationOfListeners(t *testing.T) {
 		  bearertokenauth: {filename: {{.file}}}
 		  basicauth: {htpasswd: {inline: '${env:AGENT_USER}:${env:AGENT_PASSWORD}'}}
 		receivers:`+listeners("bearertokenauth")+listeners("basicauth")+
-		strings.ReplaceAll(toSink("logfmt/bearertokenauth, otlp/bearertokenauth, logfmt/basicauth, otlp/basicauth"), "service:", "service:\n\t\t  extensions: [bearertokenauth, basicauth]"),
+		strings.ReplaceAll(listenersToSink("logfmt/bearertokenauth, otlp/bearertokenauth, logfmt/basicauth, otlp/basicauth"), "service:", "service:\n\t\t  extensions: [bearertokenauth, basicauth]"),
 		harness.With("sink", sink), harness.With("file", file), harness.WithEnv("AGENT_USER="+user, "AGENT_PASSWORD="+password))
 
 	basic := func(user, password string) string {
@@ -276,7 +276,7 @@ func TestCredentialsAreReloaded(t *testing.T) {
 		receivers:
 		  logfmt: {tcp: {endpoint: {{addr "logfmt_tcp"}}, tls: %[1]s}, http: {endpoint: {{addr "logfmt_http"}}, tls: %[1]s, auth: {authenticator: bearertokenauth}}}
 		  otlp: {protocols: {grpc: {endpoint: {{addr "otlp_grpc"}}, tls: %[1]s, auth: {authenticator: bearertokenauth}}, http: {endpoint: {{addr "otlp_http"}}, tls: %[1]s, auth: {authenticator: bearertokenauth}}}}`, set, token)+
-		strings.ReplaceAll(toSink("logfmt, otlp"), "service:", "service:\n\t\t  extensions: [bearertokenauth]"),
+		strings.ReplaceAll(listenersToSink("logfmt, otlp"), "service:", "service:\n\t\t  extensions: [bearertokenauth]"),
 		harness.With("sink", sink))
 	pid := col.PID()
 	// As a client that takes any server, so that it sees which certificate that has.
