@@ -172,7 +172,7 @@ func TestSystemdHost(t *testing.T) {
 // the option that asks for an acknowledgement, in MessagePack.
 func dockerMessage(tag, line, chunk string) []byte {
 	text := func(b []byte, s string) []byte {
-		return append(binary.BigEndian.AppendUint16(append(b, 0xda), uint16(len(s))), s...) //nolint:gosec // short
+		return append(binary.BigEndian.AppendUint16(append(b, 0xda), uint16(len(s))), s...)
 	}
 	b := text([]byte{0x94}, tag)
 	b = binary.BigEndian.AppendUint32(append(b, 0xce), 1790000000)

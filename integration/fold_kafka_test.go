@@ -48,7 +48,8 @@ func startKafka(t *testing.T) string {
 
 // TestKafkaFoldsEveryRequestOnce: what two agents write to Kafka is folded by two
 // gateways, one document for each request, with a trace or without, also when a gateway is
-// killed. The trace ids are the records' own again, and a large batch passes.
+// killed. The trace ids are the records' own again, and a large batch passes. Behind them,
+// configs/destinations/kafka.yaml has all events in a topic, as ECS documents.
 func TestKafkaFoldsEveryRequestOnce(t *testing.T) {
 	t.Parallel()
 	s, broker, sink := newSite(t), startKafka(t), harness.NewSink(t)
@@ -57,7 +58,7 @@ func TestKafkaFoldsEveryRequestOnce(t *testing.T) {
 	receivers:
 	  kafka: {session_timeout: 6s, heartbeat_interval: 500ms}
 `, harness.WithFile("configs/gateway.yaml"), harness.WithFile("configs/parts/request-documents.yaml"), harness.WithFile("configs/kafka-tier/gateway.yaml"),
-			harness.WithName(name), harness.With("sink", sink), s.options(t, "HEARTWOOD_KAFKA="+broker, "HEARTWOOD_FOLD_IDLE=2s", "HEARTWOOD_FOLD_REQUEST_IDLE=4s"))
+			harness.WithFile("configs/destinations/kafka.yaml"), harness.WithName(name), harness.With("sink", sink), s.options(t, "HEARTWOOD_KAFKA="+broker, "HEARTWOOD_FOLD_IDLE=2s", "HEARTWOOD_FOLD_REQUEST_IDLE=4s"))
 		col.Start(t)
 		return col
 	}
@@ -115,7 +116,37 @@ func TestKafkaFoldsEveryRequestOnce(t *testing.T) {
 	require.Greater(t, len(body), 4<<20-100<<10)
 	post(t, "http://"+agents[0].Addr(t, "otlp http")+"/v1/logs", body)
 	require.Eventually(t, func() bool { return len(sink.Logs(harness.BodyContains("large "))) >= 40 }, time.Minute, 100*time.Millisecond, "large records")
-	for _, c := range append(agents, gateways...) {
+
+	events := harness.NewSink(t)
+	reader := harness.Start(t, `
+		extensions: {ecs_encoding: }
+		receivers:
+		  kafka: {brokers: [{{.broker}}], logs: {topics: [heartwood-events], encoding: ecs_encoding}, group_id: flink, initial_offset: earliest}
+		exporters:
+		  otlp_grpc: {endpoint: {{.events.GRPC}}, tls: {insecure: true}}
+		service:
+		  extensions: [ecs_encoding]
+		  pipelines:
+		    logs: {receivers: [kafka], exporters: [otlp_grpc]}
+	`, harness.WithName("who reads the events"), harness.With("broker", broker), harness.With("events", events))
+	requests := map[any]map[string]bool{}
+	events.WaitFor(t, "an event of each service for each request", time.Minute, func() bool {
+		for _, r := range events.Logs(harness.HasAttr("request.id")) {
+			id := r.Attributes["request.id"]
+			if requests[id] == nil {
+				requests[id] = map[string]bool{}
+			}
+			requests[id][r.Service()] = true
+		}
+		complete := 0
+		for _, services := range requests {
+			if len(services) == 3 {
+				complete++
+			}
+		}
+		return complete == 70
+	})
+	for _, c := range append(agents, append(gateways, reader)...) {
 		c.Stop(t)
 	}
 }
