@@ -21,9 +21,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/heartwood-otel/heartwood/integration/harness"
 )
@@ -207,4 +209,49 @@ func logRecord(t *testing.T, service, body string, set func(plog.LogRecord)) []b
 	text, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
 	require.NoError(t, err)
 	return text
+}
+
+// TestConfigurationsAreMergedAsDocumented: what configs/README.md says of several files.
+func TestConfigurationsAreMergedAsDocumented(t *testing.T) {
+	t.Setenv("HEARTWOOD_CONFIGS", filepath.Join(harness.Root(t), "configs"))
+	overlay := filepath.Join(t.TempDir(), "overlay.yaml")
+	merged := func(base, text string) map[string]any {
+		require.NoError(t, os.WriteFile(overlay, []byte(text), 0o600))
+		result := harness.Run(t, harness.Binary(t), "print-config", "--config="+filepath.Join(harness.Root(t), "configs", base), "--config="+overlay)
+		require.Zero(t, result.Code, result.Stderr)
+		var config map[string]any
+		require.NoError(t, yaml.Unmarshal([]byte(result.Stdout), &config))
+		return config
+	}
+	at := func(config map[string]any, path ...string) any {
+		var value any = config
+		for _, key := range path {
+			value = value.(map[string]any)[key]
+		}
+		return value
+	}
+	config := merged("gateway.yaml", `
+receivers: {otlp: {protocols: {http: {endpoint: 127.0.0.1:1, tls: {cert_file: /tmp/other.crt, key_file: /tmp/other.key}}}}}
+service: {extensions: [bearertokenauth], pipelines: {logs/store: {exporters: [kinesis]}}}
+`)
+	assert.Equal(t, []any{"bearertokenauth"}, at(config, "service", "extensions"), "a list is replaced")
+	assert.Equal(t, []any{"kinesis"}, at(config, "service", "pipelines", "logs/store", "exporters"))
+	assert.Equal(t, []any{"measure/folds"}, at(config, "service", "pipelines", "logs/store", "receivers"), "mappings are merged key by key")
+	http := []string{"receivers", "otlp", "protocols", "http"}
+	assert.Equal(t, "127.0.0.1:1", at(config, append(http, "endpoint")...))
+	assert.NotNil(t, at(config, append(http, "auth")...))
+	assert.Equal(t, "/tmp/other.crt", at(config, append(http, "tls", "cert_file")...))
+	grpc := []string{"receivers", "otlp", "protocols", "grpc", "tls", "reload_interval"}
+	assert.Equal(t, "1m0s", at(config, grpc...))
+	assert.NotEqual(t, at(config, grpc...), at(config, append(http, "tls", "reload_interval")...), "what came from a file is replaced as a whole")
+
+	// The path of a part is one from where the collector was started.
+	t.Setenv("HEARTWOOD_CONFIGS", "configs")
+	t.Chdir(t.TempDir())
+	result := harness.Run(t, harness.Binary(t), "validate", "--config="+filepath.Join(harness.Root(t), "configs", "gateway.yaml"))
+	assert.NotZero(t, result.Code)
+	assert.Contains(t, result.Stderr, "configs/parts/")
+	t.Chdir(harness.Root(t))
+	result = harness.Run(t, harness.Binary(t), "validate", "--config=configs/gateway.yaml")
+	assert.Zero(t, result.Code, result.Stderr)
 }
