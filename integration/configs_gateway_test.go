@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -46,13 +47,15 @@ func startAWS(t *testing.T) *amazon {
 	return a
 }
 
-func (a *amazon) option() harness.Option {
-	return harness.WithEnv(append([]string{
+func (a *amazon) option() harness.Option { return harness.WithEnv(a.env()...) }
+
+func (a *amazon) env() []string {
+	return append([]string{
 		"HEARTWOOD_KINESIS_ENDPOINT=" + a.stream.URL(), "HEARTWOOD_ARCHIVE_ENDPOINT=" + a.bucket.URL(),
 		"HEARTWOOD_ARCHIVE_BUCKET=" + a.bed.Bucket, "HEARTWOOD_ARCHIVE_ORIGIN=" + archiveOrigin,
 		"HEARTWOOD_ARCHIVE_KEY=" + a.bed.Keys + "/" + archiveWriter + ".key",
 		"HEARTWOOD_ARCHIVE_OBJECT_AGE=1s", "HEARTWOOD_ARCHIVE_CHECKPOINT_INTERVAL=1s",
-	}, a.bed.env...)...)
+	}, a.bed.env...)
 }
 
 // streamed is all that is in the stream, as one text.
@@ -235,6 +238,44 @@ func TestGatewayKeepsWhatItAnswered(t *testing.T) {
 	assert.InDelta(t, 42, page.Sum("cart_size"), 0, "%v", page)
 	assert.NotContains(t, fmt.Sprint(page), "1.2.3", "a release makes no new series")
 	col.Stop(t)
+}
+
+// TestGatewayIsDrained: what a gateway that will not come back has accepted is delivered by
+// heartwood drain, with configs/gateway.yaml and a further destination as they are.
+func TestGatewayIsDrained(t *testing.T) {
+	t.Parallel()
+	s, a, sink := newSite(t), startAWS(t), harness.NewSink(t)
+	col := harness.Start(t, asItIs, harness.WithFile("configs/gateway.yaml"), harness.WithFile("configs/destinations/otlp.yaml"),
+		s.options(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP()), a.option())
+	a.down()
+	sink.Down()
+	var texts []string
+	for i := range 20 {
+		text := fmt.Sprintf("left-%d-", i)
+		mustPost(t, s.client(t, s.token), "https://"+col.Addr(t, "otlp http")+"/v1/logs", protobuf, logRecord(t, "checkout", text, func(r plog.LogRecord) {
+			r.Attributes().PutStr("request_id", text)
+		}))
+		texts = append(texts, text)
+	}
+	col.Kill()
+	a.up(t)
+	sink.Up(t)
+	drain := harness.StartProcess(t, harness.Command{
+		Name: "heartwood drain", Path: runHeartwood(t),
+		Args: []string{
+			"drain", col.Path("state"), "--collector", harness.Binary(t), "--timeout", "2m",
+			"--config", filepath.Join(harness.Root(t), "configs", "gateway.yaml"),
+			"--config", filepath.Join(harness.Root(t), "configs", "destinations", "otlp.yaml"),
+		},
+		Env: append(a.env(), "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP(), "HEARTWOOD_CONFIGS="+filepath.Join(harness.Root(t), "configs"), "HEARTWOOD_STATE_DIR="+col.Path("state"), "HEARTWOOD_TOKEN_FILE="+s.path("token"), "HEARTWOOD_FOLD_IDLE=500ms"),
+	})
+	require.Zero(t, drain.Wait(t, 2*time.Minute), drain.Output())
+	requireThere(t, "the stream", a.streamed, texts)
+	requireThere(t, "the archive", a.archived, texts)
+	for _, text := range texts {
+		assert.NotEmpty(t, sink.Logs(harness.Attr("request.id", text)), "%s, at the destination", text)
+	}
+	a.bed.requireGood(t)
 }
 
 // TestGatewayTakesUpANewCertificate: without a restart. Sooner than in earnest; what a file

@@ -168,7 +168,7 @@ func (d *drain) plan(ctx context.Context, states []heldstate.State, socket strin
 	if err != nil {
 		return nil, err
 	}
-	return drainplan.Make(drainplan.Settings{Config: conf.ToStringMap(), States: states, Directory: d.dir, Was: d.was, Socket: socket})
+	return drainplan.Make(drainplan.Settings{Config: configlint.Plain(conf), States: states, Directory: d.dir, Was: d.was, Socket: socket})
 }
 
 // drainLine is what is said of a state.

@@ -33,12 +33,12 @@ func Load(ctx context.Context, locations []string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConfig(plain(conf), sources)
+	return newConfig(Plain(conf), sources)
 }
 
-// plain is the configuration without a trace of what was expanded. One ToStringMap takes
+// Plain is a configuration without a trace of what was expanded. One ToStringMap takes
 // that away from values, but not from what is within them: a file that a file names.
-func plain(conf *confmap.Conf) map[string]any {
+func Plain(conf *confmap.Conf) map[string]any {
 	values := conf.ToStringMap()
 	for hasExpanded(values) {
 		values = confmap.NewFromStringMap(values).ToStringMap()

@@ -315,11 +315,20 @@ func (m *maker) keepFrom(pipelines map[string]any, id string, from int) {
 			continue
 		}
 		for to := range pipelines {
-			if slices.Contains(list(section(pipelines, to), "receivers"), e) {
+			if leads(e, id, to) && slices.Contains(list(section(pipelines, to), "receivers"), e) {
 				m.keepFrom(pipelines, to, 0)
 			}
 		}
 	}
+}
+
+// leads says whether a connector can hand on to one pipeline what another gives it.
+func leads(connector, from, to string) bool {
+	switch typeOf(connector) {
+	case "forward", "routing":
+		return typeOf(from) == typeOf(to)
+	}
+	return true
 }
 
 // keep keeps a pipeline with the larger part of its processors, and all exporters that
@@ -354,11 +363,14 @@ func (m *maker) cutReceivers() {
 		receivers := []string{}
 		for _, r := range list(section(pipelines, id), "receivers") {
 			_, isConnector := section(m.Config, "connectors")[r]
-			fed := isConnector && slices.ContainsFunc(slices.Collect(maps.Values(m.kept)), func(other map[string]any) bool {
-				return slices.Contains(list(other, "exporters"), r)
-			})
-			if fed {
-				receivers = append(receivers, r)
+			if !isConnector {
+				continue
+			}
+			for from, other := range m.kept {
+				if leads(r, from, id) && slices.Contains(list(other, "exporters"), r) {
+					receivers = append(receivers, r)
+					break
+				}
 			}
 		}
 		if len(receivers) == 0 {

@@ -108,6 +108,31 @@ func TestAJournalKeepsWhatIsBehindIt(t *testing.T) {
 	assert.ElementsMatch(t, []heldstate.Kind{heldstate.Kinesis, heldstate.Archive, heldstate.Fold}, plan.Kinds)
 }
 
+// TestConnectorsOfOneSignal: forward hands metrics on as metrics, so what it does to traces
+// elsewhere is not behind the journal.
+func TestConnectorsOfOneSignal(t *testing.T) {
+	plan, err := Make(Settings{Directory: "/state", States: []heldstate.State{state(heldstate.Fold, "/state/fold", "")}, Config: parse(t, `
+processors: {event_fold: {directory: /state/fold}, redact: }
+connectors: {measure/folds: , forward: }
+exporters: {kinesis: {stream: s, spool: {directory: /state/kinesis}}, prometheus: }
+service:
+  pipelines:
+    logs: {receivers: [otlp], processors: [event_fold], exporters: [measure/folds]}
+    logs/store: {receivers: [measure/folds], exporters: [kinesis]}
+    metrics: {receivers: [otlp, measure/folds], processors: [redact], exporters: [forward]}
+    metrics/page: {receivers: [forward], exporters: [prometheus]}
+    traces: {receivers: [otlp], processors: [redact], exporters: [forward]}
+    traces/store: {receivers: [forward], exporters: [kinesis]}
+`)})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]any{
+		"logs":         map[string]any{"receivers": []any{receiverID}, "processors": []any{"event_fold"}, "exporters": []any{"measure/folds"}},
+		"logs/store":   map[string]any{"receivers": []any{"measure/folds"}, "processors": []any{}, "exporters": []any{"kinesis"}},
+		"metrics":      map[string]any{"receivers": []any{"measure/folds"}, "processors": []any{"redact"}, "exporters": []any{"forward"}},
+		"metrics/page": map[string]any{"receivers": []any{"forward"}, "processors": []any{}, "exporters": []any{"prometheus"}},
+	}, section(plan.Config, "service")["pipelines"])
+}
+
 func TestKeysStayWhereTheyAre(t *testing.T) {
 	dir := t.TempDir()
 	key := filepath.Join(dir, "old", "w.key")
