@@ -41,6 +41,9 @@ func newExporter(set exporter.Settings, cfg *Config, signal archiver.Signal) *wo
 var signalNames = map[archiver.Signal]string{archiver.Logs: "logs", archiver.Traces: "traces", archiver.Metrics: "metrics"}
 
 func (x *wormExporter) start(ctx context.Context, host component.Host) error {
+	if err := allowFingerprints(); err != nil {
+		return err
+	}
 	core, err := acquire(ctx, host, x.set, x.cfg)
 	if err != nil {
 		return err
