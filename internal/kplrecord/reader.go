@@ -1,11 +1,12 @@
 package kplrecord
 
 import (
-	"crypto/md5" //nolint:gosec // the form has it, as a checksum
 	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/heartwood-otel/heartwood/internal/md5sum"
 )
 
 var (
@@ -78,7 +79,7 @@ func (r *Reader) read(data []byte) error {
 		return fmt.Errorf("%w: it is too short for one: %d bytes", ErrPlain, len(data))
 	}
 	message, digest := data[len(magic):len(data)-digestSize], data[len(data)-digestSize:]
-	if md5.Sum(message) != [digestSize]byte(digest) { //nolint:gosec // see above
+	if md5sum.Sum(message) != [digestSize]byte(digest) {
 		return fmt.Errorf("%w: %w", ErrPlain, ErrDigest)
 	}
 	for at := 0; at < len(message); {

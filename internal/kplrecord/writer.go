@@ -2,10 +2,11 @@ package kplrecord
 
 import (
 	"bytes"
-	"crypto/md5" //nolint:gosec // the form has it, as a checksum
 	"hash/maphash"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/heartwood-otel/heartwood/internal/md5sum"
 )
 
 // Writer builds one aggregate after another. The zero value is ready. It keeps its
@@ -73,7 +74,7 @@ func (w *Writer) AppendTo(dst []byte) []byte {
 	dst = append(dst, w.keys.encoded...)
 	dst = append(dst, w.hashKeys.encoded...)
 	dst = append(dst, w.records...)
-	digest := md5.Sum(dst[start:]) //nolint:gosec // see above
+	digest := md5sum.Sum(dst[start:])
 	return append(dst, digest[:]...)
 }
 
