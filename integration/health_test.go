@@ -119,8 +119,8 @@ func TestNotReadyWhileSpoolsAreFull(t *testing.T) {
 		return strings.Contains(s.Error, "the spool is full") && strings.Contains(s.Error, "connection refused")
 	})
 	cancel() // nobody comes any more: who is not ready gets no calls
-	<-sent
-	<-sent
+	require.ErrorIs(t, <-sent, context.Canceled)
+	require.ErrorIs(t, <-sent, context.Canceled)
 
 	v.kinesis.Up(t)
 	v.s3.Up(t)

@@ -39,7 +39,7 @@ var commands = []command{
 	quickstartCommand, storiesCommand, runCommand, sendCommand, lintCommand,
 	verifyCommand, proveCommand, checkProofCommand, searchCommand, replayCommand,
 	keygenCommand, bucketCommand, enrollCommand, retireCommand, planCommand,
-	reloadCommand, drainCommand, versionCommand,
+	reloadCommand, healthCommand, drainCommand, versionCommand,
 }
 
 // program is what a command may use of the world.
