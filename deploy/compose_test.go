@@ -73,7 +73,10 @@ func TestImagesArePinned(t *testing.T) {
 		require.NoError(t, err)
 		bases := regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(string(text), -1)
 		require.NotEmpty(t, bases)
-		for _, base := range bases {
+		for i, base := range bases {
+			if base[1] == "scratch" && i == len(bases)-1 {
+				continue // nothing at all has no version
+			}
 			assert.Regexp(t, pinned, base[1], s.Build.Dockerfile)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 //	inImage ROOT STATE TMP PROGRAM [ARGUMENTS]
 const inImage = `#!/bin/sh
 set -eu
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 root=$1 state=$2 tmp=$3; shift 3
 exec unshare --mount --map-root-user sh -c '
 	root=$1; state=$2; tmp=$3; shift 3
@@ -58,12 +60,13 @@ func TestImage(t *testing.T) {
 	require.Len(t, d["HEALTHCHECK"], 1)
 	assert.Contains(t, d["HEALTHCHECK"][0], `CMD ["heartwood", "health"]`)
 	require.Len(t, d["ENV"], 1)
+	assert.Contains(t, d["ENV"][0], "PATH=/usr/local/bin ", "where rootfs.sh puts the programs")
 
 	harness.Program(t, "heartwood", "cmd/heartwood")
 	harness.Binary(t)
 	dir := t.TempDir()
-	make := exec.CommandContext(t.Context(), "sh", filepath.Join(harness.Root(t), "distribution", "rootfs.sh"), dir)
-	out, err := make.CombinedOutput()
+	steps := exec.CommandContext(t.Context(), "sh", filepath.Join(harness.Root(t), "distribution", "rootfs.sh"), dir)
+	out, err := steps.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	root := filepath.Join(dir, "root")
 	require.NoError(t, os.CopyFS(root, os.DirFS(filepath.Join(dir, "state")))) // the second COPY
@@ -74,9 +77,9 @@ func TestImage(t *testing.T) {
 	health := freeport.Take(t)
 	config := `
 extensions:
-  health_check: {endpoint: 127.0.0.1:` + itoa(health) + `}
+  health_check: {endpoint: 127.0.0.1:` + strconv.Itoa(health) + `}
 receivers:
-  logfmt: {tcp: {endpoint: 127.0.0.1:` + itoa(port) + `}}
+  logfmt: {tcp: {endpoint: 127.0.0.1:` + strconv.Itoa(port) + `}}
 exporters:
   file: {path: /var/lib/otelcol-heartwood/records.json}
 service:
@@ -92,17 +95,17 @@ service:
 		return harness.Command{Name: name, Path: "/bin/sh", Args: append([]string{script, root, state, tmp, "/usr/local/bin/" + name}, args...), Env: env}
 	}
 	col := harness.StartProcess(t, command("otelcol-heartwood", "--config", "/etc/otelcol-heartwood/heartwood.yaml"))
-	url := "http://127.0.0.1:" + itoa(health) + "/"
+	url := "http://127.0.0.1:" + strconv.Itoa(health) + "/"
 	healthy := func() bool {
 		p := harness.StartProcess(t, command("heartwood", "health", "--url", url))
 		return p.Wait(t, time.Minute) == 0
 	}
 	require.Eventually(t, healthy, 2*time.Minute, 200*time.Millisecond, "the health check to succeed")
-	status, err := os.ReadFile(filepath.Join("/proc", itoa(col.PID()), "status"))
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(col.PID()), "status"))
 	require.NoError(t, err)
 	assert.Contains(t, string(status), "CapEff:\t0000000000000000")
 
-	p := harness.StartProcess(t, command("heartwood", "send", "--to", "127.0.0.1:"+itoa(port), "msg=hello timestamp=2026-11-27T12:00:00"))
+	p := harness.StartProcess(t, command("heartwood", "send", "--endpoint", "tcp://127.0.0.1:"+strconv.Itoa(port), "msg=hello timestamp=2026-11-27T12:00:00"))
 	require.Zero(t, p.Wait(t, time.Minute), p.Output())
 	require.Eventually(t, func() bool {
 		data, err := os.ReadFile(filepath.Join(state, "records.json"))
