@@ -108,7 +108,22 @@ func newArchiveBed(t *testing.T, url string, client *s3.Client, writers ...strin
 
 func newArchiveBedBelow(t *testing.T, prefix, url string, client *s3.Client, writers ...string) *archiveBed {
 	t.Helper()
-	b := &archiveBed{
+	b := newBareBed(prefix, url, client)
+	b.makeKeys(t, writers...)
+	b.open(t, writers...)
+	return b
+}
+
+// open makes the bucket and enrols the writers, whose keys are there.
+func (b *archiveBed) open(t *testing.T, writers ...string) {
+	t.Helper()
+	b.mustRun(t, "bucket", "create", "s3://"+b.Bucket, "--path-style")
+	b.enroll(t, writers...)
+}
+
+// newBareBed has neither keys nor a bucket yet.
+func newBareBed(prefix, url string, client *s3.Client) *archiveBed {
+	return &archiveBed{
 		URL: url, Region: s3fake.Region, Bucket: "archive", Prefix: prefix, Writer: archiveWriter,
 		Rules: archiveRules, Compression: "zstd", Timeout: "2s", AcceptTimeout: "5s", SpoolSize: "64MiB", Exporters: "[worm_s3]",
 		client: client, locks: archiveLocks,
@@ -117,10 +132,6 @@ func newArchiveBedBelow(t *testing.T, prefix, url string, client *s3.Client, wri
 			"AWS_REGION=" + s3fake.Region, "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL=" + url,
 		},
 	}
-	b.makeKeys(t, writers...)
-	b.mustRun(t, "bucket", "create", "s3://"+b.Bucket, "--path-style")
-	b.enroll(t, writers...)
-	return b
 }
 
 func (b *archiveBed) makeKeys(t *testing.T, writers ...string) {

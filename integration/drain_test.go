@@ -80,15 +80,22 @@ type volume struct {
 	keyed    *keyedLoad
 	archived *archiveLoad
 	folded   *fragments
+	requests int
 }
 
 func newVolume(t *testing.T, options ...harness.Option) *volume {
 	t.Helper()
+	s3, bed := newFakeBed(t)
+	return newVolumeOn(t, s3, bed, options...)
+}
+
+func newVolumeOn(t *testing.T, s3 *s3fake.Running, bed *archiveBed, options ...harness.Option) *volume {
+	t.Helper()
 	v := &volume{
+		s3: s3, archiveBed: bed,
 		kinesis: kinesisfake.Start(t, kinesisfake.Settings{Streams: map[string]int{"logs": 2}}), sink: harness.NewSink(t),
-		keyed: newKeyedLoad(t, 100, 20), archived: newArchiveLoad(t, "drained", 2000), folded: newFragments(t),
+		keyed: newKeyedLoad(t, 100, 20), archived: newArchiveLoad(t, "drained", 2000), folded: newFragments(t), requests: 50,
 	}
-	v.s3, v.archiveBed = newFakeBed(t)
 	v.col = harness.New(t, volumeConfig, append([]harness.Option{
 		harness.With("bed", *v.archiveBed), harness.With("kinesis", v.kinesis.URL()), harness.With("sink", v.sink),
 		harness.With("spool", "64MiB"), harness.With("age", "2s"), harness.With("timeout", "2s"), harness.WithEnv(v.env...),
@@ -108,7 +115,7 @@ func (v *volume) send(t *testing.T) {
 	t.Helper()
 	require.NoError(t, v.keyed.run(t.Context(), "http://"+v.col.Addr(t, "keyed")))
 	require.NoError(t, v.archived.run(t.Context(), "http://"+v.col.Addr(t, "archived")))
-	for request := range 50 {
+	for request := range v.requests {
 		var batch []fragment
 		for part := range 4 {
 			batch = append(batch, fragment{"shop", fmt.Sprintf("r%d", request), fmt.Sprintf("r%d-%d", request, part)})
