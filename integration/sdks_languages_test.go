@@ -442,18 +442,24 @@ func (b *sdkBed) checkChain(t *testing.T, told *sdkTold) {
 	assert.Equal(t, second[0].SpanID(), third[0].ParentSpanID())
 }
 
-// checkSnippets: the README shows what was run, and each of the five has said its line with
-// the request's id out of the baggage.
-func (b *sdkBed) checkSnippets(t *testing.T, told *sdkTold) {
+// checkPrinted: a file of integration/sdks stands in the README as it is.
+func checkPrinted(t *testing.T, file string) {
 	t.Helper()
 	root := harness.Root(t)
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(root, "integration", "sdks", file))
+	require.NoError(t, err)
+	assert.Contains(t, string(readme), "\n"+string(text)+"```\n", "integration/sdks/%s, as printed", file)
+}
+
+// checkSnippets: the README shows what was run, and each of the five has said its line with
+// the request's id out of the baggage.
+func (b *sdkBed) checkSnippets(t *testing.T, told *sdkTold) {
+	t.Helper()
 	for _, l := range sdkLanguages {
 		for _, file := range l.snippet {
-			text, err := os.ReadFile(filepath.Join(root, "integration", "sdks", l.name, file))
-			require.NoError(t, err)
-			assert.Contains(t, string(readme), "\n"+string(text)+"```\n", "integration/sdks/%s/%s, as printed", l.name, file)
+			checkPrinted(t, l.name+"/"+file)
 		}
 	}
 	var loggers []string
