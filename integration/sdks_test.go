@@ -86,7 +86,8 @@ const sdkConfig = `
 	    encoding: ecs_encoding
 	    spool: {directory: {{dir "archive"}}, max_size: 64MiB}
 	  otlp_http: {endpoint: {{.sink.HTTP}}, sending_queue: {enabled: false}}
-	  prometheus: {endpoint: {{addr "page"}}, enable_open_metrics: true}
+	  # The last program may say something when the first has long ended.
+	  prometheus: {endpoint: {{addr "page"}}, enable_open_metrics: true, metric_expiration: 1h}
 	service:
 	  extensions: [bearertokenauth, ecs_encoding]
 	  pipelines:
@@ -227,6 +228,16 @@ func sdkScript(t *testing.T) string {
 // Kinesis, the archive and Prometheus says what was said, field by field.
 func TestSDKs(t *testing.T) {
 	t.Parallel()
+	t.Run("prepare", func(t *testing.T) {
+		for i := range sdkLanguages {
+			l := &sdkLanguages[i]
+			t.Run(l.name, func(t *testing.T) {
+				t.Parallel()
+				l.prepare(t)
+			})
+		}
+	})
+	require.False(t, t.Failed(), "a program can't be built")
 	b := newSDKBed(t)
 	t.Run("send", func(t *testing.T) {
 		for i := range sdkLanguages {
@@ -263,8 +274,8 @@ func TestSDKs(t *testing.T) {
 	b.checkSecrets(t, told)
 }
 
-// send prepares a language's program and has it say everything.
-func (b *sdkBed) send(t *testing.T, l *sdkLanguage) {
+// prepare installs and builds a language's program.
+func (l *sdkLanguage) prepare(t *testing.T) {
 	t.Helper()
 	for _, program := range l.needs {
 		if _, err := exec.LookPath(program); err != nil {
@@ -272,6 +283,11 @@ func (b *sdkBed) send(t *testing.T, l *sdkLanguage) {
 		}
 	}
 	shell(t, sdkScript(t), "prepare", l.name)
+}
+
+// send has a language's program say everything.
+func (b *sdkBed) send(t *testing.T, l *sdkLanguage) {
+	t.Helper()
 	arguments := []string{"run", l.name}
 	for _, r := range l.runs() {
 		arguments = append(arguments, r.argument(t, b))
