@@ -110,6 +110,13 @@ test-race: $(GOTEST) ## unit tests with the race detector
 integration: build validate $(GOTEST) $(TOOLS)/versitygw ## black-box tests of the built binary
 	@$(GOTEST) -count=1 -timeout 20m ./integration/...
 
+# One of them: make soak SCENARIO=KilledInTurn; HEARTWOOD_SOAK_FOR=10m bounds those that last.
+SCENARIO ?= .
+
+.PHONY: soak
+soak: build $(TOOLS)/versitygw ## hours of the whole pipeline's worst days (docs/reliability.md); SCENARIO=KilledInTurn for one
+	@HEARTWOOD_SOAK=full go test -count=1 -v -p 1 -parallel 1 -timeout 6h -run '$(SCENARIO)' ./integration/soak
+
 .PHONY: search-scale
 search-scale: ## what a search reads of 1,000 archived objects of 10,000 records each
 	@HEARTWOOD_SEARCH_OBJECTS=1000 go test ./internal/archiveaudit -count=1 -timeout 30m -v -run '^TestSearchReads$$'

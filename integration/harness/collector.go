@@ -375,6 +375,12 @@ func (c *Collector) Metrics(tb testing.TB) Metrics {
 	return FetchMetrics(tb, "http://"+c.Addr(tb, metricsName)+"/metrics")
 }
 
+// TryMetrics is Metrics of a collector that may not answer.
+func (c *Collector) TryMetrics(tb testing.TB) (Metrics, error) {
+	tb.Helper()
+	return tryMetrics(tb.Context(), "http://"+c.Addr(tb, metricsName)+"/metrics")
+}
+
 // WaitMetrics waits until the collector's metrics satisfy a condition, which
 // what puts in words, and gives them.
 func (c *Collector) WaitMetrics(tb testing.TB, what string, condition func(Metrics) bool) Metrics {

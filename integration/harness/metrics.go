@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -87,18 +88,22 @@ func (m Metrics) String() string {
 // FetchMetrics reads a page of metrics.
 func FetchMetrics(tb testing.TB, url string) Metrics {
 	tb.Helper()
-	status, body, err := fetch(tb.Context(), url)
-	if err != nil {
-		tb.Fatalf("read %s: %v", url, err)
-	}
-	if status != http.StatusOK {
-		tb.Fatalf("read %s: status %d: %s", url, status, body)
-	}
-	metrics, err := ParseMetrics(string(body))
+	metrics, err := tryMetrics(tb.Context(), url)
 	if err != nil {
 		tb.Fatalf("read %s: %v", url, err)
 	}
 	return metrics
+}
+
+func tryMetrics(ctx context.Context, url string) (Metrics, error) {
+	status, body, err := fetch(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if status != http.StatusOK {
+		return nil, fmt.Errorf("status %d: %s", status, body)
+	}
+	return ParseMetrics(string(body))
 }
 
 // WaitMetrics reads a page of metrics until they satisfy a condition, which
