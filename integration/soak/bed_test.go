@@ -26,6 +26,7 @@ import (
 const agentConfig = `
 	extensions:
 	  file_storage: {directory: {{dir "storage"}}, fsync: true}
+	  pprof: {endpoint: {{addr "pprof"}}}
 	receivers:
 	  stdout_tail:
 	    storage: file_storage
@@ -45,7 +46,7 @@ const agentConfig = `
 	    sending_queue: {enabled: true, storage: file_storage, block_on_overflow: true}
 	    retry_on_failure: {enabled: true, initial_interval: 100ms, max_interval: 1s, max_elapsed_time: 0}
 	service:
-	  extensions: [file_storage]
+	  extensions: [file_storage, pprof]
 	  pipelines:
 	    logs:
 	      receivers: [stdout_tail, logfmt, otlp]
@@ -56,6 +57,8 @@ const agentConfig = `
 // gatewayConfig delivers each record to a stream and to the archive, what it folds to a
 // second stream, and what the records say to a page for Prometheus.
 const gatewayConfig = `
+	extensions:
+	  pprof: {endpoint: {{addr "pprof"}}}
 	receivers:
 	  otlp:
 	    protocols:
@@ -77,6 +80,7 @@ const gatewayConfig = `
 	    endpoint: {{.bed.Kinesis}}
 	    encoding: json
 	    aggregation: kpl
+	    max_record_size: 256KiB # of an aggregate too: a shard of the flood takes no more at once
 	    rate: {bytes: 100MB, records: 100000}
 	    accept_timeout: {{.bed.AcceptTimeout}}
 	    retry: {max_interval: 1s}
@@ -104,6 +108,7 @@ const gatewayConfig = `
 	    spool: {directory: {{dir "state/archive"}}, max_size: {{.bed.SpoolSize}}}
 	  prometheus: {endpoint: {{addr "prometheus"}}}
 	service:
+	  extensions: [pprof]
 	  pipelines:
 	    logs/in: {receivers: [otlp, logfmt], processors: [memory_limiter, request_id, redact], exporters: [measure]}
 	    logs/each: {receivers: [measure], exporters: [kinesis, worm_s3]}
@@ -180,11 +185,13 @@ type settings struct {
 	SpoolSize, AcceptTimeout     string
 	Checkpoint                   string
 	shards                       int
-	shardRecords                 int
+	shardBytes                   int  // what a shard takes in a second; 0: all
 	versity                      bool // instead of the fake
 	agentOptions, gatewayOptions []harness.Option
 	// gatewayAt gives the agent another address of the gateway than the gateway's own.
 	gatewayAt func(gateway *harness.Collector) string
+	// named gives an address of 127.0.0.1 by a name.
+	named func(url string) string
 }
 
 // newBed makes keys, a bucket and streams, and does not start the collectors yet.
@@ -197,7 +204,7 @@ func newBed(t *testing.T, change func(*settings)) *bed {
 		change(&b.settings)
 	}
 	b.kinesis = kinesisfake.Start(t, kinesisfake.Settings{
-		Streams: map[string]int{"logs": b.shards, "folded": b.shards}, ShardRecords: b.shardRecords,
+		Streams: map[string]int{"logs": b.shards, "folded": b.shards}, ShardBytes: b.shardBytes,
 	})
 	if b.versity {
 		b.s3 = newVersity(t)
@@ -206,6 +213,9 @@ func newBed(t *testing.T, change func(*settings)) *bed {
 	}
 	b.client = s3fake.NewClient(t, b.s3.URL())
 	b.Kinesis, b.S3, b.Keys = b.kinesis.URL(), b.s3.URL(), t.TempDir()
+	if b.named != nil {
+		b.Kinesis, b.S3 = b.named(b.Kinesis), b.named(b.S3)
+	}
 	b.heartwood(t, "keygen", "--root", origin, "--out", b.Keys)
 	b.heartwood(t, "keygen", "--writer", origin+"/"+writer, "--out", b.Keys)
 	b.heartwood(t, "bucket", "create", "s3://archive", "--path-style")
@@ -242,7 +252,7 @@ func (b *bed) heartwood(t *testing.T, args ...string) string {
 	var stdout syncBuffer
 	p := harness.StartProcess(t, harness.Command{
 		Name: "heartwood " + args[0], Path: harness.Program(t, "heartwood", "cmd/heartwood"), Args: args,
-		Env: append([]string{"AWS_ENDPOINT_URL=" + b.S3}, awsEnv...), Stdout: &stdout,
+		Env: append([]string{"AWS_ENDPOINT_URL=" + b.s3.URL()}, awsEnv...), Stdout: &stdout,
 	})
 	code := p.Wait(t, 5*time.Minute)
 	require.Zero(t, code, "heartwood %v\n%s%s", args, stdout.String(), p.Output())
