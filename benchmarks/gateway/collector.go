@@ -171,9 +171,17 @@ func memory(pid int, name string) (float64, error) {
 	return float64(n) / 1024, err
 }
 
-// profile fetches a CPU profile of so many seconds.
+// profile fetches a CPU profile of so many seconds, and then one of the heap.
 func profile(ctx context.Context, address string, seconds int, file string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", address, seconds), http.NoBody)
+	base := "http://" + address + "/debug/pprof/"
+	return errors.Join(
+		fetch(ctx, base+"profile?seconds="+strconv.Itoa(seconds), file+".pprof"),
+		fetch(ctx, base+"heap", file+".heap.pprof"),
+	)
+}
+
+func fetch(ctx context.Context, url, file string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}

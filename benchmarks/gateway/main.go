@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	binary := flags.String("binary", "../bin/otelcol-heartwood", "the collector; several, separated by commas, take turns")
 	dir := flags.String("dir", "", "a folder on the disk that spools are to be on")
 	asJSON := flags.Bool("json", false, "print JSON")
-	profiles := flags.String("profile", "", "write a CPU profile of 10 s of each contender's last round to this folder, as <name>.pprof")
+	profiles := flags.String("profile", "", "write a CPU profile of 10 s and one of the heap of each contender's last round to this folder, as <name>.pprof and <name>.heap.pprof")
 	upstream := flags.String("upstream", "", "run upstream's collector with this configuration (used by the program itself)")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -94,7 +94,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 				s.records = max(*records/4, 4*batchRecords)
 			}
 			if *profiles != "" && round == *count-1 {
-				s.profile = filepath.Join(*profiles, r.Name+".pprof")
+				s.profile = filepath.Join(*profiles, r.Name)
 			}
 			m, err := measure(ctx, r.contender, s)
 			if err != nil {

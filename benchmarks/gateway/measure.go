@@ -33,7 +33,7 @@ type settings struct {
 	rate    float64 // records a second; 0: as fast as they are taken
 	http    bool
 	dir     string // where spools are on disk; empty: the usual folder for temporary files
-	profile string // a file
+	profile string // files, without their endings
 }
 
 // measurement is one round of one contender.

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/metadata"
+	"github.com/heartwood-otel/heartwood/internal/logencoding"
 )
 
 // NewFactory is what the Collector knows the exporter by.
@@ -41,9 +42,13 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 		return err
 	}
 	push := func(ctx context.Context, logs plog.Logs) error {
+		logs = logencoding.Writable(logs, uidAttribute)
 		return x.consume(ctx, func(in *intake) { codec.consume(in, logs, expression) })
 	}
-	return exporterhelper.NewLogs(ctx, helperSettings(set), cfg, push, x.options()...)
+	// Encodings but ours of JSON are lent the records, which is a change.
+	reads := x.cfg.Encoding == encodingFlat || x.cfg.Encoding == encodingOTLP
+	mutates := exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: !reads})
+	return exporterhelper.NewLogs(ctx, helperSettings(set), cfg, push, append(x.options(), mutates)...)
 }
 
 func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
@@ -100,7 +105,6 @@ func (x *kinesisExporter) options() []exporterhelper.Option {
 		exporterhelper.WithStart(x.start),
 		exporterhelper.WithShutdown(x.shutdown),
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}),
-		// Records that come without a uid get one.
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/metadata"
+	"github.com/heartwood-otel/heartwood/internal/archive"
 )
 
 // NewFactory is what the Collector knows the exporter by.
@@ -43,9 +44,13 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 		return err
 	}
 	push := func(ctx context.Context, logs plog.Logs) error {
+		logs = logencoding.Writable(logs, uidAttribute)
 		return x.consume(ctx, func(in *intake) { in.logs(ctx, logs, rules, encoders()) })
 	}
-	return exporterhelper.NewLogs(ctx, helperSettings(set), cfg, push, x.options()...)
+	// Encodings but ours of JSON are lent the records, which is a change.
+	reads := x.cfg.Encoding == archive.EncodingJSON || x.cfg.Encoding == archive.EncodingOTLPJSON
+	mutates := exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: !reads})
+	return exporterhelper.NewLogs(ctx, helperSettings(set), cfg, push, append(x.options(), mutates)...)
 }
 
 func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
@@ -92,7 +97,6 @@ func (x *wormExporter) options() []exporterhelper.Option {
 		exporterhelper.WithStart(x.start),
 		exporterhelper.WithShutdown(x.shutdown),
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}),
-		// Records that come without a uid get one.
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 	}
 }

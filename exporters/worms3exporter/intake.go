@@ -124,9 +124,12 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 	}
 	if reason, message := in.refusal(start, err); reason != "" {
 		in.buf = in.buf[:start]
+		// A copy, since others may have the record, too.
+		own := plog.NewLogRecord()
+		r.CopyTo(own)
 		var lent logencoding.Request
 		lent.Begin(rl, sl)
-		plain, otherwise := lent.Marshal(otlpJSON.MarshalLogs, r)
+		plain, otherwise := lent.Marshal(otlpJSON.MarshalLogs, own)
 		in.letter(reason, errors.Join(message, otherwise), uid, plain)
 		return
 	}
