@@ -48,7 +48,7 @@ func newAWSStream(ctx context.Context, cfg *Config, userAgent string) (*awsStrea
 		if cfg.Endpoint != "" {
 			o.BaseEndpoint = aws.String(cfg.Endpoint)
 		}
-	})
+	}, withOwnSerializer)
 	if strings.HasPrefix(cfg.Stream, "arn:") {
 		s.arn = aws.String(cfg.Stream)
 	} else {
