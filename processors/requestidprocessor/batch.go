@@ -41,8 +41,9 @@ type batch struct {
 	skipped        int
 }
 
-func (p *requestIDProcessor) begin() *batch {
-	return &batch{requestIDProcessor: p, now: time.Now()}
+// begin makes room for so many items.
+func (p *requestIDProcessor) begin(items int) *batch {
+	return &batch{requestIDProcessor: p, now: time.Now(), items: make([]item, 0, items)}
 }
 
 // found is what some attributes say.
@@ -58,7 +59,7 @@ func (b *batch) look(attrs pcommon.Map) (f found) {
 	f.place = len(b.forms)
 	var buf [64]byte
 	for name, value := range attrs.All() {
-		if len(name) > 2*b.longest {
+		if len(name) > 2*b.longest || !b.ends.mayHave(name) {
 			continue
 		}
 		normal := normalise(buf[:0], name)

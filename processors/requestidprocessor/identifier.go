@@ -37,7 +37,7 @@ var (
 func normalise(dst []byte, name string) []byte {
 	for i := range len(name) {
 		switch c := name[i]; {
-		case c == '-' || c == '_':
+		case isSeparator(c):
 		case 'A' <= c && c <= 'Z':
 			dst = append(dst, c+'a'-'A')
 		default:
@@ -46,6 +46,42 @@ func normalise(dst []byte, name string) []byte {
 	}
 	return dst
 }
+
+// ends are the first and the last letters that normalised names have, five bits of each:
+// most attributes have others, and need no look at all of their name.
+type ends [1 << 10 / 64]uint64
+
+func (e *ends) add(normal string) {
+	at, ok := endsOf(normal)
+	if ok {
+		e[at/64] |= 1 << (at % 64)
+	}
+}
+
+// mayHave says that a name may be one of those that were added, when it is normalised. What
+// is nothing but separators is none.
+func (e *ends) mayHave(name string) bool {
+	at, ok := endsOf(name)
+	return ok && e[at/64]&(1<<(at%64)) != 0
+}
+
+// endsOf is the same of a name and of what is left of it when it is normalised: upper and
+// lower case differ in another bit.
+func endsOf(name string) (at uint, ok bool) {
+	first, last := 0, len(name)-1
+	for first <= last && isSeparator(name[first]) {
+		first++
+	}
+	for last > first && isSeparator(name[last]) {
+		last--
+	}
+	if first > last {
+		return 0, false
+	}
+	return uint(name[first]&31)<<5 | uint(name[last]&31), true
+}
+
+func isSeparator(c byte) bool { return c == '-' || c == '_' }
 
 // formOf is the form of a source, by its normalised name.
 func formOf(name string) form {

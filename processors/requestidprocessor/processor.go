@@ -65,7 +65,8 @@ type requestIDProcessor struct {
 	forms    []form         // by place
 	known    map[string]int // what is neither: traceparent, parents
 	patterns []*regexp.Regexp
-	longest  int // of the normalised names
+	longest  int  // of the normalised names
+	ends     ends // of the normalised names
 
 	closing chan struct{}
 	stop    sync.Once
@@ -110,14 +111,17 @@ func newProcessor(set processor.Settings, cfg *Config) (*requestIDProcessor, err
 			p.sources[normal] = len(p.forms)
 			p.forms = append(p.forms, formOf(normal))
 			p.longest = max(p.longest, len(normal))
+			p.ends.add(normal)
 		}
 	}
 	for _, name := range traceparentNames {
 		p.known[name] = isTraceparent
 		p.longest = max(p.longest, len(name))
+		p.ends.add(name)
 	}
 	for _, name := range parentNames {
 		p.known[name] = isParent
+		p.ends.add(name)
 	}
 	p.shared = acquire(set.ID, cfg)
 	return p, nil
@@ -184,7 +188,7 @@ type logsProcessor struct {
 
 func (p *logsProcessor) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	defer p.enter()()
-	b := p.begin()
+	b := p.begin(logs.LogRecordCount())
 	for _, rl := range logs.ResourceLogs().All() {
 		b.resource(rl.Resource().Attributes())
 		for _, sl := range rl.ScopeLogs().All() {
@@ -210,7 +214,7 @@ type tracesProcessor struct {
 
 func (p *tracesProcessor) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
 	defer p.enter()()
-	b := p.begin()
+	b := p.begin(traces.SpanCount())
 	for _, rs := range traces.ResourceSpans().All() {
 		b.resource(rs.Resource().Attributes())
 		for _, ss := range rs.ScopeSpans().All() {
