@@ -53,7 +53,7 @@ func TestLimitsOfOTLP(t *testing.T) {
 		    protocols:
 		      grpc: {endpoint: {{addr "grpc"}}, max_concurrent_streams: 100}
 		      http: {endpoint: {{addr "http"}}, max_request_body_size: 4194304, compression_algorithms: ["", gzip, zstd, zlib], read_header_timeout: 1s, read_timeout: 2s, idle_timeout: 1s}
-		`+toSink("otlp"), harness.With("sink", sink))
+		`+listenersToSink("otlp"), harness.With("sink", sink))
 	post := func(coding string, body []byte, header http.Header) (int, error) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+col.Addr(t, "http")+"/v1/logs", bytes.NewReader(body))
 		require.NoError(t, err)

@@ -76,7 +76,7 @@ func runPrograms(t *testing.T, script, language string, all []habit) {
 	config.WriteString("receivers:\n")
 	for i, h := range all {
 		argv := append([]string{"sh", script, "run", language}, strings.Fields(h.program)...)
-		fmt.Fprintf(&config, "  stdout_tail/%d:\n    keep_original: true\n    resource: {%s: %s}\n    command: {argv: %s, restart: {policy: never}}\n",
+		fmt.Fprintf(&config, "  stdout_tail/%d:\n    keep_original: true\n    join: {timeout: 10s}\n    resource: {%s: %s}\n    command: {argv: %s, restart: {policy: never}}\n",
 			i, programAttribute, quote(t, h.program), quote(t, argv))
 		fmt.Fprintf(&names, "stdout_tail/%d, ", i)
 	}
