@@ -114,6 +114,28 @@ func TestAgentKeepsWhatItAccepted(t *testing.T) {
 	col.Stop(t)
 }
 
+// TestAgentWithAWrongTokenSaysWhatItLoses: as parts/token.yaml and parts/queue.yaml say,
+// what a gateway refuses for good is dropped, and counted.
+func TestAgentWithAWrongTokenSaysWhatItLoses(t *testing.T) {
+	t.Parallel()
+	s, sink := newSite(t), harness.NewSink(t)
+	front := s.startFront(t, sink)
+	require.NoError(t, os.WriteFile(s.path("wrong"), []byte("wrong\n"), 0o600))
+	col := harness.Start(t, asItIs, harness.WithFile("configs/agent.yaml"), s.options(t,
+		"HEARTWOOD_GATEWAY="+front.Addr(t, "otlp grpc"), `HEARTWOOD_LOGS={{dir "logs"}}/*.log`, "HEARTWOOD_TOKEN_FILE="+s.path("wrong")))
+	mustPost(t, s.client(t, ""), "http://"+col.Addr(t, "otlp http")+"/v1/logs", protobuf, logRecord(t, "stock", "lost", nil))
+	col.WaitMetrics(t, "the record to be counted", func(m harness.Metrics) bool {
+		return m.Sum("otelcol_exporter_send_failed_log_records") == 1
+	})
+	require.NoError(t, os.WriteFile(s.path("wrong"), []byte(s.token+"\n"), 0o600))
+	require.Eventually(t, func() bool {
+		mustPost(t, s.client(t, ""), "http://"+col.Addr(t, "otlp http")+"/v1/logs", protobuf, logRecord(t, "stock", "with the token", nil))
+		return len(sink.Logs(harness.Body("with the token"))) > 0
+	}, time.Minute, 100*time.Millisecond, "a token that is set right to count")
+	assert.Empty(t, sink.Logs(harness.Body("lost")))
+	col.Stop(t)
+}
+
 // apiServer is as much of a Kubernetes API server as k8s_attributes asks for: pods and
 // namespaces, listed, and a watch on which nothing happens.
 func apiServer(t *testing.T, pods, namespaces []any) (kubeconfig string) {
