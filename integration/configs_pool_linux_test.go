@@ -117,24 +117,34 @@ func TestGatewayPool(t *testing.T) {
 	ok = assert.Eventually(t, func() bool { return len(sender.missing(folded(t, sink.Logs()))) == 0 }, time.Minute, 200*time.Millisecond)
 	require.True(t, ok, "lost: %q", sender.missing(folded(t, sink.Logs())))
 
-	// Neither a request nor a trace: to both, in time.
-	passed := func(gateway *harness.Collector) float64 {
-		return gateway.Metrics(t).Sum("otelcol_processor_event_fold_records_passed")
+	// Neither a request nor a trace: a batch of such goes to both, as soon as the agent knows both.
+	const batch = 40
+	accepted := func() (each [2]float64) {
+		for i, gateway := range gateways {
+			each[i] = gateway.Metrics(t).Sum("otelcol_receiver_accepted_log_records")
+		}
+		return each
 	}
-	before, round := []float64{passed(gateways[0]), passed(gateways[1])}, 0
-	require.Eventually(t, func() bool {
-		round++
+	for deadline, before := time.Now().Add(time.Minute), accepted(); ; {
 		logs := plog.NewLogs()
 		records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
-		for range 20 {
+		for range batch {
 			records.AppendEmpty().Body().SetStr("of no request")
 		}
 		body, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
 		require.NoError(t, err)
 		post(t, "http://"+agents[0].Addr(t, "otlp http")+"/v1/logs", body)
-		return passed(gateways[0]) > before[0] && passed(gateways[1]) > before[1]
-	}, time.Minute, 200*time.Millisecond, "records of no request at both gateways")
-	require.Eventually(t, func() bool { return len(sink.Logs(harness.Body("of no request"))) >= 20*round }, time.Minute, 100*time.Millisecond)
+		var now [2]float64
+		require.Eventually(t, func() bool {
+			now = accepted()
+			return now[0]+now[1]-before[0]-before[1] >= batch
+		}, time.Minute, 50*time.Millisecond, "the batch to come")
+		if now[0] > before[0] && now[1] > before[1] {
+			break
+		}
+		require.True(t, time.Now().Before(deadline), "records of no request go to one gateway: %v, %v", before, now)
+		before = now
+	}
 	for _, c := range append(agents, gateways...) {
 		c.Stop(t)
 	}
