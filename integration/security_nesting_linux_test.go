@@ -6,8 +6,10 @@ import (
 	"encoding/binary"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -146,5 +148,32 @@ func TestNestedValuesAreRefused(t *testing.T) {
 	_, peak := col.Memory(t)
 	t.Logf("%d MiB of memory at its highest", peak>>20)
 	assert.Less(t, peak, int64(400<<20), "a stack for the lists of 4 MiB alone is more")
+	col.Stop(t)
+}
+
+// TestNestedMessagePackIsRefused: fluent_forward's reader has a limit of its own.
+func TestNestedMessagePackIsRefused(t *testing.T) {
+	t.Parallel()
+	sink := harness.NewSink(t)
+	col := harness.Start(t, `
+		receivers:
+		  fluent_forward: {endpoint: {{addr "in"}}}`+toSink("fluent_forward"), harness.With("sink", sink))
+	// [tag, time, {"a": value}]
+	message := func(value string) string { return "\x93\xa3tag\xce\x65\x00\x00\x00\x81\xa1a" + value }
+	hostile := dial(t, "tcp", col.Addr(t, "in"))
+	require.NoError(t, hostile.SetDeadline(time.Now().Add(time.Minute)))
+	_, err := io.WriteString(hostile, message(strings.Repeat("\x91", 12<<20)))
+	if err == nil { // it may be closed while it sends
+		_, err = io.Copy(io.Discard, hostile)
+	}
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is closed")
+	good := dial(t, "tcp", col.Addr(t, "in"))
+	_, err = io.WriteString(good, message("\x91\xa4good"))
+	require.NoError(t, err)
+	require.NoError(t, good.Close())
+	sink.WaitLog(t, harness.Where("the list", func(r harness.LogRecord) bool { return strings.Contains(r.Attributes.String(), "good") }))
+	_, peak := col.Memory(t)
+	t.Logf("%d MiB of memory at its highest", peak>>20)
+	assert.Less(t, peak, int64(400<<20))
 	col.Stop(t)
 }
