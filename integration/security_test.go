@@ -73,7 +73,6 @@ func TestTLSOfListeners(t *testing.T) {
 			for name, try := range attempts {
 				for kind, welcome := range map[string]bool{"tls": s.tls, "mutual": s.mutual, "strict": s.strict} {
 					t.Run(strings.Join([]string{kind, name, s.name}, "/"), func(t *testing.T) {
-						t.Parallel()
 						body := strings.ReplaceAll(strings.Join([]string{kind, name, s.name}, "-"), " ", "-")
 						var config *tls.Config
 						if s.as != nil {
