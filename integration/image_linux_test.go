@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,7 +95,9 @@ service:
 	command := func(name string, args ...string) harness.Command {
 		return harness.Command{Name: name, Path: "/bin/sh", Args: append([]string{script, root, state, tmp, "/usr/local/bin/" + name}, args...), Env: env}
 	}
-	col := harness.StartProcess(t, command("otelcol-heartwood", "--config", "/etc/otelcol-heartwood/heartwood.yaml"))
+	var argv []string
+	require.NoError(t, json.Unmarshal([]byte(d["CMD"][0]), &argv))
+	col := harness.StartProcess(t, command(argv[0], argv[1:]...))
 	url := "http://127.0.0.1:" + strconv.Itoa(health) + "/"
 	healthy := func() bool {
 		p := harness.StartProcess(t, command("heartwood", "health", "--url", url))
