@@ -72,7 +72,7 @@ func TestImage(t *testing.T) {
 	root := filepath.Join(dir, "root")
 	require.NoError(t, os.CopyFS(root, os.DirFS(filepath.Join(dir, "state")))) // the second COPY
 	script := filepath.Join(dir, "in-image")
-	require.NoError(t, os.WriteFile(script, []byte(inImage), 0o700)) //nolint:gosec // it is to be run
+	require.NoError(t, os.WriteFile(script, []byte(inImage), 0o700))
 
 	port := freeport.Take(t)
 	health := freeport.Take(t)
@@ -89,7 +89,7 @@ service:
   pipelines:
     logs: {receivers: [logfmt], exporters: [file]}
 `
-	require.NoError(t, os.WriteFile(filepath.Join(root, "etc", "otelcol-heartwood", "heartwood.yaml"), []byte(config), 0o644)) //nolint:gosec // the image's user reads it
+	require.NoError(t, os.WriteFile(filepath.Join(root, "etc", "otelcol-heartwood", "heartwood.yaml"), []byte(config), 0o644))
 	state, tmp := t.TempDir(), t.TempDir()
 	env := strings.Fields(d["ENV"][0])
 	command := func(name string, args ...string) harness.Command {

@@ -14,7 +14,7 @@ import (
 	"github.com/heartwood-otel/heartwood/integration/harness"
 )
 
-// Exposure as `systemd-analyze security` counts it, times ten: 0 is none, 100 all. With
+// unitExposure is what systemd may count as exposure at most, times ten: 0 is none, 100 all. With
 // systemd 252 the gateway has 12 and the agent 17; docs/operations.md has what is left.
 var unitExposure = map[string]string{"gateway": "15", "agent": "22"}
 
@@ -48,11 +48,13 @@ func TestUnits(t *testing.T) {
 	assert.Contains(t, string(text), fmt.Sprintf("TimeoutStopSec=%ds\n", int(graceOfUnits.Seconds())), "what TestTerminateWhileNothingCanBeDelivered holds it to")
 }
 
+const analyser = "systemd-analyze" //nolint:misspell // its name
+
 func systemdAnalyze(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "systemd-analyze", args...)
-	cmd.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir+":", "SYSTEMD_COLORS=0")
+	cmd := exec.CommandContext(t.Context(), analyser, args...)
+	cmd.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir+":")
 	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "systemd-analyze %s\n%s", strings.Join(args, " "), out)
+	require.NoError(t, err, "%s\n%s", strings.Join(args, " "), out)
 	return string(out)
 }

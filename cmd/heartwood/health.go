@@ -26,7 +26,7 @@ can't be reached.`,
 // shownAnswer is how much of an answer is shown, in bytes.
 const shownAnswer = 4 << 10
 
-func runHealth(ctx context.Context, p *program, flags *flag.FlagSet, args []string) error {
+func runHealth(ctx context.Context, _ *program, flags *flag.FlagSet, args []string) error {
 	url := flags.String("url", "http://127.0.0.1:13133/", "the `URL` of the health check")
 	timeout := flags.Duration("timeout", 4*time.Second, "how long it may take to answer")
 	rest, err := parse(flags, args)

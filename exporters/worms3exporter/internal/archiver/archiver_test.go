@@ -96,6 +96,7 @@ func (s *seen) Recovered(what string) {
 	defer s.mu.Unlock()
 	s.recovered = append(s.recovered, what)
 }
+
 func (s *seen) Retry(what string, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
