@@ -26,6 +26,8 @@ func TestTerminateWhileNothingCanBeDelivered(t *testing.T) {
 	v.send(t)
 	v.keyed.first, v.keyed.perKey = v.keyed.perKey, 0
 	v.archived.total = 0
+	// So that what waits on disk is delivered soon.
+	v.keyed.batch, v.keyed.pause, v.archived.pause = 50, 20*time.Millisecond, 50*time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	sent := make(chan error, 2)

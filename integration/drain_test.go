@@ -37,6 +37,7 @@ const volumeConfig = `
 	    region: {{.bed.Region}}
 	    endpoint: {{.kinesis}}
 	    encoding: json
+	    rate: {bytes: 100MB, records: 100000}
 	    retry: {max_interval: 200ms}
 	    timeout: {{.timeout}}
 	    spool: {directory: {{dir "kinesis"}}, max_size: {{.spool}}}
