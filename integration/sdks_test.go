@@ -326,11 +326,12 @@ func (b *sdkBed) settle(t *testing.T) {
 	b.col.WaitMetrics(t, "all stories to be told", func(m harness.Metrics) bool {
 		return m.Sum("otelcol_processor_event_fold_records_received") > 0 && m.Sum("otelcol_processor_event_fold_records_held") == 0
 	})
-	b.col.WaitMetrics(t, "all records and stories to be in the archive", func(m harness.Metrics) bool {
-		return m.Sum("otelcol_exporter_worm_s3_records_archived") >= float64(documents)
-	})
+	// Where something is missing, the checks of what has come say what.
+	assert.Eventually(t, func() bool {
+		return b.col.Metrics(t).Sum("otelcol_exporter_worm_s3_records_archived") >= float64(documents)
+	}, 2*time.Minute, 100*time.Millisecond, "all records and stories to be in the archive")
 	waitArchived(t, b.col)
-	require.Eventually(t, func() bool {
+	assert.Eventually(t, func() bool {
 		return len(b.kinesis.UserRecords(t, "logs")) >= documents && len(b.kinesis.UserRecords(t, "traces")) >= runs*2+3
 	}, time.Minute, 50*time.Millisecond, "all to be in the streams")
 	b.requireGood(t)
