@@ -130,6 +130,10 @@ test-aws: build ## the archive's core test on Amazon S3: HEARTWOOD_AWS_BUCKET, _
 stdout-programs: ## install and build the programs that log with real libraries (integration/stdout)
 	@for language in python node go java rust ruby; do sh integration/stdout/stdout.sh prepare $$language; done
 
+.PHONY: sdk-programs
+sdk-programs: ## install and build the programs that send with OpenTelemetry's SDKs (integration/sdks)
+	@for language in python node go java rust browser; do sh integration/sdks/sdks.sh prepare $$language; done
+
 .PHONY: kinesis-servers
 kinesis-servers: ## install the servers that stand for Kinesis, and the example consumer's libraries
 	@sh integration/kinesis/kinesis.sh prepare
