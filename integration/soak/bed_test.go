@@ -43,8 +43,8 @@ const agentConfig = `
 	  otlp_grpc:
 	    endpoint: {{.bed.Gateway}}
 	    tls: {{.bed.TLS}}
-	    sending_queue: {enabled: true, storage: file_storage, block_on_overflow: true}
-	    retry_on_failure: {enabled: true, initial_interval: 100ms, max_interval: 1s, max_elapsed_time: 0}
+	    sending_queue: {enabled: {{.bed.Queue}}, storage: file_storage, block_on_overflow: true}
+	    retry_on_failure: {enabled: {{.bed.Queue}}, initial_interval: 100ms, max_interval: 1s, max_elapsed_time: 0}
 	service:
 	  extensions: [file_storage, pprof]
 	  pipelines:
@@ -181,6 +181,7 @@ func (v *versity) Up(tb testing.TB) { tb.Helper(); v.process = harness.StartProc
 type settings struct {
 	Gateway, Kinesis, S3, Keys   string
 	TLS, ServerTLS               string
+	Queue                        bool // the agent's, on disk; without it senders wait for the gateway
 	LimitMiB, SpikeMiB           int
 	SpoolSize, AcceptTimeout     string
 	Checkpoint                   string
@@ -198,7 +199,7 @@ type settings struct {
 func newBed(t *testing.T, change func(*settings)) *bed {
 	t.Helper()
 	b := &bed{settings: settings{
-		TLS: "{insecure: true}", LimitMiB: 400, SpikeMiB: 100, SpoolSize: "256MiB", AcceptTimeout: "5s", Checkpoint: "1s", shards: 4,
+		TLS: "{insecure: true}", Queue: true, LimitMiB: 400, SpikeMiB: 100, SpoolSize: "256MiB", AcceptTimeout: "5s", Checkpoint: "1s", shards: 4,
 	}}
 	if change != nil {
 		change(&b.settings)

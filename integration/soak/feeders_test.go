@@ -95,6 +95,13 @@ func (a *account) accept(records []record) {
 	}
 }
 
+// taken is how many were accepted.
+func (a *account) taken() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.owed
+}
+
 // feeder sends numbered records, from several goroutines.
 type feeder struct {
 	name           string
