@@ -60,7 +60,7 @@ func (c *core) checkBucket(ctx context.Context, store bucketStore) (unlocked boo
 	})
 	switch {
 	case err == nil:
-	case errors.Is(err, objectstore.ErrBusy) && c.cfg.OnUnlockedBucket == unlockedFail:
+	case (errors.Is(err, objectstore.ErrBusy) || errors.Is(err, objectstore.ErrClock)) && c.cfg.OnUnlockedBucket == unlockedFail:
 		c.logger().Warn("The bucket can't be asked for its locks now; records are accepted, and wait", zap.String("bucket", c.cfg.Bucket), zap.Error(err))
 		return false, nil
 	default:
