@@ -284,7 +284,14 @@ func (b *bed) requireConserved(t *testing.T, l *load, within time.Duration) {
 	}
 	b.waitDelivered(t, max(time.Minute, time.Until(deadline)))
 	b.stop(t)
-	for i, one := range read {
+	b.requireThere(t, l)
+}
+
+// requireThere is requireConserved, where all has been delivered and the collectors have
+// stopped.
+func (b *bed) requireThere(t *testing.T, l *load) {
+	t.Helper()
+	for i, one := range []func(*testing.T) *arrivals{b.readStream, b.readFolded, b.readArchive} {
 		a := one(t)
 		r := auditOf(l.accounts(), a)
 		assert.Empty(t, few(r.missing), "%s: %d accepted records are missing", a.output, len(r.missing))
