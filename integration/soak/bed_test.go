@@ -43,7 +43,7 @@ const agentConfig = `
 	  otlp_grpc:
 	    endpoint: {{.bed.Gateway}}
 	    tls: {{.bed.TLS}}
-	    sending_queue: {enabled: {{.bed.Queue}}, storage: file_storage, block_on_overflow: true}
+	    sending_queue: {enabled: {{.bed.Queue}}, storage: file_storage, block_on_overflow: true, queue_size: 100000}
 	    retry_on_failure: {enabled: {{.bed.Queue}}, initial_interval: 100ms, max_interval: 1s, max_elapsed_time: 0}
 	service:
 	  extensions: [file_storage, pprof]
@@ -71,9 +71,9 @@ const gatewayConfig = `
 	  memory_limiter: {check_interval: 200ms, limit_mib: {{.bed.LimitMiB}}, spike_limit_mib: {{.bed.SpikeMiB}}}
 	  request_id:
 	  redact:
-	  event_fold: {directory: {{dir "state/fold"}}, idle_timeout: 2s}
+	  event_fold: {directory: {{dir "state/fold"}}, idle_timeout: 2s, repeat_window: {{.bed.RepeatWindow}}}
 	connectors:
-	  measure: {interval: 1s, repeat_window: 1h}
+	  measure: {interval: 1s, repeat_window: {{.bed.RepeatWindow}}}
 	exporters:
 	  kinesis: &kinesis
 	    stream: logs
@@ -105,6 +105,7 @@ const gatewayConfig = `
 	    timeout: 5s
 	    retry: {initial_interval: 20ms, max_interval: 500ms}
 	    accept_timeout: {{.bed.AcceptTimeout}}
+	    repeat_window: {{.bed.RepeatWindow}}
 	    spool: {directory: {{dir "state/archive"}}, max_size: {{.bed.SpoolSize}}}
 	  prometheus: {endpoint: {{addr "prometheus"}}}
 	service:
@@ -185,6 +186,8 @@ type settings struct {
 	LimitMiB, SpikeMiB           int
 	SpoolSize, AcceptTimeout     string
 	Checkpoint                   string
+	RepeatWindow                 string // for how long repeats are known
+	keepFiles                    int    // of those that were renamed; 0: all
 	shards                       int
 	shardBytes                   int  // what a shard takes in a second; 0: all
 	versity                      bool // instead of the fake
@@ -199,7 +202,7 @@ type settings struct {
 func newBed(t *testing.T, change func(*settings)) *bed {
 	t.Helper()
 	b := &bed{settings: settings{
-		TLS: "{insecure: true}", Queue: true, LimitMiB: 400, SpikeMiB: 100, SpoolSize: "256MiB", AcceptTimeout: "5s", Checkpoint: "1s", shards: 4,
+		TLS: "{insecure: true}", Queue: true, LimitMiB: 400, SpikeMiB: 100, SpoolSize: "256MiB", AcceptTimeout: "5s", Checkpoint: "1s", RepeatWindow: "1h", shards: 4,
 	}}
 	if change != nil {
 		change(&b.settings)

@@ -40,7 +40,7 @@ func newLoad(t *testing.T, b *bed, batch int, pause time.Duration) *load {
 	add := func(name string, hand handOver) {
 		l.feeders = append(l.feeders, &feeder{name: name, senders: 2, batch: batch, pause: pause, hand: hand, account: new(account)})
 	}
-	add("files", toFiles(t, b.agent.Path("logs")+"/app.log"))
+	add("files", toFiles(t, b.agent.Path("logs")+"/app.log", b.keepFiles))
 	add("agent-grpc", otlpGRPC(t, b.agent.Addr(t, "grpc")))
 	add("agent-logfmt", logfmtHTTP(c, b.agent.Addr(t, "http")))
 	add("otlp-http", otlpHTTP(c, b.gateway.Addr(t, "http")))

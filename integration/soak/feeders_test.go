@@ -293,16 +293,17 @@ func logplex(c *http.Client, addr string) handOver {
 // files writes lines to a file, which it renames now and then, as kubelet does.
 type files struct {
 	path string
+	keep int // how many of those that were renamed; 0: all
 	mu   sync.Mutex
 	file *os.File
 	old  int
 	dice *rand.Rand
 }
 
-func toFiles(t *testing.T, path string) handOver {
+func toFiles(t *testing.T, path string, keep int) handOver {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
-	f := &files{path: path, dice: rand.New(rand.NewPCG(1, 2))}
+	f := &files{path: path, keep: keep, dice: rand.New(rand.NewPCG(1, 2))}
 	t.Cleanup(func() {
 		if f.file != nil {
 			_ = f.file.Close()
@@ -310,9 +311,6 @@ func toFiles(t *testing.T, path string) handOver {
 	})
 	return f.hand
 }
-
-// keptFiles is how many of the files that were renamed stay.
-const keptFiles = 5
 
 func (f *files) hand(_ context.Context, records []record) (answer, error) {
 	f.mu.Lock()
@@ -333,6 +331,9 @@ func (f *files) hand(_ context.Context, records []record) (answer, error) {
 		f.old++
 		err := errors.Join(f.file.Close(), os.Rename(f.path, fmt.Sprintf("%s.%d", f.path, f.old)))
 		f.file = nil
+		if f.keep > 0 && f.old > f.keep {
+			err = errors.Join(err, os.Remove(fmt.Sprintf("%s.%d", f.path, f.old-f.keep)))
+		}
 		return accepted, err
 	}
 	return accepted, nil

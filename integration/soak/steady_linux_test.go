@@ -18,7 +18,8 @@ import (
 func TestSteady(t *testing.T) {
 	t.Parallel()
 	long := lasting(t, 25*time.Second, 2*time.Hour)
-	b := newBed(t, func(s *settings) { s.Checkpoint = "5s" })
+	// What is remembered of records for a time must be as much as it will be soon.
+	b := newBed(t, func(s *settings) { s.Checkpoint, s.RepeatWindow, s.keepFiles = "5s", "1m", 5 })
 	l := newLoad(t, b, 5, 100*time.Millisecond)
 	b.start(t)
 	l.start(t.Context())
