@@ -65,9 +65,9 @@ func TestConnections(t *testing.T) {
 	refused, _ := l.told()
 	assert.Zero(t, refused, "attempts of others told to come again")
 	for _, one := range slow {
-		_, err := one.conn.Write(one.rest)
-		require.NoError(t, err)
-		if one.answer != nil {
+		if one.answer != nil { // half a header is cut off after a minute
+			_, err := one.conn.Write(one.rest)
+			require.NoError(t, err)
 			require.NoError(t, one.conn.SetReadDeadline(time.Now().Add(time.Minute)))
 			require.NoError(t, one.answer(one.conn))
 		}

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -148,6 +149,6 @@ func awaitRecovery(ctx context.Context, t *testing.T, b *bed, f *feeder) {
 			return false, err.Error()
 		}
 		age := max(m.Sum("otelcol_exporter_kinesis_oldest_record_age"), m.Sum("otelcol_exporter_worm_s3_oldest_record_age"))
-		return inARow >= 20 && age < 5, ""
+		return inARow >= 20 && age < 5, fmt.Sprintf("%d attempts taken in a row; oldest record %.1f s; heap %.0f MiB", inARow, age, m.Sum("otelcol_process_runtime_heap_alloc_bytes")/(1<<20))
 	})
 }
