@@ -219,6 +219,10 @@ bench-archive:
 bench-kinesis:
 	go -C benchmarks run ./kinesis
 
+.PHONY: bench-json
+bench-json: collector ## all ratios of docs/performance.md from a fresh run, as JSON; JOBS=spool,ecs for some of them
+	@go -C benchmarks run ./ratios -only "$(JOBS)"
+
 .PHONY: bench-gateway
 bench-gateway: collector
 	go -C benchmarks run ./gateway
