@@ -16,10 +16,10 @@ type Splitter struct {
 }
 
 // Split is as the function, but a record is good only until Reset or the next Split; an
-// origin lives on. Nobody else may look at logs meanwhile.
+// origin lives on. Nobody else may look at logs meanwhile, unless they are read-only.
 func (s *Splitter) Split(logs plog.Logs, visit func(origin Origin, record []byte) error) error {
 	s.Reset()
-	if logs.IsReadOnly() || !s.encode(logs) {
+	if !s.encode(logs) {
 		return Split(logs, visit)
 	}
 	encoded, err := s.envelope(logs)
@@ -67,6 +67,9 @@ func (s *Splitter) encode(logs plog.Logs) bool {
 
 // envelope encodes all but the records.
 func (s *Splitter) envelope(logs plog.Logs) ([]byte, error) {
+	if logs.IsReadOnly() {
+		return (&plog.ProtoMarshaler{}).MarshalLogs(copyOfEnvelope(logs))
+	}
 	away := make([]plog.LogRecordSlice, len(s.scopes))
 	for i, records := range s.scopes {
 		away[i] = plog.NewLogRecordSlice()
@@ -78,4 +81,22 @@ func (s *Splitter) envelope(logs plog.Logs) ([]byte, error) {
 		}
 	}()
 	return (&plog.ProtoMarshaler{}).MarshalLogs(logs)
+}
+
+// copyOfEnvelope is all of logs but the records.
+func copyOfEnvelope(logs plog.Logs) plog.Logs {
+	out := plog.NewLogs()
+	out.ResourceLogs().EnsureCapacity(logs.ResourceLogs().Len())
+	for _, rl := range logs.ResourceLogs().All() {
+		to := out.ResourceLogs().AppendEmpty()
+		rl.Resource().CopyTo(to.Resource())
+		to.SetSchemaUrl(rl.SchemaUrl())
+		to.ScopeLogs().EnsureCapacity(rl.ScopeLogs().Len())
+		for _, sl := range rl.ScopeLogs().All() {
+			scope := to.ScopeLogs().AppendEmpty()
+			sl.Scope().CopyTo(scope.Scope())
+			scope.SetSchemaUrl(sl.SchemaUrl())
+		}
+	}
+	return out
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/heartwood-otel/heartwood/internal/logencoding"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 	"github.com/heartwood-otel/heartwood/internal/recordwire"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
@@ -88,6 +89,7 @@ func (p *foldProcessor) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	}
 	in := p.intakes.Get().(*intake)
 	defer in.release()
+	logs = logencoding.Writable(logs, uidAttribute)
 	in.read(ctx, logs)
 	if in.folds > 0 {
 		if err := p.waitForRoom(ctx); err != nil {
@@ -175,6 +177,10 @@ func (in *intake) pass(ctx context.Context, logs plog.Logs) error {
 	if in.cfg.Originals == originalsPass {
 		copied = in.folds
 	} else if in.folds > 0 && passing > 0 {
+		// Of a copy: others may have the records, too, and who is refused comes again with all.
+		own := plog.NewLogs()
+		logs.CopyTo(own)
+		logs = own
 		i := 0
 		for _, rl := range logs.ResourceLogs().All() {
 			for _, sl := range rl.ScopeLogs().All() {
