@@ -7,5 +7,5 @@
 //
 // The collector is a process of its own, whose CPU time counts from its being ready until
 // its end. Who sends, the stream, the bucket and the receiver of metrics are this process:
-// they count every record, and a round in which one is missing or too many is an error.
+// they count every record, and a round in which one is missing is an error.
 package main

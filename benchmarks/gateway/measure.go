@@ -51,7 +51,8 @@ type measurement struct {
 	AnswerP99 float64 `json:"answer_p99_ms"`
 	StreamP50 float64 `json:"stream_p50_ms"`
 	StreamP99 float64 `json:"stream_p99_ms"`
-	Refused   int64   `json:"refused"` // answers that told the sender to come again
+	Refused   int64   `json:"refused"`  // answers that told the sender to come again
+	Repeated  int     `json:"repeated"` // came to the stream again: a call took too long
 	Stream    flow    `json:"stream"`
 	Archive   flow    `json:"archive"`
 	// S3 are requests by operation.
@@ -232,6 +233,7 @@ func (m *measurement) times(l *load, s *stream) {
 // look holds what came out against what went in.
 func (m *measurement) look(c contender, out *ends, p places) error {
 	s, b := out.stream, out.bucket
+	m.Repeated = s.brought - s.records
 	m.Stream = flow{Records: s.records, Bytes: s.bytes, Calls: s.calls, Entries: s.stored, Units: s.units}
 	m.Archive = flow{Records: b.records, Bytes: b.plain, Stored: b.stored, Calls: len(b.objects)}
 	m.S3 = b.requests()

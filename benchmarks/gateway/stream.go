@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math/big"
 	"net/http"
 	"strconv"
@@ -33,8 +34,10 @@ type stream struct {
 	mu      sync.Mutex
 	err     error
 	calls   int
-	stored  int // Kinesis records
-	records int // user records, or log records
+	stored  int                 // Kinesis records
+	records int                 // user records, or log records, each once
+	brought int                 // those that came again as well: a call that took too long is made again
+	known   map[uint64]struct{} // hashes of the records
 	bytes   int
 	units   int
 	seen    map[int]time.Time // when a mark came, by its number
@@ -43,7 +46,7 @@ type stream struct {
 func newStream(otlp bool) *stream {
 	return &stream{
 		fake: kinesisfake.New(kinesisfake.Settings{Streams: map[string]int{streamName: shards}}),
-		otlp: otlp, seen: make(map[int]time.Time),
+		otlp: otlp, seen: make(map[int]time.Time), known: make(map[uint64]struct{}),
 	}
 }
 
@@ -71,7 +74,11 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	s.calls++
 	s.stored += c.stored
-	s.records += c.records
+	s.brought += len(c.hashes)
+	for _, hash := range c.hashes {
+		s.known[hash] = struct{}{}
+	}
+	s.records = len(s.known)
 	s.bytes += c.bytes
 	s.units += c.units
 	for _, mark := range c.marks {
@@ -91,9 +98,10 @@ func (s *stream) count() int {
 
 // call is what one PutRecords brought.
 type call struct {
-	stored, records, bytes, units int
-	marks                         []int
-	answer                        []byte
+	stored, bytes, units int
+	hashes               []uint64 // of the user records, or log records
+	marks                []int
+	answer               []byte
 }
 
 func (c *call) read(body []byte, otlp bool) error {
@@ -117,11 +125,9 @@ func (c *call) read(body []byte, otlp bool) error {
 		size := len(data) + len(r.PartitionKey)
 		c.bytes += size
 		c.units += (size + 25<<10 - 1) / (25 << 10)
-		n, err := countRecords(data, otlp)
-		if err != nil {
+		if c.hashes, err = appendHashes(c.hashes, data, otlp); err != nil {
 			return err
 		}
-		c.records += n
 		if c.marks, err = appendMarks(c.marks, data); err != nil {
 			return err
 		}
@@ -156,45 +162,45 @@ func shardOf(key, explicit string) int {
 
 var aggregateMagic = []byte{0xf3, 0x89, 0x9a, 0xc2}
 
-// countRecords counts the user records of an aggregate (field 3 of its message), the log
-// records of an OTLP request (1, 2, 2), or one.
-func countRecords(data []byte, otlp bool) (int, error) {
+var seed = maphash.MakeSeed()
+
+// appendHashes appends one of each user record of an aggregate (data, 3, of the fields 3 of
+// its message), of each log record of an OTLP request (1, 2, 2), or of what is one record.
+func appendHashes(hashes []uint64, data []byte, otlp bool) ([]uint64, error) {
 	switch {
 	case bytes.HasPrefix(data, aggregateMagic) && len(data) > len(aggregateMagic)+md5.Size:
-		return countFields(data[len(aggregateMagic):len(data)-md5.Size], 3)
+		return hashFields(hashes, data[len(aggregateMagic):len(data)-md5.Size], 3, 3)
 	case otlp:
-		return countFields(data, 1, 2, 2)
+		return hashFields(hashes, data, 1, 2, 2)
 	}
-	return 1, nil
+	return append(hashes, maphash.Bytes(seed, data)), nil
 }
 
-// countFields counts the fields of that number, or what is below them on a path.
-func countFields(message []byte, first protowire.Number, path ...protowire.Number) (count int, err error) {
+// hashFields takes the fields of that number, or what is below them on a path.
+func hashFields(hashes []uint64, message []byte, first protowire.Number, path ...protowire.Number) (_ []uint64, err error) {
 	for len(message) > 0 {
 		number, kind, size := protowire.ConsumeTag(message)
 		if size < 0 {
-			return 0, protowire.ParseError(size)
+			return nil, protowire.ParseError(size)
 		}
 		field := message[size:]
 		length := protowire.ConsumeFieldValue(number, kind, field)
 		if length < 0 {
-			return 0, protowire.ParseError(length)
+			return nil, protowire.ParseError(length)
 		}
+		inner, _ := protowire.ConsumeBytes(field)
 		switch {
 		case number != first:
 		case len(path) == 0:
-			count++
+			hashes = append(hashes, maphash.Bytes(seed, inner))
 		default:
-			inner, _ := protowire.ConsumeBytes(field)
-			n, err := countFields(inner, path[0], path[1:]...)
-			if err != nil {
-				return 0, err
+			if hashes, err = hashFields(hashes, inner, path[0], path[1:]...); err != nil {
+				return nil, err
 			}
-			count += n
 		}
 		message = field[length:]
 	}
-	return count, nil
+	return hashes, nil
 }
 
 func appendMarks(marks []int, data []byte) ([]int, error) {
