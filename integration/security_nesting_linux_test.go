@@ -157,7 +157,7 @@ func TestNestedMessagePackIsRefused(t *testing.T) {
 	sink := harness.NewSink(t)
 	col := harness.Start(t, `
 		receivers:
-		  fluent_forward: {endpoint: {{addr "in"}}}`+toSink("fluent_forward"), harness.With("sink", sink))
+		  fluent_forward: {endpoint: {{addr "in"}}}`+listenersToSink("fluent_forward"), harness.With("sink", sink))
 	// [tag, time, {"a": value}]
 	message := func(value string) string { return "\x93\xa3tag\xce\x65\x00\x00\x00\x81\xa1a" + value }
 	hostile := dial(t, "tcp", col.Addr(t, "in"))
