@@ -85,6 +85,11 @@ type Config struct {
 	// Default 15m.
 	RepeatWindow time.Duration `mapstructure:"repeat_window"`
 
+	// MaxRemembered bounds how many records are known as ones that were there, of each
+	// signal, at 40 bytes of memory each, and up to twice that; beyond it the oldest are
+	// forgotten before their time.
+	MaxRemembered int `mapstructure:"max_remembered"`
+
 	Retry retryConfig `mapstructure:"retry"`
 	// Timeout of one call. Default 2m.
 	Timeout time.Duration `mapstructure:"timeout"`
@@ -213,6 +218,7 @@ func createDefaultConfig() component.Config {
 		VerifyShare:        1,
 		OnUnlockedBucket:   unlockedFail,
 		RepeatWindow:       15 * time.Minute,
+		MaxRemembered:      4 << 20,
 		Retry:              retryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 30 * time.Second},
 		Timeout:            2 * time.Minute,
 		Spool:              spoolConfig{MaxSize: 4 * bytesize.GiB},

@@ -170,6 +170,7 @@ func TestConfigErrorsNameFieldValueAndRemedy(t *testing.T) {
 		`{verify_share: 1.5}`:                                              `verify_share is 1.5; it must be from 0, for no object, to 1, for all`,
 		`{verify_share: .nan}`:                                             `verify_share is NaN; it must be from 0`,
 		`{on_unlocked_bucket: ignore}`:                                     `on_unlocked_bucket is "ignore"; it must be one of ["fail" "warn"]`,
+		`{max_remembered: 0}`:                                              `max_remembered is 0; it must be from 1024 to 1073741824`,
 		`{repeat_window: -1s}`:                                             `repeat_window is -1s; it must be 0`,
 		`{retry: {initial_interval: 0s}}`:                                  `retry::initial_interval is 0s; it must be more than 0`,
 		`{retry: {initial_interval: 1m}}`:                                  `retry::max_interval is 30s and retry::initial_interval is 1m0s`,

@@ -216,6 +216,7 @@ func (c *core) settings() (archiver.Settings, error) {
 		MaxUploads:         cfg.MaxUploads,
 		CheckpointInterval: cfg.CheckpointInterval,
 		RepeatWindow:       cfg.RepeatWindow,
+		MaxRepeats:         cfg.MaxRemembered,
 		VerifyShare:        cfg.VerifyShare,
 		RetryInitial:       cfg.Retry.InitialInterval,
 		RetryMax:           cfg.Retry.MaxInterval,

@@ -81,6 +81,7 @@ tags: {a: b}
 checkpoint_interval: 6m
 verify_share: 0.5
 repeat_window: 7m
+max_remembered: 7654
 retry: {initial_interval: 1s, max_interval: 2s}
 timeout: 8s
 accept_timeout: 9s`).withEngine(t)
@@ -103,6 +104,7 @@ accept_timeout: 9s`).withEngine(t)
 	assert.Equal(t, []int{7, 5}, []int{s.MaxOpen, s.MaxUploads})
 	assert.Equal(t, []time.Duration{3 * time.Minute, 4 * time.Minute, 6 * time.Minute, 7 * time.Minute, time.Second, 2 * time.Second, 8 * time.Second, 9 * time.Second},
 		[]time.Duration{s.MaxObjectAge, s.MaxWait, s.CheckpointInterval, s.RepeatWindow, s.RetryInitial, s.RetryMax, s.CallTimeout, s.AcceptTimeout})
+	assert.Equal(t, 7654, s.MaxRepeats)
 	assert.InDelta(t, 0.5, s.VerifyShare, 0)
 	assert.Equal(t, sum, s.ConfigSHA256)
 	assert.Equal(t, "1.2.3", s.Version)

@@ -38,6 +38,8 @@ const (
 	minSpool = 16 * bytesize.MiB
 	// minInterval between checkpoints: each is several objects that can't be removed.
 	minInterval = time.Second
+
+	minRemembered, maxRemembered = 1 << 10, 1 << 30
 	// Each further partition multiplies the objects, and a key has room for this many.
 	maxPartitions = 3
 )
@@ -354,6 +356,9 @@ func (c *Config) validateNumbers(fail failFunc) {
 	}
 	if c.RepeatWindow < 0 {
 		fail("repeat_window is %s; it must be 0, for which nothing is a repeat, or more", c.RepeatWindow)
+	}
+	if c.MaxRemembered < minRemembered || c.MaxRemembered > maxRemembered {
+		fail("max_remembered is %d; it must be from %d to %d (repeat_window: 0s remembers nothing)", c.MaxRemembered, minRemembered, maxRemembered)
 	}
 	for _, d := range []struct {
 		field string

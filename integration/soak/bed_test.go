@@ -71,7 +71,7 @@ const gatewayConfig = `
 	  memory_limiter: {check_interval: 200ms, limit_mib: {{.bed.LimitMiB}}, spike_limit_mib: {{.bed.SpikeMiB}}}
 	  request_id:
 	  redact:
-	  event_fold: {directory: {{dir "state/fold"}}, idle_timeout: 2s, repeat_window: {{.bed.RepeatWindow}}}
+	  event_fold: {directory: {{dir "state/fold"}}, idle_timeout: 2s, repeat_window: {{.bed.RepeatWindow}}, max_remembered: {{.bed.Remembered}}}
 	connectors:
 	  measure: {interval: 1s, repeat_window: {{.bed.RepeatWindow}}}
 	exporters:
@@ -106,6 +106,7 @@ const gatewayConfig = `
 	    retry: {initial_interval: 20ms, max_interval: 500ms}
 	    accept_timeout: {{.bed.AcceptTimeout}}
 	    repeat_window: {{.bed.RepeatWindow}}
+	    max_remembered: {{.bed.Remembered}}
 	    spool: {directory: {{dir "state/archive"}}, max_size: {{.bed.SpoolSize}}}
 	  prometheus: {endpoint: {{addr "prometheus"}}}
 	service:
@@ -187,6 +188,7 @@ type settings struct {
 	SpoolSize, AcceptTimeout     string
 	Checkpoint                   string
 	RepeatWindow                 string // for how long repeats are known
+	Remembered                   int    // how many records, by worm_s3, and events, by event_fold
 	keepFiles                    int    // of those that were renamed; 0: all
 	shards                       int
 	shardBytes                   int  // what a shard takes in a second; 0: all
@@ -202,7 +204,7 @@ type settings struct {
 func newBed(t *testing.T, change func(*settings)) *bed {
 	t.Helper()
 	b := &bed{settings: settings{
-		TLS: "{insecure: true}", Queue: true, LimitMiB: 400, SpikeMiB: 100, SpoolSize: "256MiB", AcceptTimeout: "5s", Checkpoint: "1s", RepeatWindow: "1h", shards: 4,
+		TLS: "{insecure: true}", Queue: true, LimitMiB: 400, SpikeMiB: 100, SpoolSize: "256MiB", AcceptTimeout: "5s", Checkpoint: "1s", RepeatWindow: "1h", Remembered: 200_000, shards: 4,
 	}}
 	if change != nil {
 		change(&b.settings)

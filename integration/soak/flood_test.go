@@ -28,6 +28,7 @@ func TestFlood(t *testing.T) {
 	b := newBed(t, func(s *settings) {
 		s.shards, s.shardBytes = 2, 1_200_000
 		s.LimitMiB, s.SpikeMiB, s.SpoolSize, s.AcceptTimeout = 320, 64, "16MiB", "500ms"
+		s.Remembered = 50_000 // what is remembered must leave room below memory_limiter's limit
 		s.gatewayOptions = append(s.gatewayOptions, harness.WithEnv("GOMEMLIMIT=360MiB"))
 	})
 	l := newLoad(t, b, 10, 200*time.Millisecond) // what comes at all times
