@@ -40,7 +40,8 @@ func (f Fold) String() string {
 type Measured struct {
 	// Cost is the CPU time of a record of 300 bytes and of one of 1,000, in µs, by setting.
 	Cost [3][2]float64
-	// Memory is the peak of a gateway that is given all that it can take, in MiB.
+	// Memory is the peak of a gateway that is given all that it can take, in MiB, some
+	// seconds after its start.
 	Memory [3]float64
 	// JSON is what a record has as a document beside what it says, in bytes; Folded is
 	// which part of the documents of its records an event has.
@@ -85,6 +86,10 @@ const (
 	spoolOverhead = 1.15
 	idleTimeout   = 5 // s: event_fold's default
 	hoursOfMonth  = 730
+	// Of worm_s3: repeat_window in seconds, max_remembered and what one takes.
+	repeatWindow   = 15 * 60
+	maxRemembered  = 4 << 20
+	rememberedEach = 40
 )
 
 // Needs are what a load takes.
@@ -112,6 +117,13 @@ func (m *Measured) cost(l Load) float64 {
 	return c[0] + (c[1]-c[0])*(l.Size-300)/700
 }
 
+// remembered is what worm_s3 knows of what it has had, in bytes, for records that come in a
+// second.
+func remembered(rate float64) float64 {
+	known := min(rate*repeatWindow, maxRemembered)
+	return rememberedEach * math.Pow(2, math.Ceil(math.Log2(max(known, 1))))
+}
+
 // Of gives what a load needs.
 func (m *Measured) Of(l Load, p Prices) (Needs, error) {
 	if !(l.Rate > 0) || !(l.Size >= 100 && l.Size <= 1<<20) || l.Fold < Plain || l.Fold > FoldJournal {
@@ -126,6 +138,7 @@ func (m *Measured) Of(l Load, p Prices) (Needs, error) {
 	if l.Fold != Plain {
 		out, records = document*m.Folded, l.Rate/m.EventRecords
 	}
+	n.Memory += remembered(records/float64(n.Gateways)) / (1 << 20)
 	bytes := l.Rate * out // of documents that leave in a second
 	// The two spools, and what of the journal waits in an hour is in them.
 	n.Disk = 2 * each * out * spoolOverhead * time.Hour.Seconds()
