@@ -147,3 +147,23 @@ func TestNotReadyWhereNothingIsLocked(t *testing.T) {
 	assert.Contains(t, s.Error, "the bucket has no Object Lock")
 	col.Stop(t)
 }
+
+// TestReadinessOfTheGateway: configs/gateway.yaml, with health by what components say as a
+// second --config, as it is. It is not ready while the stream can't be reached.
+func TestReadinessOfTheGateway(t *testing.T) {
+	t.Parallel()
+	s, a := newSite(t), startAWS(t)
+	col := harness.Start(t, asItIs, harness.WithFile("configs/gateway.yaml"), harness.WithFile("configs/parts/component-health.yaml"),
+		harness.WithArgs(healthGate), s.options(t), a.option())
+	url := "http://" + col.Addr(t, "health")
+	code, status := health(t, url)
+	require.Equal(t, http.StatusOK, code, "%+v", status)
+	a.down()
+	mustPost(t, s.client(t, s.token), "https://"+col.Addr(t, "otlp http")+"/v1/logs", protobuf, logRecord(t, "checkout", "while the stream is away", nil))
+	awaitHealth(t, url, "exporter:kinesis", http.StatusInternalServerError, func(s healthStatus) bool {
+		return s.Status == "StatusRecoverableError"
+	})
+	a.up(t)
+	awaitHealth(t, url, "exporter:kinesis", http.StatusOK, func(s healthStatus) bool { return s.Status == "StatusOK" })
+	col.Stop(t)
+}
