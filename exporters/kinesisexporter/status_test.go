@@ -9,37 +9,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+
+	"github.com/heartwood-otel/heartwood/internal/trouble/troubletest"
 )
-
-// statusHost keeps what a component says of itself.
-type statusHost struct {
-	component.Host
-	mu     sync.Mutex
-	events []*componentstatus.Event
-}
-
-func (h *statusHost) Report(e *componentstatus.Event) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.events = append(h.events, e)
-}
-
-func (h *statusHost) last() *componentstatus.Event {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.events) == 0 {
-		return componentstatus.NewEvent(componentstatus.StatusNone)
-	}
-	return h.events[len(h.events)-1]
-}
-
-func (h *statusHost) await(t *testing.T, status componentstatus.Status) *componentstatus.Event {
-	t.Helper()
-	require.Eventually(t, func() bool { return h.last().Status() == status }, time.Minute, time.Millisecond, "%v", status)
-	return h.last()
-}
 
 // holdShortly makes what is over over soon.
 func holdShortly(t *testing.T) {
@@ -65,17 +38,17 @@ func TestStatusOfAFullSpool(t *testing.T) {
 		return 0, "", ""
 	}
 	b := newBench(t, f, fmt.Sprintf(`{accept_timeout: 50ms, spool: {directory: %q, max_size: 16MiB}}`, t.TempDir()))
-	h := &statusHost{Host: host{}}
+	h := troubletest.NewHost(host{})
 	require.NoError(t, b.start(t, h))
 	t.Cleanup(func() { assert.NoError(t, b.logs.Shutdown(t.Context())) })
-	for i := 0; i < 100 && h.last().Status() == componentstatus.StatusNone; i++ {
+	for i := 0; i < 100 && h.Last().Status() == componentstatus.StatusNone; i++ {
 		_ = b.logs.ConsumeLogs(t.Context(), newLogs(rec{request: fmt.Sprint("r", i), body: strings.Repeat("x", 500_000)}))
 	}
-	e := h.await(t, componentstatus.StatusRecoverableError)
+	e := h.Await(t, componentstatus.StatusRecoverableError)
 	require.ErrorContains(t, e.Err(), "spool: ")
 	require.ErrorContains(t, e.Err(), "the spool is full")
 	mu.Lock()
 	down = false
 	mu.Unlock()
-	h.await(t, componentstatus.StatusOK)
+	h.Await(t, componentstatus.StatusOK)
 }
