@@ -86,8 +86,8 @@ type Config struct {
 	RepeatWindow time.Duration `mapstructure:"repeat_window"`
 
 	// MaxRemembered bounds how many records are known as ones that were there, of each
-	// signal, at 40 bytes of memory each, and up to twice that; beyond it the oldest are
-	// forgotten before their time.
+	// signal, at 40 to 56 bytes of memory each; beyond it the oldest are forgotten before
+	// their time.
 	MaxRemembered int `mapstructure:"max_remembered"`
 
 	Retry retryConfig `mapstructure:"retry"`

@@ -86,10 +86,12 @@ const (
 	spoolOverhead = 1.15
 	idleTimeout   = 5 // s: event_fold's default
 	hoursOfMonth  = 730
-	// Of worm_s3: repeat_window in seconds, max_remembered and what one takes.
+	// Of worm_s3: repeat_window in seconds, max_remembered, and what one takes in bytes, and
+	// in a table that has a power of two.
 	repeatWindow   = 15 * 60
 	maxRemembered  = 4 << 20
-	rememberedEach = 40
+	rememberedEach = 24
+	inTableEach    = 16
 )
 
 // Needs are what a load takes.
@@ -121,7 +123,7 @@ func (m *Measured) cost(l Load) float64 {
 // second.
 func remembered(rate float64) float64 {
 	known := min(rate*repeatWindow, maxRemembered)
-	return rememberedEach * math.Pow(2, math.Ceil(math.Log2(max(known, 1))))
+	return rememberedEach*known + inTableEach*math.Pow(2, math.Ceil(math.Log2(max(known, 1))))
 }
 
 // Of gives what a load needs.

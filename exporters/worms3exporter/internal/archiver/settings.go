@@ -65,8 +65,8 @@ type Settings struct {
 	// RepeatWindow is how long at least a record is known as one that was there. 0 is
 	// never; the exporter's default is 15m.
 	RepeatWindow time.Duration
-	// MaxRepeats bounds how many records are known, at 40 bytes each in memory: beyond,
-	// the oldest are forgotten before their time. Default 4 Mi.
+	// MaxRepeats bounds how many records are known, at 40 to 56 bytes each in memory:
+	// beyond, the oldest are forgotten before their time. Default 4 Mi.
 	MaxRepeats int
 	// VerifyShare is which part of the objects is asked for after it was put, 0 to 1.
 	VerifyShare float64

@@ -2,27 +2,31 @@ package archiver
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"time"
 )
 
 // fingerprint is a record's.
 type fingerprint = [16]byte
 
-// repeatWindow knows the fingerprints of records that are there. It is a ring in the order
-// in which they came, and a table of places in the ring by linear probing. It is not for
-// several goroutines.
+// repeatWindow knows the fingerprints of records that are there. It is a queue in the order
+// in which they came, and a table of their numbers by linear probing. It is not for several
+// goroutines.
 type repeatWindow struct {
 	window time.Duration
 	seed   maphash.Seed
 
-	// ring has a power of two places; entry n is at n & (len - 1). Entries first to
-	// next - 1 are there.
-	ring        []known
+	// Entries first to next - 1 are there; entry n is in chunks[n/chunkEntries - base].
+	chunks      []*knownChunk
+	base        uint64
+	spare       *knownChunk
 	first, next uint64
-	// table has twice as many places: 32 bits of a hash, and 32 of 1 + the place in the
-	// ring; 0 is none. So what is read of the ring, far apart in memory, is the one entry
-	// that is meant.
+	// table has a power of two places, and two for each entry that stays: 32 bits of a hash,
+	// which are never all 0, and the lower 32 of an entry's number; 0 is none. So what is
+	// read of the queue, far apart in memory, is the one entry that is meant. A place is
+	// the hash's highest bits, all but shift of the 32.
 	table []uint64
+	shift int
 	most  int
 	// touched is what touch has read, so that it is read.
 	touched uint64
@@ -42,9 +46,15 @@ type knownGroup struct {
 	at  time.Time
 }
 
+// knownChunk is a part of the queue: it grows and shrinks by these, and none moves.
+type knownChunk [chunkEntries]known
+
 const (
-	minKnown = 1 << 10
-	// maxKnown is where places in the table have 32 bits of hash left to be spread by.
+	chunkEntries = 1 << 10
+	hashBits     = 32
+	// minTable is the smallest table.
+	minTable = 1 << 11
+	// maxKnown is where the largest table has a place for each second hash.
 	maxKnown = 1 << 30
 	// groupTime is how exactly times are known.
 	groupTime = time.Second
@@ -55,19 +65,22 @@ const (
 )
 
 func newRepeatWindow(window time.Duration, most int) *repeatWindow {
-	size := minKnown
-	for size < most && size < maxKnown {
-		size *= 2
-	}
-	return &repeatWindow{window: window, seed: maphash.MakeSeed(), most: size}
+	return &repeatWindow{window: window, seed: maphash.MakeSeed(), most: min(most, maxKnown)}
 }
 
 func (w *repeatWindow) len() int { return int(w.next - w.first) }
 
-func (w *repeatWindow) at(n uint64) *known { return &w.ring[n&uint64(len(w.ring)-1)] }
+func (w *repeatWindow) at(n uint64) *known {
+	return &w.chunks[n/chunkEntries-w.base][n%chunkEntries]
+}
+
+// number is that of an entry of the table.
+func (w *repeatWindow) number(entry uint64) uint64 {
+	return w.first + uint64(uint32(entry)-uint32(w.first))
+}
 
 // hash is a key of the table. Who sends records does not know the seed.
-func (w *repeatWindow) hash(f *fingerprint) uint64 { return maphash.Bytes(w.seed, f[:]) >> 32 }
+func (w *repeatWindow) hash(f *fingerprint) uint64 { return maphash.Bytes(w.seed, f[:])>>hashBits | 1 }
 
 // touch reads the places of fingerprints that come next, up to touchAtOnce: they are far
 // apart in memory, which answers for all of them in the time that it takes for one.
@@ -75,10 +88,9 @@ func (w *repeatWindow) touch(next []fingerprint) {
 	if len(w.table) == 0 {
 		return
 	}
-	mask := uint64(len(w.table) - 1)
 	var places [touchAtOnce]uint64
 	for i := range next {
-		places[i] = w.hash(&next[i]) & mask
+		places[i] = w.hash(&next[i]) >> w.shift
 	}
 	for _, place := range places[:len(next)] {
 		w.touched += w.table[place]
@@ -90,29 +102,26 @@ func (w *repeatWindow) add(f *fingerprint, file uint64, now time.Time) (repeat b
 	if w.window <= 0 {
 		return false
 	}
-	if w.len() == len(w.ring) {
-		if len(w.ring) < w.most {
-			w.grow()
-		} else {
-			w.forget()
-		}
+	if len(w.table) == 0 || 2*w.len() > len(w.table) {
+		w.grow()
 	}
 	mask := uint64(len(w.table) - 1)
 	hash := w.hash(f)
-	i := hash & mask
+	i := hash >> w.shift
 	for ; w.table[i] != 0; i = (i + 1) & mask {
-		if t := w.table[i]; t>>32 == hash && w.ring[uint32(t)-1].fingerprint == *f {
+		if t := w.table[i]; t>>hashBits == hash && w.at(w.number(t)).fingerprint == *f {
 			return true
 		}
 	}
-	place := w.next & uint64(len(w.ring)-1)
-	w.ring[place] = known{*f, file}
-	w.table[i] = hash<<32 | (place + 1)
-	w.next++
+	w.append(known{*f, file})
+	w.table[i] = hash<<hashBits | uint64(uint32(w.next-1))
 	if n := len(w.groups); n > 0 && now.Sub(w.groups[n-1].at) < 0 {
 		w.groups[n-1].end = w.next
 	} else {
 		w.groups = append(w.groups, knownGroup{w.next, now.Add(groupTime)})
+	}
+	if w.len() > w.most {
+		w.forget()
 	}
 	return false
 }
@@ -142,10 +151,28 @@ func (w *repeatWindow) expire(now time.Time) {
 	}
 }
 
+// append adds an entry to the queue.
+func (w *repeatWindow) append(k known) {
+	if w.next/chunkEntries-w.base == uint64(len(w.chunks)) {
+		chunk := w.spare
+		if w.spare = nil; chunk == nil {
+			chunk = new(knownChunk)
+		}
+		w.chunks = append(w.chunks, chunk)
+	}
+	w.next++
+	*w.at(w.next - 1) = k
+}
+
 // forget forgets the oldest.
 func (w *repeatWindow) forget() {
 	w.unlink(w.first)
 	w.first++
+	if w.first/chunkEntries > w.base {
+		w.spare, w.chunks[0] = w.chunks[0], nil
+		w.chunks = w.chunks[1:]
+		w.base++
+	}
 }
 
 // unlink takes an entry out of the table. What is behind it in its run moves up, so that
@@ -153,15 +180,15 @@ func (w *repeatWindow) forget() {
 func (w *repeatWindow) unlink(n uint64) {
 	mask := uint64(len(w.table) - 1)
 	hash := w.hash(&w.at(n).fingerprint)
-	entry := hash<<32 | (n&uint64(len(w.ring)-1) + 1)
-	i := hash & mask
+	entry := hash<<hashBits | uint64(uint32(n))
+	i := hash >> w.shift
 	for ; w.table[i] != entry; i = (i + 1) & mask {
 		if w.table[i] == 0 {
 			return // it was dropped
 		}
 	}
 	for j := (i + 1) & mask; w.table[j] != 0; j = (j + 1) & mask {
-		home := w.table[j] >> 32 & mask
+		home := w.table[j] >> hashBits >> w.shift
 		if (j-home)&mask >= (j-i)&mask {
 			w.table[i] = w.table[j]
 			i = j
@@ -180,27 +207,20 @@ func (w *repeatWindow) drop(gone func(file uint64) bool) {
 	}
 }
 
-// grow doubles the ring and the table.
+// grow doubles the table, whose entries keep their order.
 func (w *repeatWindow) grow() {
-	old, table := w.ring, w.table
-	oldMask := uint64(len(old) - 1)
-	size := max(2*len(old), minKnown)
-	w.ring, w.table = make([]known, size), make([]uint64, 2*size)
-	for n := w.first; n < w.next; n++ {
-		*w.at(n) = old[n&oldMask]
-	}
+	table := w.table
+	w.table = make([]uint64, max(2*len(table), minTable))
+	w.shift = hashBits - bits.TrailingZeros(uint(len(w.table)))
 	mask := uint64(len(w.table) - 1)
 	for _, entry := range table {
 		if entry == 0 {
 			continue
 		}
-		// The one between first and next that was at that place.
-		n := w.first + (uint64(uint32(entry))-1-w.first)&oldMask
-		hash := entry >> 32
-		i := hash & mask
+		i := entry >> hashBits >> w.shift
 		for w.table[i] != 0 {
 			i = (i + 1) & mask
 		}
-		w.table[i] = hash<<32 | (n&uint64(size-1) + 1)
+		w.table[i] = entry
 	}
 }

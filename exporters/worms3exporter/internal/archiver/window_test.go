@@ -20,7 +20,7 @@ func numbered(n uint64) *fingerprint {
 func TestRepeatWindow(t *testing.T) {
 	for seed := range uint64(20) {
 		dice := rand.New(rand.NewPCG(seed, 1))
-		w := newRepeatWindow(time.Minute, 2*minKnown)
+		w := newRepeatWindow(time.Minute, 2*chunkEntries)
 		type entry struct {
 			n    uint64
 			file uint64
@@ -29,21 +29,19 @@ func TestRepeatWindow(t *testing.T) {
 		there := map[uint64]bool{}
 		now := time.Unix(1000, 0)
 		for step := range 20000 {
-			n := dice.Uint64N(4 * minKnown)
+			n := dice.Uint64N(4 * chunkEntries)
 			file := 1 + uint64(step/1000)
-			if len(order) == 2*minKnown && !there[n] || w.len() == w.most {
-				// The oldest place is taken, whether or not its record was dropped.
-				if old := order[0]; w.len() == w.most {
-					delete(there, old.n)
-					order = order[1:]
-				}
-			}
 			repeat := w.add(numbered(n), noFile, now)
 			require.Equal(t, there[n], repeat, "seed %d step %d", seed, step)
 			if !repeat {
 				w.belongs(file)
 				there[n] = true
 				order = append(order, entry{n, file})
+				// The oldest place is taken, whether or not its record was dropped.
+				if len(order) > w.most {
+					delete(there, order[0].n)
+					order = order[1:]
+				}
 			}
 			if dice.IntN(3000) == 0 {
 				gone := dice.Uint64N(file) + 1
@@ -81,6 +79,23 @@ func TestRepeatWindowExpires(t *testing.T) {
 	for _, entry := range w.table {
 		require.Zero(t, entry)
 	}
+}
+
+// TestRepeatWindowIsOld has numbers that the table's 32 bits do not hold.
+func TestRepeatWindowIsOld(t *testing.T) {
+	w := newRepeatWindow(time.Minute, 5000)
+	w.first = 1<<33 - 2000
+	w.next, w.base = w.first, w.first/chunkEntries
+	now := time.Unix(1000, 0)
+	for n := range uint64(20_000) {
+		require.False(t, w.add(numbered(n), 1, now))
+		require.True(t, w.add(numbered(n), 1, now))
+		require.True(t, w.add(numbered(max(n, 4998)-4998), 1, now))
+	}
+	assert.Equal(t, 5000, w.len())
+	assert.Len(t, w.table, 1<<14)
+	assert.LessOrEqual(t, len(w.chunks), 5000/chunkEntries+2)
+	assert.False(t, w.add(numbered(10_000), 1, now), "forgotten")
 }
 
 func TestNoRepeatWindow(t *testing.T) {
