@@ -311,6 +311,18 @@ func (d *decoder) uint32() uint32 {
 }
 
 func (d *decoder) uvarint() uint64 {
+	// Those of one and of two bytes, as most are, without a call.
+	if !d.failed && len(d.data) > 1 {
+		first, second := d.data[0], d.data[1]
+		if first < 0x80 {
+			d.data = d.data[1:]
+			return uint64(first)
+		}
+		if second < 0x80 {
+			d.data = d.data[2:]
+			return uint64(first&0x7f) | uint64(second)<<7
+		}
+	}
 	v, n := binary.Uvarint(d.data)
 	if n <= 0 || d.failed {
 		d.failed = true

@@ -133,8 +133,8 @@ func appendHead(dst, scratch []byte, r *Record) (out, scratchOut []byte) {
 	scratch = appendDestination(scratch[:0], r)
 	dst = append(dst, recordVersion)
 	dst = appendText(dst, scratch)
-	dst = binary.AppendVarint(dst, nanos(r.Time))
-	dst = binary.AppendVarint(dst, nanos(r.Arrival))
+	dst = appendVarint(dst, nanos(r.Time))
+	dst = appendVarint(dst, nanos(r.Arrival))
 	var flags byte
 	if r.HasUID {
 		flags |= flagUID
@@ -171,6 +171,11 @@ type fields struct {
 }
 
 func (f *fields) uvarint() uint64 {
+	if len(f.rest) > 0 && f.rest[0] < 0x80 { // as most are
+		v := f.rest[0]
+		f.rest = f.rest[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(f.rest)
 	if n <= 0 {
 		f.failed, f.rest = true, nil
@@ -181,6 +186,10 @@ func (f *fields) uvarint() uint64 {
 }
 
 func (f *fields) varint() int64 {
+	if v, ok := longVarint(f.rest); ok {
+		f.rest = f.rest[longVarintSize:]
+		return v
+	}
 	v, n := binary.Varint(f.rest)
 	if n <= 0 {
 		f.failed, f.rest = true, nil
@@ -304,4 +313,37 @@ func (r *Record) check() error {
 		return fmt.Errorf("a record has the rule %+v", r.Rule)
 	}
 	return nil
+}
+
+// longVarintSize is that of a varint of the nanoseconds of our time.
+const longVarintSize = 9
+
+// longVarint reads a varint of nine bytes; its first eight are taken apart at once, each pair,
+// then each pair of pairs.
+func longVarint(b []byte) (int64, bool) {
+	if len(b) < longVarintSize || b[8] >= 0x80 {
+		return 0, false
+	}
+	x := binary.LittleEndian.Uint64(b)
+	if x&0x8080808080808080 != 0x8080808080808080 {
+		return 0, false
+	}
+	x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+	x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+	x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
+	x |= uint64(b[8]) << 56
+	return int64(x>>1) ^ -int64(x&1), true
+}
+
+// appendVarint is binary.AppendVarint, with one step for what longVarint reads.
+func appendVarint(dst []byte, v int64) []byte {
+	x := uint64(v)<<1 ^ uint64(v>>63)
+	high := x >> 56
+	if high == 0 || high >= 0x80 {
+		return binary.AppendUvarint(dst, x)
+	}
+	x = x&0x000000000fffffff | x&0x00fffffff0000000<<4
+	x = x&0x00003fff00003fff | x&0x0fffc0000fffc000<<2
+	x = x&0x007f007f007f007f | x&0x3f803f803f803f80<<1
+	return append(binary.LittleEndian.AppendUint64(dst, x|0x8080808080808080), byte(high))
 }

@@ -2,6 +2,8 @@ package archiver
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -141,4 +143,40 @@ func FuzzJournal(f *testing.F) {
 		s := &saved{uploaded: map[uint64]uploadedAt{}}
 		_ = s.add(1, data) // it neither panics nor takes more memory than its checksummed bytes say
 	})
+}
+
+// TestVarintsAreThoseOfTheStandardLibrary, at every length and at the edges of each.
+func TestVarintsAreThoseOfTheStandardLibrary(t *testing.T) {
+	dice := rand.New(rand.NewPCG(1, 2))
+	check := func(v int64) {
+		want := binary.AppendVarint([]byte("x"), v)
+		require.Equal(t, want, appendVarint([]byte("x"), v), v)
+		for _, behind := range []string{"", "\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"} {
+			f := fields{rest: append(slices.Clone(want[1:]), behind...)}
+			require.Equal(t, v, f.varint())
+			require.False(t, f.failed)
+			require.Equal(t, behind, string(f.rest))
+		}
+		f := fields{rest: want[1 : len(want)-1]}
+		f.varint()
+		require.True(t, f.failed, "%d without its end", v)
+	}
+	for shift := range 64 {
+		for _, v := range []int64{1 << shift, 1<<shift - 1, -1 << shift, 1<<shift + 1, dice.Int64() >> shift} {
+			check(v)
+			check(^v)
+		}
+	}
+	for range 10_000 {
+		check(dice.Int64())
+		check(1_700_000_000_000_000_000 + dice.Int64N(1<<60))
+	}
+	for n := range uint64(1 << 15) {
+		f := fields{rest: binary.AppendUvarint(nil, n)}
+		require.Equal(t, n, f.uvarint())
+		require.Empty(t, f.rest)
+	}
+	f := fields{}
+	f.uvarint()
+	require.True(t, f.failed)
 }
