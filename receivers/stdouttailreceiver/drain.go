@@ -20,7 +20,13 @@ type drain struct {
 	now   time.Time
 
 	linesRead int64
+	// at is how many bytes of lines came before the one at hand.
+	at int64
 }
+
+// readOnBeforeExpiry is how many bytes are taken, where there are so many, before what is held
+// back is given out for the time that it has waited.
+const readOnBeforeExpiry = 1 << 20
 
 func (in *intake) newDrain(p *pipe, framing string, from logstream.Source) *drain {
 	s := in.newSink()
@@ -75,12 +81,19 @@ func (d *drain) line(data []byte, piece logrecord.Piece) {
 	if piece.Index == 0 {
 		d.linesRead++
 	}
-	d.feed.add(data, 0, piece, "", d.now)
-	if d.sink.full() {
-		d.deliver()
-		d.now = time.Now()
-		d.sink.observe(d.now)
-		d.feed.expire(d.now) // idle may not come for long
+	d.feed.add(data, d.at, piece, "", d.now)
+	d.at += int64(len(data))
+	if !d.sink.full() {
+		return
+	}
+	d.deliver()
+	d.now = time.Now()
+	d.sink.observe(d.now)
+	// While a next consumer took its time, what belongs to what is held back may have come.
+	// A stream beside it that goes on and on does not keep it for ever: idle may not come
+	// for long.
+	if held, ok := d.feed.held(); ok && d.at-held >= readOnBeforeExpiry {
+		d.feed.expire(d.now)
 	}
 }
 

@@ -275,3 +275,40 @@ func TestUIDsOfPiecesAfterARestart(t *testing.T) {
 	}
 	assert.Positive(t, again)
 }
+
+// TestSlowConsumerDoesNotPartWhatBelongsTogether: a next consumer takes longer than the time
+// for which lines are held back, at each of its calls.
+func TestSlowConsumerDoesNotPartWhatBelongsTogether(t *testing.T) {
+	const traces = 30
+	var text strings.Builder
+	for i := range traces {
+		_, _ = fmt.Fprintf(&text, "java.lang.IllegalStateException: %d\n\tat shop.Cart.add(Cart.java:17)\n\tat shop.Main.main(Main.java:%d)\n", i, i)
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "app.log")
+	appendTo(t, path, text.String())
+	appendTo(t, filepath.Join(dir, "other.log"), text.String())
+	const config = `{batch: {max_records: 1}, join: {timeout: 10ms}, `
+	for name, input := range map[string]struct {
+		config string
+		traces int
+	}{
+		"files": {fmt.Sprintf(`files: {include: [%s/*.log], start_at: beginning}}`, dir), 2 * traces},
+		"stdin": {`stdin: {}}`, traces},
+	} {
+		t.Run(name, func(t *testing.T) {
+			next := &keeper{before: func(context.Context, int, plog.Logs) error {
+				time.Sleep(30 * time.Millisecond)
+				return nil
+			}}
+			in := pretendStdin(t)
+			start(t, newHost(), config+input.config, next)
+			_, err := in.WriteString(text.String())
+			require.NoError(t, err)
+			require.NoError(t, in.Close())
+			for _, r := range next.wait(t, input.traces) {
+				assert.Equal(t, 3, strings.Count(fmt.Sprint(r.attr("exception.stacktrace")), "\n")+1, "%v", r.Attributes().AsRaw())
+			}
+		})
+	}
+}

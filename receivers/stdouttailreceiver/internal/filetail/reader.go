@@ -266,11 +266,43 @@ func (w *worker) split(deliver context.Context, f *file, base int64, buf []byte,
 			}
 			s = w.stream(f)
 			w.now = time.Now()
-			s.Expire(w.now) // a long turn holds nothing back for longer than a short one
+			w.expire(f, s, base+int64(i), w.now)
 		}
 	}
 	w.moved(f, base, buf, i)
 	return i, nil
+}
+
+// readOnBeforeExpiry is how many bytes are read, where there are so many, before what is held
+// back is given out for the time that it has waited.
+const readOnBeforeExpiry = 1 << 20
+
+// expire lets s give out what has been held back for long enough, unless what belongs to it
+// may stand unread in f, which has been read up to at: a next consumer that takes its time
+// must not part lines that were written together. A stream beside it that goes on and on
+// does not keep it for ever.
+func (w *worker) expire(f *file, s Stream, at int64, now time.Time) {
+	held, ok := s.Held()
+	if !ok || w.unread(f, at) && at-held < readOnBeforeExpiry {
+		return
+	}
+	s.Expire(now)
+	w.touch(f)
+}
+
+// unread says whether f, which has been read up to at, has more than what is known to be a
+// line without its end.
+func (w *worker) unread(f *file, at int64) bool {
+	switch {
+	case f.pipe != nil:
+		return len(w.pipes) > 0
+	case f.unpacked != nil:
+		return f.packedSize != f.unpacked.size
+	case f.fd == nil:
+		return false
+	}
+	info, err := f.fd.Stat()
+	return err == nil && info.Size() > at && info.Size() != f.end
 }
 
 // emit gives one line or piece to s. data begins with it, and nl is where its LF is,

@@ -165,8 +165,7 @@ func (w *worker) attend(deliver context.Context, now time.Time) error {
 	for f := range w.attention {
 		if f.stream != nil {
 			if _, held := f.stream.Held(); held {
-				f.stream.Expire(now)
-				w.touch(f)
+				w.expire(f, f.stream, f.pos, now)
 				if w.h.Full() {
 					if err := w.deliver(deliver); err != nil {
 						return err
