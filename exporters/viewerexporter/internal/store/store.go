@@ -1,0 +1,274 @@
+// Package store keeps the latest records and spans of the viewer on disk, bounded in bytes and age,
+// and finds them again by time, service, severity, ids, fields and words.
+//
+// A record comes in through Add, which never waits: a queue bounded in bytes leads to the one
+// goroutine that writes. From there on queries see it, first in the head, the newest records in
+// memory, then in a block: some thousand records that arrived one after the other, by columns.
+// Blocks are appended to segments, files that are removed whole when the oldest must go. What is in
+// the head is also in the journal, once a second.
+//
+//	Add -> queue -> head (+ journal) -> block -> segment -> removed, counted
+//
+// What a query gives may be shared with the store and with other queries: it must not be changed.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
+	"github.com/heartwood-otel/heartwood/internal/diskfs"
+)
+
+var (
+	// ErrNotFound says that there is no such record, or no longer.
+	ErrNotFound = errors.New("there is no such record, or no longer")
+	// ErrCursor says that a cursor is none of this store's.
+	ErrCursor = errors.New("this is no cursor of the store")
+	// ErrClosed says that the store has been closed.
+	ErrClosed = errors.New("the store is closed")
+)
+
+// Settings of a store. Zero values are the defaults.
+type Settings struct {
+	// Directory is made where it is not there. It must be the store's own.
+	Directory string
+	// MaxSize is how many bytes of records may be on disk: 512 MiB.
+	MaxSize int64
+	// MaxAge is how long records are kept, since they arrived: 24 h.
+	MaxAge time.Duration
+	// MaxWaiting is how many bytes of records may wait to be written, in memory: 16 MiB.
+	MaxWaiting int64
+	// QueryTime is after how long a call gives what it has so far: 1 s.
+	QueryTime time.Duration
+	// FlushInterval is how much of the newest a crash may take: 1 s.
+	FlushInterval time.Duration
+	// Now is the clock.
+	Now    func() time.Time
+	Logger *zap.Logger
+
+	fs diskfs.FS // in tests another than the operating system's
+}
+
+func (s *Settings) defaults() {
+	setDefault(&s.MaxSize, 512<<20)
+	setDefault(&s.MaxAge, 24*time.Hour)
+	setDefault(&s.MaxWaiting, 16<<20)
+	setDefault(&s.QueryTime, time.Second)
+	setDefault(&s.FlushInterval, time.Second)
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.Logger == nil {
+		s.Logger = zap.NewNop()
+	}
+	if s.fs == nil {
+		s.fs = diskfs.OS()
+	}
+}
+
+func setDefault[T int64 | time.Duration](value *T, standard T) {
+	if *value <= 0 {
+		*value = standard
+	}
+}
+
+// Store is safe for concurrent use.
+type Store struct {
+	settings Settings
+	lock     io.Closer
+	scanners chan struct{} // one for each goroutine that may scan
+
+	wake    chan struct{} // has one when the queue has something new
+	flushes chan chan error
+	stop    chan struct{}
+	stopped chan struct{}
+
+	// queueMu guards the following.
+	queueMu  sync.Mutex
+	queue    [][]record.Record
+	waiting  int64 // bytes in the queue, and of what the writer has taken
+	closed   bool
+	received int64
+	leftOut  leftOut
+
+	// mu guards what queries see.
+	mu     sync.RWMutex
+	head   []record.Record // appended to, never changed
+	lastID uint64
+	news   chan struct{} // closed when there are new records
+	stats  stats
+}
+
+type stats struct {
+	records, spans, gone int64
+	newest, oldest       int64
+}
+
+// Stats are a store's figures.
+type Stats struct {
+	Records, Spans  int64 // that are there
+	Bytes, MaxBytes int64 // on disk
+	Received        int64 // records and spans since Open
+	LeftOut         int64 // of them
+	Gone            int64 // since Open, for their age or since newer ones needed the room
+	Oldest, Newest  time.Time
+	Damaged         []string // what could not be read, by file and place
+}
+
+// Open opens the store in a directory, or makes one. A directory that another process has is an error
+// that is diskfs.ErrInUse.
+func Open(settings Settings) (*Store, error) {
+	settings.defaults()
+	if settings.Directory == "" {
+		return nil, errors.New("the store needs a directory")
+	}
+	if err := settings.fs.MkdirAll(settings.Directory); err != nil {
+		return nil, fmt.Errorf("make the store's directory: %w", err)
+	}
+	lock, err := settings.fs.Lock(filepath.Join(settings.Directory, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("lock the store in %s: %w", settings.Directory, err)
+	}
+	s := &Store{
+		settings: settings,
+		lock:     lock,
+		scanners: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		wake:     make(chan struct{}, 1),
+		flushes:  make(chan chan error),
+		stop:     make(chan struct{}),
+		stopped:  make(chan struct{}),
+		news:     make(chan struct{}),
+	}
+	go s.write()
+	return s, nil
+}
+
+// Close writes what waits, and ends the store.
+func (s *Store) Close() error {
+	s.queueMu.Lock()
+	closed := s.closed
+	s.closed = true
+	s.queueMu.Unlock()
+	if closed {
+		return nil
+	}
+	close(s.stop)
+	<-s.stopped
+	return s.lock.Close()
+}
+
+// Add takes records without waiting; what has no room is left out and counted. It gives the number
+// left out. The slice is the store's from now on, and what the records refer to must not be changed.
+func (s *Store) Add(records []record.Record) (leftOut int) {
+	if len(records) == 0 {
+		return 0
+	}
+	now := s.settings.Now()
+	sizes := int64(0)
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	taken := 0
+	if !s.closed {
+		for taken < len(records) {
+			size := sizeOf(&records[taken])
+			if s.waiting+sizes+size > s.settings.MaxWaiting {
+				break
+			}
+			sizes += size
+			if records[taken].Arrived.IsZero() {
+				records[taken].Arrived = now
+			}
+			taken++
+		}
+	}
+	s.received += int64(len(records))
+	leftOut = len(records) - taken
+	s.leftOut.add(now, leftOut)
+	if taken > 0 {
+		s.queue = append(s.queue, records[:taken:taken])
+		s.waiting += sizes
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+	return leftOut
+}
+
+// Flush waits until what was added before is on disk, as far as that is to be had, and can be queried.
+func (s *Store) Flush(ctx context.Context) error {
+	done := make(chan error, 1)
+	select {
+	case s.flushes <- done:
+	case <-s.stopped:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stats gives the store's figures.
+func (s *Store) Stats() Stats {
+	s.queueMu.Lock()
+	out := Stats{Received: s.received, LeftOut: s.leftOut.total, MaxBytes: s.settings.MaxSize}
+	s.queueMu.Unlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out.Records, out.Spans, out.Gone = s.stats.records, s.stats.spans, s.stats.gone
+	if out.Records+out.Spans > 0 {
+		out.Oldest, out.Newest = time.Unix(0, s.stats.oldest).UTC(), time.Unix(0, s.stats.newest).UTC()
+	}
+	return out
+}
+
+// sizeOf estimates what a record takes in memory.
+func sizeOf(r *record.Record) int64 {
+	n := 256 + len(r.SeverityText) + len(r.Service) + len(r.Event) + len(r.Request) + len(r.Macro) +
+		len(r.Trace) + len(r.Span) + len(r.Parent) + len(r.UID) + valueSize(r.Body) + 32*len(r.Resource)
+	for i := range r.Attributes {
+		n += 32 + len(r.Attributes[i].Name) + valueSize(r.Attributes[i].Value)
+	}
+	// The resource is shared between many records, most of the time; its large values count.
+	for i := range r.Resource {
+		if size := valueSize(r.Resource[i].Value); size > 256 {
+			n += size
+		}
+	}
+	return int64(n)
+}
+
+func valueSize(value any) int {
+	switch v := value.(type) {
+	case string:
+		return len(v)
+	case []any:
+		n := 24
+		for _, element := range v {
+			n += 16 + valueSize(element)
+		}
+		return n
+	case map[string]any:
+		n := 48
+		for name, element := range v {
+			n += 48 + len(name) + valueSize(element)
+		}
+		return n
+	default:
+		return 8
+	}
+}
