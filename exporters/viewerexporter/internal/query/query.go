@@ -331,6 +331,9 @@ type Test struct {
 	duration bool
 }
 
+// Numeric says that the operand is a number, or a duration: values may be equal whose texts differ.
+func (t *Test) Numeric() bool { return t.numeric }
+
 // Value says whether a value passes. Of a list one element is enough.
 func (t *Test) Value(value any) bool {
 	switch t.Op {

@@ -64,24 +64,34 @@ func (s *Store) Records(ctx context.Context, q query.Query, r Range, oldest bool
 	}
 	w := window{after: c.after, upTo: c.upTo}
 	w.from, w.to = r.nanos()
+	search, done := s.search(q)
+	defer done()
 	found := &page{oldest: oldest, room: max(1, limit) + 1, start: place{c.time, c.id}}
 	sources := view.overlapping(w)
 	found.sort(sources)
+	key := pendingKey{query: q.String(), cursor: at, from: w.from, to: w.to, oldest: oldest, limit: limit}
+	earlier := s.pendings.get(key, sources)
+	found.hits = earlier.hits
+	heap.Init(found)
 	deadline := time.Now().Add(s.settings.QueryTime)
-	scanned := 0
-	for i := range sources {
-		if found.done(&sources[i]) {
+	scanned, worked := 0, false
+	for ; scanned < len(sources); scanned++ {
+		from := &sources[scanned]
+		if found.done(from) {
 			scanned = len(sources)
 			break
 		}
-		if i > 0 && time.Now().After(deadline) {
+		if earlier.done[from.ids.first] {
+			continue
+		}
+		if worked && time.Now().After(deadline) {
 			break
 		}
-		err := s.scan(ctx, &sources[i], q, w, func(h hit) { found.add(h) })
-		if err != nil {
+		if err := search.scan(ctx, from, w, found.add); err != nil {
 			return Page{}, err
 		}
-		scanned++
+		earlier.done[from.ids.first] = true
+		worked = true
 	}
 	out := Page{Complete: scanned == len(sources)}
 	hits := found.sorted()
@@ -90,6 +100,12 @@ func (s *Store) Records(ctx context.Context, q query.Query, r Range, oldest bool
 		// What is not looked at yet may be before some of what was found.
 		next = found.frontier(&sources[scanned])
 		hits = hits[:found.before(hits, next)]
+		if !found.precedes(found.start, next) {
+			next = found.start
+			c.time, c.id = next.time, next.id
+			key.cursor = c.String()
+			s.pendings.put(key, &pending{found.hits, earlier.done})
+		}
 	}
 	more := !out.Complete
 	if len(hits) >= found.room {
@@ -97,7 +113,7 @@ func (s *Store) Records(ctx context.Context, q query.Query, r Range, oldest bool
 		next = hits[len(hits)-1].place
 	}
 	var err error
-	if out.Records, err = s.load(ctx, hits, maxPageBytes); err != nil {
+	if out.Records, err = search.load(ctx, hits, maxPageBytes); err != nil {
 		return Page{}, err
 	}
 	if len(out.Records) < len(hits) {
@@ -105,9 +121,6 @@ func (s *Store) Records(ctx context.Context, q query.Query, r Range, oldest bool
 		next = hits[len(out.Records)-1].place
 	}
 	if more {
-		if !found.precedes(found.start, next) {
-			next = found.start
-		}
 		c.time, c.id = next.time, next.id
 		out.Next = c.String()
 	}
@@ -118,8 +131,16 @@ func (s *Store) Records(ctx context.Context, q query.Query, r Range, oldest bool
 func (s *Store) Record(ctx context.Context, id uint64) (record.Record, error) {
 	view, release := s.view()
 	defer release()
-	for _, source := range view.overlapping(window{from: math.MinInt64, to: math.MaxInt64, after: id - 1, upTo: id}) {
-		records, err := s.load(ctx, []hit{{place: place{id: id}, source: &source, row: int(id - source.firstID)}}, math.MaxInt)
+	search, done := s.search(query.Query{})
+	defer done()
+	w := everything
+	w.after, w.upTo = id-1, id
+	for _, source := range view.overlapping(w) {
+		row, ok := source.ids.row(id)
+		if !ok {
+			continue
+		}
+		records, err := search.load(ctx, []hit{{source: &source, row: row}}, math.MaxInt)
 		if err != nil {
 			return record.Record{}, err
 		}

@@ -13,15 +13,21 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
@@ -41,7 +47,7 @@ var (
 type Settings struct {
 	// Directory is made where it is not there. It must be the store's own.
 	Directory string
-	// MaxSize is how many bytes of records may be on disk: 512 MiB.
+	// MaxSize is how many bytes of records may be on disk: 512 MiB, and MinSize at least.
 	MaxSize int64
 	// MaxAge is how long records are kept, since they arrived: 24 h.
 	MaxAge time.Duration
@@ -55,11 +61,14 @@ type Settings struct {
 	Now    func() time.Time
 	Logger *zap.Logger
 
-	fs diskfs.FS // in tests another than the operating system's
+	// In tests others than the operating system's, and maxBlockRecords.
+	fs           diskfs.FS
+	blockRecords int
 }
 
 func (s *Settings) defaults() {
 	setDefault(&s.MaxSize, 512<<20)
+	s.MaxSize = max(s.MaxSize, MinSize)
 	setDefault(&s.MaxAge, 24*time.Hour)
 	setDefault(&s.MaxWaiting, 16<<20)
 	setDefault(&s.QueryTime, time.Second)
@@ -69,6 +78,9 @@ func (s *Settings) defaults() {
 	}
 	if s.Logger == nil {
 		s.Logger = zap.NewNop()
+	}
+	if s.blockRecords == 0 {
+		s.blockRecords = maxBlockRecords
 	}
 	if s.fs == nil {
 		s.fs = diskfs.OS()
@@ -85,6 +97,7 @@ func setDefault[T int64 | time.Duration](value *T, standard T) {
 type Store struct {
 	settings Settings
 	lock     io.Closer
+	started  int64         // Unix nanoseconds
 	scanners chan struct{} // one for each goroutine that may scan
 
 	wake    chan struct{} // has one when the queue has something new
@@ -100,18 +113,43 @@ type Store struct {
 	received int64
 	leftOut  leftOut
 
-	// mu guards what queries see.
-	mu     sync.RWMutex
-	head   []record.Record // appended to, never changed
-	lastID uint64
-	news   chan struct{} // closed when there are new records
-	stats  stats
+	decoder  *zstd.Decoder
+	answers  answerCache
+	pendings pendings
+	memory   sync.Pool // of *buffers
+
+	// of the writer's goroutine
+	builder              *blockBuilder
+	journal              *journal
+	headBytes, journaled int      // of the head: its size in memory, and how many the journal has
+	writing              *segment // is appended to; nil: the next block begins one
+	block                []byte
+	complaint            time.Time // when it was last logged that the disk does not take more
+
+	// mu guards what queries see. Only the writer's goroutine changes it.
+	mu       sync.RWMutex
+	head     []record.Record // appended to, never changed
+	blocks   []*block        // by id; a new slice when some go at its front
+	segments []*segment      // by id
+	lastID   uint64
+	bytes    int64         // on disk
+	news     chan struct{} // closed when there are new records
+	gone     int64
+
+	// damageMu guards the following.
+	damageMu sync.Mutex
+	damaged  []string
 }
 
-type stats struct {
-	records, spans, gone int64
-	newest, oldest       int64
-}
+// maxDamaged places are named.
+const maxDamaged = 100
+
+// idGap is what ids skip at least when a store is opened: those of the last second before a crash were
+// given, and are not given to others.
+const idGap = 1 << 24
+
+// MinSize is the least that MaxSize may be.
+const MinSize = 1 << 20
 
 // Stats are a store's figures.
 type Stats struct {
@@ -147,9 +185,129 @@ func Open(settings Settings) (*Store, error) {
 		stop:     make(chan struct{}),
 		stopped:  make(chan struct{}),
 		news:     make(chan struct{}),
+		started:  settings.Now().UnixNano(),
+	}
+	if err := s.load(); err != nil {
+		s.unload()
+		return nil, errors.Join(fmt.Errorf("open the store in %s: %w", settings.Directory, err), lock.Close())
 	}
 	go s.write()
 	return s, nil
+}
+
+// load reads what is there.
+func (s *Store) load() (err error) {
+	if s.builder, err = newBlockBuilder(); err != nil {
+		return err
+	}
+	s.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(cap(s.scanners)+1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxColumnSize))
+	if err != nil {
+		return err
+	}
+	fs, dir := s.settings.fs, s.settings.Directory
+	paths, err := segmentPaths(fs, dir)
+	if err != nil {
+		return err
+	}
+	for i, path := range paths {
+		damaged := false
+		segment, blocks, whole, err := openSegment(fs, path, s.decoder, func(place, why string) {
+			damaged = true
+			s.addDamage(place, why)
+		})
+		if err != nil {
+			// One file that can't be opened is no reason to have nothing.
+			s.addDamage(filepath.Base(path), err.Error())
+			continue
+		}
+		if damaged {
+			// How old the rest is nobody knows: it stays, for who wants to see to it, as if it were new.
+			segment.maxArrived = s.started
+		}
+		s.segments = append(s.segments, segment)
+		s.blocks = append(s.blocks, blocks...)
+		s.bytes += segment.size
+		if i == len(paths)-1 && whole && len(blocks) > 0 {
+			s.writing = segment
+		}
+	}
+	slices.SortStableFunc(s.blocks, func(a, b *block) int { return cmp.Compare(a.ids.first, b.ids.first) })
+	for i, k := range s.blocks {
+		if i > 0 && k.ids.first <= s.lastID {
+			return fmt.Errorf("%s has ids that another file has, too: it is not of this store", k.segment.name())
+		}
+		s.lastID = k.ids.last()
+	}
+	var kept []record.Record
+	damagedBefore := len(s.damaged)
+	journal, records, err := openJournal(fs, dir, s.decoder, s.addDamage)
+	if err != nil {
+		return err
+	}
+	s.journal = journal
+	for i := range records {
+		if records[i].ID > s.lastID {
+			kept = append(kept, records[i])
+			s.headBytes += int(sizeOf(&records[i]))
+			s.lastID = records[i].ID
+		}
+	}
+	s.head = kept
+	s.journaled = len(kept)
+	if len(s.damaged) > damagedBefore || len(kept) != len(records) {
+		// What can be read of it is written anew.
+		if err := s.journal.empty(); err != nil {
+			return err
+		}
+		s.journaled = 0
+	}
+	s.bytes += s.journal.size
+	if len(paths) > 0 {
+		// A segment may be there of which no block can be read.
+		number, _, _ := strings.Cut(filepath.Base(paths[len(paths)-1]), ".")
+		if first, err := strconv.ParseUint(number, 10, 64); err == nil {
+			s.lastID = max(s.lastID, first)
+		}
+	}
+	// Ids also count up where all has been removed: a cursor of before is not one into other records.
+	s.lastID = max(s.lastID+idGap, uint64(max(0, s.started/int64(time.Millisecond)))<<20)
+	if s.journaled < len(s.head) {
+		_ = s.flush()
+	}
+	s.expire()
+	return nil
+}
+
+// unload closes the files.
+func (s *Store) unload() {
+	for _, segment := range s.segments {
+		segment.kept.Store(true)
+		segment.release()
+	}
+	if s.journal != nil {
+		_ = s.journal.file.Close()
+	}
+	if s.decoder != nil {
+		s.decoder.Close()
+	}
+}
+
+// addDamage makes a note of what can't be read.
+func (s *Store) addDamage(place, why string) {
+	s.settings.Logger.Error("A part of the viewer's store can't be read and is left out", zap.String("place", place), zap.String("reason", why))
+	s.damageMu.Lock()
+	defer s.damageMu.Unlock()
+	if len(s.damaged) < maxDamaged {
+		s.damaged = append(s.damaged, place+": "+why)
+	}
+}
+
+// noteDamage leaves a block out from now on.
+func (s *Store) noteDamage(damaged *damagedError) {
+	if !damaged.block.damaged.Swap(true) {
+		k := damaged.block
+		s.addDamage(fmt.Sprintf("%s, bytes %d to %d", k.segment.name(), k.offset, k.offset+int64(k.size)), damaged.err.Error())
+	}
 }
 
 // Close writes what waits, and ends the store.
@@ -163,6 +321,7 @@ func (s *Store) Close() error {
 	}
 	close(s.stop)
 	<-s.stopped
+	s.unload()
 	return s.lock.Close()
 }
 
@@ -227,11 +386,31 @@ func (s *Store) Stats() Stats {
 	s.queueMu.Lock()
 	out := Stats{Received: s.received, LeftOut: s.leftOut.total, MaxBytes: s.settings.MaxSize}
 	s.queueMu.Unlock()
+	s.damageMu.Lock()
+	out.Damaged = slices.Clone(s.damaged)
+	s.damageMu.Unlock()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	out.Records, out.Spans, out.Gone = s.stats.records, s.stats.spans, s.stats.gone
+	out.Bytes, out.Gone = s.bytes, s.gone
+	oldest, newest := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, k := range s.blocks {
+		if !k.damaged.Load() {
+			out.Spans += int64(k.spans)
+			out.Records += int64(k.ids.count - k.spans)
+			oldest, newest = min(oldest, k.minTime), max(newest, k.maxTime)
+		}
+	}
+	for i := range s.head {
+		if s.head[i].Kind == record.Span {
+			out.Spans++
+		} else {
+			out.Records++
+		}
+		at := s.head[i].Time.UnixNano()
+		oldest, newest = min(oldest, at), max(newest, at)
+	}
 	if out.Records+out.Spans > 0 {
-		out.Oldest, out.Newest = time.Unix(0, s.stats.oldest).UTC(), time.Unix(0, s.stats.newest).UTC()
+		out.Oldest, out.Newest = time.Unix(0, oldest).UTC(), time.Unix(0, newest).UTC()
 	}
 	return out
 }

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"sort"
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/query"
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
@@ -13,11 +16,11 @@ type view struct {
 	sources []source // by id
 }
 
-// source has records that arrived one after the other.
+// source has records that arrived one after the other: a block, or the head.
 type source struct {
-	firstID          uint64
-	count            int
+	ids              idRange
 	minTime, maxTime int64
+	block            *block
 	head             []record.Record
 }
 
@@ -31,56 +34,227 @@ func (w *window) has(time int64, id uint64) bool {
 	return w.from <= time && time < w.to && w.after < id && id <= w.upTo
 }
 
+// all says whether a window has all of a source.
+func (w *window) all(s *source) bool {
+	return w.from <= s.minTime && s.maxTime < w.to && w.after < s.ids.first && s.ids.last() <= w.upTo
+}
+
 // view gives what is there now. It stays readable until it is released.
 func (s *Store) view() (v view, release func()) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	v.lastID = s.lastID
+	v.sources = make([]source, 0, len(s.blocks)+1)
+	for _, k := range s.blocks {
+		if !k.damaged.Load() {
+			v.sources = append(v.sources, source{ids: k.ids, minTime: k.minTime, maxTime: k.maxTime, block: k})
+		}
+	}
 	if len(s.head) > 0 {
-		head := source{firstID: s.head[0].ID, count: len(s.head), head: s.head, minTime: s.stats.oldest, maxTime: s.stats.newest}
+		head := source{ids: idsOf(s.head), head: s.head}
+		for i := range s.head {
+			at := s.head[i].Time.UnixNano()
+			if i == 0 {
+				head.minTime, head.maxTime = at, at
+			}
+			head.minTime, head.maxTime = min(head.minTime, at), max(head.maxTime, at)
+		}
 		v.sources = append(v.sources, head)
 	}
-	return v, func() {}
+	segments := slices.Clone(s.segments)
+	for _, segment := range segments {
+		segment.refs.Add(1)
+	}
+	return v, func() {
+		for _, segment := range segments {
+			segment.release()
+		}
+	}
 }
 
 // overlapping gives the sources that may have something in a window. The slice is the caller's.
 func (v *view) overlapping(w window) []source {
+	first := sort.Search(len(v.sources), func(i int) bool { return v.sources[i].ids.last() > w.after })
 	var out []source
-	for _, s := range v.sources {
-		if s.minTime < w.to && s.maxTime >= w.from && s.firstID <= w.upTo && s.firstID+uint64(s.count) > w.after+1 {
-			out = append(out, s)
+	for i := first; i < len(v.sources); i++ {
+		s := &v.sources[i]
+		if s.ids.first > w.upTo {
+			break
+		}
+		if s.minTime < w.to && s.maxTime >= w.from {
+			out = append(out, *s)
 		}
 	}
 	return out
 }
 
-// scan finds what matches in a source.
-func (s *Store) scan(ctx context.Context, from *source, q query.Query, w window, found func(hit)) error {
+// search is a query that is being answered. It is for one goroutine.
+type search struct {
+	store   *Store
+	query   query.Query
+	needs   map[query.Node]*need
+	buffers *buffers
+	cached  *answers
+}
+
+func (s *Store) search(q query.Query) (*search, func()) {
+	memory, _ := s.memory.Get().(*buffers)
+	if memory == nil {
+		memory = &buffers{}
+	}
+	out := &search{store: s, query: q, needs: map[query.Node]*need{}, buffers: memory, cached: s.answers.of(q.String())}
+	needsOf(q.Root, out.needs)
+	return out, func() {
+		memory.trim()
+		s.memory.Put(memory)
+	}
+}
+
+// scan finds what matches in a source: its place in time and its row, by id.
+func (q *search) scan(ctx context.Context, from *source, w window, found func(hit)) error {
+	return q.turn(ctx, func() error {
+		if from.block == nil {
+			for i := range from.head {
+				r := &from.head[i]
+				if at := r.Time.UnixNano(); w.has(at, r.ID) && q.query.Match(r) {
+					found(hit{place: place{at, r.ID}, source: from, row: i})
+				}
+			}
+			return nil
+		}
+		matches, times, _, err := q.matches(from, w)
+		if err != nil {
+			return err
+		}
+		matches.rows(func(row int) {
+			found(hit{place: place{times[row], from.ids.at(row)}, source: from, row: row})
+		})
+		return nil
+	})
+}
+
+// turn calls f when it is this goroutine's turn to work. Of the damage of a block it makes a note; the
+// block then has nothing.
+func (q *search) turn(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
-	case s.scanners <- struct{}{}:
-		defer func() { <-s.scanners }()
+	case q.store.scanners <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	for i := range from.head {
-		r := &from.head[i]
-		if at := r.Time.UnixNano(); w.has(at, r.ID) && q.Match(r) {
-			found(hit{place: place{at, r.ID}, source: from, row: i})
-		}
+	defer func() { <-q.store.scanners }()
+	err := f()
+	if damaged, ok := errors.AsType[*damagedError](err); ok {
+		q.store.noteDamage(damaged)
+		return nil
 	}
-	return nil
+	return err
 }
 
-// load reads records, up to so many bytes, but one at least.
-func (s *Store) load(ctx context.Context, hits []hit, maxBytes int) ([]record.Record, error) {
-	out := make([]record.Record, 0, len(hits))
-	bytes := 0
-	for _, h := range hits {
-		r := h.source.head[h.row]
-		if bytes += int(sizeOf(&r)); bytes > maxBytes && len(out) > 0 {
+// matches gives the rows of a block that match, their times, and the reader if the block had to be read. Without
+// a match there may be no times.
+func (q *search) matches(from *source, w window) (found bitmap, times []int64, r *reader, err error) {
+	k := from.block
+	damaged := func(err error) (bitmap, []int64, *reader, error) { return nil, nil, nil, &damagedError{k, err} }
+	found, known := q.cached.get(k)
+	if known && found == nil {
+		return nil, nil, nil, nil
+	}
+	if !known && len(q.needs) > 0 {
+		ok, err := mayMatch(k, q.query.Root, q.needs, q.buffers)
+		if err != nil {
+			return damaged(err)
+		}
+		if !ok {
+			q.cached.put(k, nil)
+			return nil, nil, nil, nil
+		}
+	}
+	if r, err = newReader(k, q.store.decoder, q.buffers); err != nil {
+		return damaged(err)
+	}
+	if times, err = r.ints(columnTime); err != nil {
+		return damaged(err)
+	}
+	all := w.all(from)
+	mask := fullBitmap(from.ids.count)
+	if !all {
+		mask = newBitmap(from.ids.count)
+		for row, at := range times {
+			if w.has(at, from.ids.at(row)) {
+				mask.set(row)
+			}
+		}
+	}
+	switch {
+	case known:
+		found = found.and(mask)
+	case q.query.Root == nil:
+		found = mask
+	default:
+		e := evaluator{r}
+		if found, err = e.node(q.query.Root, mask); err != nil {
+			return damaged(err)
+		}
+		if all {
+			q.cached.put(k, found)
+		}
+	}
+	return found, times, r, nil
+}
+
+// load reads records, up to so many bytes, but one at least. Those of a block that turns out to be damaged
+// are missing.
+func (q *search) load(ctx context.Context, hits []hit, maxBytes int) ([]record.Record, error) {
+	byBlock := map[*block][]int{} // places in hits
+	var order []*block
+	out := make([]record.Record, len(hits))
+	have := make([]bool, len(hits))
+	for i, h := range hits {
+		if h.source.block == nil {
+			out[i], have[i] = h.source.head[h.row], true
+			continue
+		}
+		if byBlock[h.source.block] == nil {
+			order = append(order, h.source.block)
+		}
+		byBlock[h.source.block] = append(byBlock[h.source.block], i)
+	}
+	for _, k := range order {
+		err := q.turn(ctx, func() error {
+			r, err := newReader(k, q.store.decoder, q.buffers)
+			if err != nil {
+				return &damagedError{k, err}
+			}
+			rows := make([]int, len(byBlock[k]))
+			for j, i := range byBlock[k] {
+				rows[j] = hits[i].row
+			}
+			records, err := r.records(rows)
+			if err != nil {
+				return &damagedError{k, err}
+			}
+			for j, i := range byBlock[k] {
+				out[i], have[i] = records[j], true
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	bytes, n := 0, 0
+	for i := range out {
+		if !have[i] {
+			continue
+		}
+		if bytes += int(sizeOf(&out[i])); bytes > maxBytes && n > 0 {
 			break
 		}
-		out = append(out, r)
+		out[n] = out[i]
+		n++
 	}
-	return out, ctx.Err()
+	return out[:n], nil
 }

@@ -1,10 +1,15 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
 )
@@ -19,11 +24,15 @@ func (s *Store) write() {
 		case <-s.wake:
 			s.take()
 		case <-ticker.C:
+			_ = s.flush()
+			s.expire()
 		case done := <-s.flushes:
 			s.take()
-			done <- nil
+			done <- s.flush()
+			s.expire()
 		case <-s.stop:
 			s.take()
+			_ = s.flush()
 			return
 		}
 	}
@@ -35,16 +44,25 @@ func (s *Store) take() {
 	batches := s.queue
 	s.queue = nil
 	s.queueMu.Unlock()
-	for _, batch := range batches {
-		sizes := int64(0)
-		for i := range batch {
-			sizes += sizeOf(&batch[i])
-			normalise(&batch[i])
+	for i, batch := range batches {
+		batches[i] = nil
+		for len(batch) > 0 {
+			n, size := 0, 0
+			for n < len(batch) && len(s.head)+n < s.settings.blockRecords && (s.headBytes+size < maxBlockBytes || n == 0) {
+				size += int(sizeOf(&batch[n]))
+				normalise(&batch[n])
+				n++
+			}
+			s.publish(batch[:n])
+			s.headBytes += size
+			batch = batch[n:]
+			if len(s.head) >= s.settings.blockRecords || s.headBytes >= maxBlockBytes {
+				s.seal()
+			}
+			s.queueMu.Lock()
+			s.waiting -= int64(size)
+			s.queueMu.Unlock()
 		}
-		s.publish(batch)
-		s.queueMu.Lock()
-		s.waiting -= sizes
-		s.queueMu.Unlock()
 	}
 }
 
@@ -52,24 +70,203 @@ func (s *Store) take() {
 func (s *Store) publish(records []record.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.head == nil {
+		s.head = make([]record.Record, 0, max(64, len(records)))
+	}
 	for i := range records {
-		r := &records[i]
 		s.lastID++
-		r.ID = s.lastID
-		if r.Kind == record.Span {
-			s.stats.spans++
-		} else {
-			s.stats.records++
-		}
-		at := nanos(r.Time)
-		if s.stats.records+s.stats.spans == 1 {
-			s.stats.oldest, s.stats.newest = at, at
-		}
-		s.stats.oldest, s.stats.newest = min(s.stats.oldest, at), max(s.stats.newest, at)
+		records[i].ID = s.lastID
 	}
 	s.head = append(s.head, records...)
 	close(s.news)
 	s.news = make(chan struct{})
+}
+
+// seal makes a block of the head. Where the disk does not take it, the records are left out, and the oldest
+// ones go.
+func (s *Store) seal() {
+	if len(s.head) == 0 {
+		return
+	}
+	var k *block
+	s.block, k = s.builder.append(s.block[:0], s.head)
+	err := s.store(k)
+	for try := 0; err != nil && try < 2 && s.dropOldest(); try++ {
+		err = s.store(k)
+	}
+	s.mu.Lock()
+	lost := s.head
+	s.head = nil
+	if err == nil {
+		s.blocks = append(s.blocks, k)
+		lost = nil
+	}
+	s.mu.Unlock()
+	s.headBytes, s.journaled = 0, 0
+	if len(lost) > 0 {
+		s.queueMu.Lock()
+		s.leftOut.add(lost[len(lost)-1].Arrived, len(lost))
+		s.queueMu.Unlock()
+		s.complain(err)
+	}
+	if emptyErr := s.journal.empty(); emptyErr != nil {
+		s.complain(emptyErr)
+	}
+	s.account()
+	if cap(s.block) > 2*maxBlockBytes {
+		s.block = nil
+	}
+}
+
+// account adds up what is on disk.
+func (s *Store) account() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	total := s.journal.size
+	for _, segment := range s.segments {
+		total += segment.size
+	}
+	s.bytes = total
+}
+
+// complain says once a minute that the disk does not take more.
+func (s *Store) complain(err error) {
+	if now := s.settings.Now(); now.Sub(s.complaint) >= time.Minute {
+		s.complaint = now
+		s.settings.Logger.Error("The viewer's store can't write: new records are left out, and the oldest go", zap.Error(err))
+	}
+}
+
+// store appends the block in s.block to a segment.
+func (s *Store) store(k *block) error {
+	size := int64(len(s.block))
+	for s.bytes+size > s.settings.MaxSize && s.dropOldest() {
+	}
+	if s.writing != nil && s.writing.size+size > min(max(s.settings.MaxSize/segmentsPerStore, minSegmentSize), maxSegmentSize) {
+		s.writing = nil
+	}
+	if s.writing == nil {
+		segment, err := createSegment(s.settings.fs, s.settings.Directory, k.ids.first)
+		if err != nil {
+			return fmt.Errorf("make a segment: %w", err)
+		}
+		s.writing = segment
+		segment.opened = k.minArrived
+		s.mu.Lock()
+		s.segments = append(s.segments, segment)
+		s.mu.Unlock()
+	}
+	to := s.writing
+	n, err := to.file.Write(s.block)
+	if err != nil {
+		if n > 0 && to.file.Truncate(to.size) != nil {
+			// What is behind its end is cut off when it is opened.
+			s.mu.Lock()
+			to.size += int64(n)
+			s.mu.Unlock()
+			s.writing = nil
+		}
+		if to.size == 0 {
+			s.remove(to)
+			s.writing = nil
+		}
+		return fmt.Errorf("write a block: %w", err)
+	}
+	k.segment, k.offset = to, to.size
+	k.filter.offset = k.offset + int64(k.filter.offsetInBlock)
+	to.maxArrived = max(to.maxArrived, k.maxArrived)
+	s.mu.Lock()
+	to.size += size
+	s.mu.Unlock()
+	s.account()
+	return nil
+}
+
+// remove takes a segment, none of whose blocks is in the store, out of it.
+func (s *Store) remove(gone *segment) {
+	s.mu.Lock()
+	s.segments = slices.DeleteFunc(slices.Clone(s.segments), func(other *segment) bool { return other == gone })
+	s.mu.Unlock()
+	gone.release()
+	s.account()
+}
+
+// dropOldest lets the oldest segment go; false, if there is none.
+func (s *Store) dropOldest() bool {
+	if len(s.segments) == 0 {
+		return false
+	}
+	oldest := s.segments[0]
+	n := 0
+	for n < len(s.blocks) && s.blocks[n].segment == oldest {
+		n++
+	}
+	s.dropBlocks(n)
+	if s.writing == oldest {
+		s.writing = nil
+	}
+	s.remove(oldest)
+	return true
+}
+
+// dropBlocks lets the first blocks go.
+func (s *Store) dropBlocks(n int) {
+	if n == 0 {
+		return
+	}
+	s.mu.Lock()
+	dropped := s.blocks[:n]
+	s.blocks = slices.Clone(s.blocks[n:])
+	for _, k := range dropped {
+		s.gone += int64(k.ids.count)
+	}
+	s.mu.Unlock()
+	s.answers.forgetBlocks(dropped)
+}
+
+// expire lets go what is too old. A block goes with its newest record; its file, when it has no others.
+func (s *Store) expire() {
+	now := s.settings.Now().UnixNano()
+	oldest := now - int64(s.settings.MaxAge)
+	part := int64(s.settings.MaxAge) / segmentsPerStore
+	// Few records need long for a block, and must not stay for it.
+	if len(s.head) > 0 && s.head[0].Arrived.UnixNano() < now-part {
+		s.seal()
+	}
+	if s.writing != nil && s.writing.opened < now-part {
+		s.writing = nil
+	}
+	n := 0
+	for n < len(s.blocks) && s.blocks[n].maxArrived < oldest {
+		n++
+	}
+	s.dropBlocks(n)
+	for len(s.segments) > 0 {
+		first := s.segments[0]
+		if first == s.writing || len(s.blocks) > 0 && s.blocks[0].segment == first || first.maxArrived >= oldest {
+			return
+		}
+		s.remove(first)
+	}
+}
+
+// flush writes to the journal what it does not have yet.
+func (s *Store) flush() error {
+	records := s.head[s.journaled:]
+	if len(records) == 0 {
+		return nil
+	}
+	err := s.journal.append(records, s.builder.zstd)
+	if errors.Is(err, syscall.ENOSPC) && s.dropOldest() {
+		err = s.journal.append(records, s.builder.zstd)
+	}
+	if err != nil {
+		s.complain(err)
+		return err
+	}
+	s.journaled = len(s.head)
+	s.account()
+	return nil
 }
 
 // normalise makes of a record what the rest of the package relies on: a time that nanoseconds can

@@ -1,0 +1,621 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/query"
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
+)
+
+// evaluator finds in a block what a query matches, column by column: of a column with few values each
+// value is looked at once. It gives what query.Query.Match would for each record.
+type evaluator struct {
+	*reader
+}
+
+// node gives which records of mask a part of a query matches.
+func (e *evaluator) node(n query.Node, mask bitmap) (bitmap, error) {
+	switch n := n.(type) {
+	case nil:
+		return mask, nil
+	case *query.And:
+		// Texts last: they are the dearest.
+		for _, texts := range [...]bool{false, true} {
+			for _, term := range n.Terms {
+				if _, isText := term.(*query.Text); isText != texts || mask.empty() {
+					continue
+				}
+				var err error
+				if mask, err = e.node(term, mask); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return mask, nil
+	case *query.Or:
+		out := newBitmap(e.rows())
+		for _, term := range n.Terms {
+			found, err := e.node(term, mask.andNot(out))
+			if err != nil {
+				return nil, err
+			}
+			out = out.or(found)
+		}
+		return out, nil
+	case *query.Not:
+		found, err := e.node(n.Term, mask)
+		if err != nil {
+			return nil, err
+		}
+		return mask.andNot(found), nil
+	case *query.Text:
+		return e.text(n, mask)
+	case *query.Compare:
+		return e.compare(n, mask)
+	default:
+		return nil, errColumn
+	}
+}
+
+// mayMatch says whether the block's filter lets a part of a query match anything.
+func mayMatch(k *block, n query.Node, needs map[query.Node]*need, memory *buffers) (bool, error) {
+	switch n := n.(type) {
+	case *query.And:
+		for _, term := range n.Terms {
+			if ok, err := mayMatch(k, term, needs, memory); !ok {
+				return false, err
+			}
+		}
+	case *query.Or:
+		for _, term := range n.Terms {
+			if ok, err := mayMatch(k, term, needs, memory); ok || err != nil {
+				return ok, err
+			}
+		}
+		return false, nil
+	case *query.Text, *query.Compare:
+		if needed := needs[n]; needed != nil {
+			return k.may(needed, memory)
+		}
+	}
+	return true, nil
+}
+
+// needsOf gives what the leaves of a query need of a block's filter.
+func needsOf(n query.Node, into map[query.Node]*need) {
+	put := func(leaf query.Node, needed need) {
+		if len(needed.letters)+len(needed.digits)+len(needed.parts)+len(needed.whole) > 0 {
+			into[leaf] = &needed
+		}
+	}
+	switch n := n.(type) {
+	case *query.And:
+		for _, term := range n.Terms {
+			needsOf(term, into)
+		}
+	case *query.Or:
+		for _, term := range n.Terms {
+			needsOf(term, into)
+		}
+	case *query.Text:
+		put(n, needOf(&n.Pattern))
+	case *query.Compare:
+		if n.Test.Op != query.Equal || n.Test.Numeric() {
+			return
+		}
+		switch n.Field.Kind {
+		case query.Kind, query.Level, query.Duration:
+			return
+		}
+		needed := needOf(&n.Test.Pattern)
+		switch n.Field.Kind {
+		case query.Request, query.Macro, query.Trace, query.UID:
+			if whole, ok := n.Test.Pattern.Whole(); ok && whole != "" && !isDigits([]byte(whole)) {
+				needed.whole = append(needed.whole, wholeKey([]byte(whole)))
+			}
+		}
+		put(n, needed)
+	}
+}
+
+func (e *evaluator) compare(n *query.Compare, mask bitmap) (bitmap, error) {
+	out := newBitmap(e.rows())
+	switch n.Field.Kind {
+	case query.Kind:
+		return e.intColumn(columnKind, mask, func(v int64) bool { return n.Test.Value(record.Kind(v).String()) })
+	case query.Level:
+		return e.intColumn(columnSeverity, mask, func(v int64) bool { return n.Test.Level(uint8(v)) })
+	case query.Duration:
+		return e.duration(n, mask)
+	case query.Name:
+		undecided, err := e.test(columnEvent, n, mask, out)
+		if err != nil || undecided.empty() {
+			return out, err
+		}
+		if undecided, err = e.intColumn(columnKind, undecided, func(v int64) bool { return record.Kind(v) == record.Span }); err != nil {
+			return nil, err
+		}
+		_, err = e.test(columnBody, n, undecided, out)
+		return out, err
+	case query.Attribute:
+		return out, e.attribute(n, mask, out)
+	}
+	undecided, err := e.test(fixedOf(n.Field.Kind), n, mask, out)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(n.Field.Name, ".") && !undecided.empty() {
+		err = e.attribute(n, undecided, out)
+	}
+	return out, err
+}
+
+// fixedOf gives the column of a field of the record itself.
+func fixedOf(kind query.FieldKind) int {
+	switch kind {
+	case query.Service:
+		return columnService
+	case query.Request:
+		return columnRequest
+	case query.Macro:
+		return columnMacro
+	case query.Trace:
+		return columnTrace
+	case query.Span:
+		return columnSpan
+	case query.Parent:
+		return columnParent
+	case query.UID:
+		return columnUID
+	case query.Event:
+		return columnEvent
+	default:
+		return columnBody
+	}
+}
+
+// intColumn gives which records of mask pass with their value in a column of integers that all have.
+func (e *evaluator) intColumn(fixed int, mask bitmap, pass func(int64) bool) (bitmap, error) {
+	c, err := e.fixedColumn(fixed)
+	if err != nil {
+		return nil, err
+	}
+	out := newBitmap(e.rows())
+	if c == nil {
+		return nil, errColumn
+	}
+	return out, eachValue(c, mask, out, func(v any) bool {
+		n, _ := v.(int64)
+		return pass(n)
+	})
+}
+
+// test sets in out which records of mask pass with their value in a fixed column, and gives those that
+// have none.
+func (e *evaluator) test(fixed int, n *query.Compare, mask, out bitmap) (undecided bitmap, err error) {
+	c, err := e.fixedColumn(fixed)
+	if err != nil || c == nil {
+		return mask, err
+	}
+	return mask.andNot(c.there), e.testColumn(c, n, mask, out)
+}
+
+// testColumn is test for a column.
+func (e *evaluator) testColumn(c *column, n *query.Compare, mask, out bitmap) error {
+	if n.Test.Op == query.Exists {
+		for i := range out {
+			out[i] |= mask[i] & c.there[i]
+		}
+		return nil
+	}
+	switch c.form {
+	case formText:
+		mask.and(c.there).rows(func(row int) {
+			e.buffers.text = append(e.buffers.text[:0], c.textAt(c.index(row))...)
+			if n.Test.Text(e.buffers.text) {
+				out.set(row)
+			}
+		})
+		return nil
+	case formHex, formUUID:
+		if n.Test.Op == query.Equal && outside(&n.Test.Pattern, isDigit) {
+			return nil
+		}
+		mask.and(c.there).rows(func(row int) {
+			e.buffers.text = c.appendDigits(e.buffers.text[:0], c.index(row))
+			if n.Test.Text(e.buffers.text) {
+				out.set(row)
+			}
+		})
+		return nil
+	}
+	return eachValue(c, mask, out, n.Test.Value)
+}
+
+// eachValue sets in out which records of mask have a value that passes; each value of a column with few is
+// asked about once.
+func eachValue(c *column, mask, out bitmap, pass func(any) bool) error {
+	switch c.form {
+	case formConst:
+		if pass(c.values[0]) {
+			for i := range out {
+				out[i] |= mask[i]
+			}
+		}
+	case formDict:
+		var passes [maxDict + 1]bool
+		some := false
+		for i, v := range c.values {
+			passes[i+1] = pass(v)
+			some = some || passes[i+1]
+		}
+		if some {
+			mask.rows(func(row int) {
+				if passes[c.codes[row]] {
+					out.set(row)
+				}
+			})
+		}
+	default:
+		mask.and(c.there).rows(func(row int) {
+			if v, _ := c.at(row); pass(v) {
+				out.set(row)
+			}
+		})
+	}
+	return nil
+}
+
+// attribute sets in out which records of mask pass with their attribute, or else with their resource's.
+func (e *evaluator) attribute(n *query.Compare, mask, out bitmap) error {
+	undecided := mask
+	rest, err := e.restFields()
+	if err != nil {
+		return err
+	}
+	// Names that differ in case only: the first of a record counts, as in query.Field.Value.
+	var restName []string
+	var restValue []any
+	var inRest bitmap
+	if rest != nil {
+		inRest = newBitmap(e.rows())
+		restName, restValue = make([]string, e.rows()), make([]any, e.rows())
+		undecided.rows(func(row int) {
+			for i := range rest[row] {
+				if f := &rest[row][i]; query.SameName(f.Name, n.Field.Name) {
+					inRest.set(row)
+					restName[row], restValue[row] = f.Name, f.Value
+					break
+				}
+			}
+		})
+	}
+	for i := range e.places {
+		if !sameField(&e.places[i], &n.Field) {
+			continue
+		}
+		c, err := e.column(i)
+		if err != nil {
+			return err
+		}
+		here := undecided
+		if inRest != nil {
+			here = newBitmap(e.rows())
+			undecided.rows(func(row int) {
+				if !inRest.has(row) || e.places[i].name < restName[row] {
+					here.set(row)
+				}
+			})
+		}
+		if err := e.testColumn(c, n, here, out); err != nil {
+			return err
+		}
+		undecided = undecided.andNot(here.and(c.there))
+	}
+	if inRest != nil {
+		undecided.and(inRest).rows(func(row int) {
+			if n.Test.Value(restValue[row]) {
+				out.set(row)
+			}
+		})
+		undecided = undecided.andNot(inRest)
+	}
+	if undecided.empty() || e.fixed[columnResource] < 0 {
+		return nil
+	}
+	if err := e.readResources(); err != nil {
+		return err
+	}
+	passes := make([]bool, len(e.resources))
+	for i, fields := range e.resources {
+		for j := range fields {
+			if query.SameName(fields[j].Name, n.Field.Name) {
+				passes[i] = n.Test.Value(fields[j].Value)
+				break
+			}
+		}
+	}
+	undecided.rows(func(row int) {
+		if at := e.rowResource[row]; at >= 0 && passes[at] {
+			out.set(row)
+		}
+	})
+	return nil
+}
+
+func (e *evaluator) duration(n *query.Compare, mask bitmap) (bitmap, error) {
+	durations, there, err := e.durations(mask)
+	if err != nil {
+		return nil, err
+	}
+	out := newBitmap(e.rows())
+	there.rows(func(row int) {
+		if n.Test.Value(durations[row].Seconds()) {
+			out.set(row)
+		}
+	})
+	return out, nil
+}
+
+// durations gives query.DurationOf for the records of mask that have one.
+func (e *evaluator) durations(mask bitmap) ([]time.Duration, bitmap, error) {
+	durations, there := make([]time.Duration, e.rows()), newBitmap(e.rows())
+	c, err := e.fixedColumn(columnDuration)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c != nil {
+		mask.and(c.there).rows(func(row int) {
+			v, _ := c.at(row)
+			d, _ := v.(int64)
+			durations[row] = time.Duration(d)
+			there.set(row)
+		})
+	}
+	for _, name := range [...]string{query.FoldDuration, query.EventDuration} {
+		values, found, err := e.attributeValues(query.Field{Kind: query.Attribute, Name: name}, mask.andNot(there))
+		if err != nil {
+			return nil, nil, err
+		}
+		found.rows(func(row int) {
+			if d, ok := query.DurationValue(name, values[row]); ok {
+				durations[row] = d
+				there.set(row)
+			}
+		})
+	}
+	return durations, there, nil
+}
+
+// attributeValues gives the values of a record's own attribute.
+func (e *evaluator) attributeValues(field query.Field, mask bitmap) ([]any, bitmap, error) {
+	values, found := make([]any, e.rows()), newBitmap(e.rows())
+	names := make([]string, e.rows())
+	for i := range e.places {
+		if !sameField(&e.places[i], &field) {
+			continue
+		}
+		c, err := e.column(i)
+		if err != nil {
+			return nil, nil, err
+		}
+		mask.and(c.there).andNot(found).rows(func(row int) {
+			values[row], _ = c.at(row)
+			names[row] = e.places[i].name
+			found.set(row)
+		})
+	}
+	rest, err := e.restFields()
+	if err != nil || rest == nil {
+		return values, found, err
+	}
+	mask.rows(func(row int) {
+		for i := range rest[row] {
+			if f := &rest[row][i]; query.SameName(f.Name, field.Name) {
+				if !found.has(row) || f.Name < names[row] {
+					values[row] = f.Value
+					found.set(row)
+				}
+				break
+			}
+		}
+	})
+	return values, found, nil
+}
+
+// textColumns are the fixed columns in which words are looked for.
+var textColumns = [...]int{columnBody, columnEvent, columnRequest, columnMacro, columnTrace, columnSpan, columnParent, columnUID}
+
+func (e *evaluator) text(n *query.Text, mask bitmap) (bitmap, error) {
+	out := newBitmap(e.rows())
+	look := func(c *column) {
+		if left := mask.andNot(out).and(c.there); !left.empty() {
+			e.contains(c, &n.Pattern, left, out)
+		}
+	}
+	for _, fixed := range textColumns {
+		c, err := e.fixedColumn(fixed)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			look(c)
+		}
+	}
+	for i := range e.places {
+		if e.places[i].fixed != fixedColumns || e.places[i].stored == storedCopy {
+			continue
+		}
+		c, err := e.column(i)
+		if err != nil {
+			return nil, err
+		}
+		look(c)
+	}
+	rest, err := e.restFields()
+	if err != nil || rest == nil {
+		return out, err
+	}
+	mask.andNot(out).rows(func(row int) {
+		for i := range rest[row] {
+			if e.value(rest[row][i].Value, &n.Pattern) {
+				out.set(row)
+				return
+			}
+		}
+	})
+	return out, nil
+}
+
+// value says whether a value's text matches. A nil value has none.
+func (e *evaluator) value(v any, p *query.Pattern) bool {
+	if v == nil {
+		return false
+	}
+	e.buffers.text = record.AppendText(e.buffers.text[:0], v)
+	return p.Match(e.buffers.text)
+}
+
+// contains sets in out which records of left, which all have a value, have one that matches.
+func (e *evaluator) contains(c *column, p *query.Pattern, left, out bitmap) {
+	switch c.form {
+	case formText:
+		e.containsText(c, p, left, out)
+	case formHex, formUUID:
+		if outside(p, isDigit) {
+			return
+		}
+		left.rows(func(row int) {
+			e.buffers.text = c.appendDigits(e.buffers.text[:0], c.index(row))
+			if p.MatchFolded(e.buffers.text) {
+				out.set(row)
+			}
+		})
+	case formInts:
+		if outside(p, func(b byte) bool { return '0' <= b && b <= '9' || b == '-' }) {
+			return
+		}
+		left.rows(func(row int) {
+			e.buffers.text = c.appendText(e.buffers.text[:0], row)
+			if p.MatchFolded(e.buffers.text) {
+				out.set(row)
+			}
+		})
+	case formFloats:
+		if outside(p, func(b byte) bool { return strings.IndexByte("0123456789-+.einfa", b) >= 0 }) {
+			return
+		}
+		left.rows(func(row int) {
+			e.buffers.text = c.appendText(e.buffers.text[:0], row)
+			if p.Match(e.buffers.text) {
+				out.set(row)
+			}
+		})
+	default:
+		_ = eachValue(c, left, out, func(v any) bool { return e.value(v, p) })
+	}
+}
+
+// containsText looks through the texts of all records at once where that gives the same.
+func (e *evaluator) containsText(c *column, p *query.Pattern, left, out bitmap) {
+	if len(p.Parts) != 1 || p.Start || p.End || !p.Folded {
+		left.rows(func(row int) {
+			e.buffers.text = append(e.buffers.text[:0], c.textAt(c.index(row))...)
+			if p.Match(e.buffers.text) {
+				out.set(row)
+			}
+		})
+		return
+	}
+	var ascii bool
+	e.buffers.fold, ascii = appendFoldASCII(e.buffers.fold[:0], c.text)
+	if !ascii {
+		left.rows(func(row int) {
+			e.buffers.text = append(e.buffers.text[:0], c.textAt(c.index(row))...)
+			if p.Match(e.buffers.text) {
+				out.set(row)
+			}
+		})
+		return
+	}
+	part := []byte(p.Parts[0])
+	all, at, i := e.buffers.fold, 0, 0
+	// The rows of the texts in turn: a text's row is found by going on in there.
+	found := newBitmap(len(c.ends))
+	for {
+		hit := bytes.Index(all[at:], part)
+		if hit < 0 {
+			break
+		}
+		at += hit
+		for int(c.ends[i]) <= at {
+			i++
+		}
+		if at+len(part) > int(c.ends[i]) {
+			at++ // from one text into the next
+			continue
+		}
+		found.set(i)
+		if at = int(c.ends[i]); at >= len(all) {
+			break
+		}
+	}
+	left.rows(func(row int) {
+		if found.has(c.index(row)) {
+			out.set(row)
+		}
+	})
+}
+
+// outside says whether a pattern has a byte that no value has.
+func outside(p *query.Pattern, inside func(byte) bool) bool {
+	for _, part := range p.Parts {
+		for i := range len(part) {
+			b := part[i]
+			if !p.Folded && 'A' <= b && b <= 'Z' {
+				return true
+			}
+			if !inside(b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isDigit(b byte) bool { return classes[b]&classDigit != 0 }
+
+// appendFoldASCII is query.AppendFold for a text of ASCII; for another ascii is false.
+func appendFoldASCII(dst []byte, text string) (out []byte, ascii bool) {
+	const (
+		low  = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	start := len(dst)
+	dst = append(dst, text...)
+	b := dst[start:]
+	all := uint64(0)
+	for len(b) >= 8 {
+		w := binary.LittleEndian.Uint64(b)
+		all |= w
+		// With bytes below 0x80: the high bit is set by what is at least 'A', and by what is more than 'Z'.
+		atLeast := w + (0x80-'A')*low
+		beyond := w + (0x80-'Z'-1)*low
+		binary.LittleEndian.PutUint64(b, w|(atLeast&^beyond&high)>>2)
+		b = b[8:]
+	}
+	for i, c := range b {
+		all |= uint64(c)
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return dst, all&high == 0
+}
+
+// everything is the window without limits.
+var everything = window{from: math.MinInt64, to: math.MaxInt64, upTo: math.MaxUint64}
