@@ -468,3 +468,27 @@ func (t *Test) Level(severity uint8) bool {
 		return severity >= t.low
 	}
 }
+
+// Is is a part of a query: a field is that text exactly.
+func Is(field FieldKind, text string) Node {
+	return &Compare{Field: own[field], Test: Test{Op: Equal, Pattern: literal(text, false)}}
+}
+
+// own are the fields of the record itself.
+var own = func() map[FieldKind]Field {
+	out := map[FieldKind]Field{}
+	for _, f := range shortNames {
+		if f.Kind != Attribute {
+			out[f.Kind] = f
+		}
+	}
+	return out
+}()
+
+// Any is the query that one of the parts must match.
+func Any(parts ...Node) Query {
+	if len(parts) == 1 {
+		return Query{Root: parts[0]}
+	}
+	return Query{Root: &Or{Terms: parts}}
+}

@@ -19,6 +19,7 @@ func fullBitmap(rows int) bitmap {
 }
 
 func (b bitmap) set(row int)      { b[row>>6] |= 1 << (row & 63) }
+func (b bitmap) unset(row int)    { b[row>>6] &^= 1 << (row & 63) }
 func (b bitmap) has(row int) bool { return b[row>>6]&(1<<(row&63)) != 0 }
 
 func (b bitmap) empty() bool {

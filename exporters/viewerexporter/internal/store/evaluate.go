@@ -123,7 +123,6 @@ func needsOf(n query.Node, into map[query.Node]*need) {
 }
 
 func (e *evaluator) compare(n *query.Compare, mask bitmap) (bitmap, error) {
-	out := newBitmap(e.rows())
 	switch n.Field.Kind {
 	case query.Kind:
 		return e.intColumn(columnKind, mask, func(v int64) bool { return n.Test.Value(record.Kind(v).String()) })
@@ -131,27 +130,56 @@ func (e *evaluator) compare(n *query.Compare, mask bitmap) (bitmap, error) {
 		return e.intColumn(columnSeverity, mask, func(v int64) bool { return n.Test.Level(uint8(v)) })
 	case query.Duration:
 		return e.duration(n, mask)
-	case query.Name:
-		undecided, err := e.test(columnEvent, n, mask, out)
-		if err != nil || undecided.empty() {
-			return out, err
-		}
-		if undecided, err = e.intColumn(columnKind, undecided, func(v int64) bool { return record.Kind(v) == record.Span }); err != nil {
-			return nil, err
-		}
-		_, err = e.test(columnBody, n, undecided, out)
-		return out, err
-	case query.Attribute:
-		return out, e.attribute(n, mask, out)
 	}
-	undecided, err := e.test(fixedOf(n.Field.Kind), n, mask, out)
-	if err != nil {
-		return nil, err
-	}
-	if strings.Contains(n.Field.Name, ".") && !undecided.empty() {
-		err = e.attribute(n, undecided, out)
-	}
+	out := newBitmap(e.rows())
+	err := e.resolve(&n.Field, mask, visitor{
+		column: func(c *column, rows bitmap) { e.testColumn(c, n, rows, out) },
+		value: func(v any, rows bitmap) {
+			if n.Test.Value(v) {
+				for i := range out {
+					out[i] |= rows[i]
+				}
+			}
+		},
+	})
 	return out, err
+}
+
+// visitor is told where the values of a field are: rows are disjoint from call to call.
+type visitor struct {
+	column func(c *column, rows bitmap) // all rows have a value in the column
+	value  func(v any, rows bitmap)     // all rows have this one
+}
+
+// resolve finds the values of a field, other than kind, level and duration, for the records of mask, as
+// query.Field.Value does.
+func (e *evaluator) resolve(field *query.Field, mask bitmap, visit visitor) error {
+	fixed := func(column int, mask bitmap) (undecided bitmap, err error) {
+		c, err := e.fixedColumn(column)
+		if err != nil || c == nil {
+			return mask, err
+		}
+		visit.column(c, mask.and(c.there))
+		return mask.andNot(c.there), nil
+	}
+	if field.Kind == query.Attribute {
+		return e.attribute(field, mask, visit)
+	}
+	if field.Kind == query.Name {
+		undecided, err := fixed(columnEvent, mask)
+		if err != nil || undecided.empty() {
+			return err
+		}
+		if undecided, err = e.intColumn(columnKind, undecided, func(v int64) bool { return record.Kind(v) == record.Span }); err == nil {
+			_, err = fixed(columnBody, undecided)
+		}
+		return err
+	}
+	undecided, err := fixed(fixedOf(field.Kind), mask)
+	if err == nil && strings.Contains(field.Name, ".") && !undecided.empty() {
+		err = e.attribute(field, undecided, visit)
+	}
+	return err
 }
 
 // fixedOf gives the column of a field of the record itself.
@@ -188,57 +216,47 @@ func (e *evaluator) intColumn(fixed int, mask bitmap, pass func(int64) bool) (bi
 	if c == nil {
 		return nil, errColumn
 	}
-	return out, eachValue(c, mask, out, func(v any) bool {
+	eachValue(c, mask, out, func(v any) bool {
 		n, _ := v.(int64)
 		return pass(n)
 	})
+	return out, nil
 }
 
-// test sets in out which records of mask pass with their value in a fixed column, and gives those that
-// have none.
-func (e *evaluator) test(fixed int, n *query.Compare, mask, out bitmap) (undecided bitmap, err error) {
-	c, err := e.fixedColumn(fixed)
-	if err != nil || c == nil {
-		return mask, err
-	}
-	return mask.andNot(c.there), e.testColumn(c, n, mask, out)
-}
-
-// testColumn is test for a column.
-func (e *evaluator) testColumn(c *column, n *query.Compare, mask, out bitmap) error {
+// testColumn sets in out which rows, all of which have a value in the column, pass.
+func (e *evaluator) testColumn(c *column, n *query.Compare, rows, out bitmap) {
 	if n.Test.Op == query.Exists {
 		for i := range out {
-			out[i] |= mask[i] & c.there[i]
+			out[i] |= rows[i]
 		}
-		return nil
+		return
 	}
 	switch c.form {
 	case formText:
-		mask.and(c.there).rows(func(row int) {
+		rows.rows(func(row int) {
 			e.buffers.text = append(e.buffers.text[:0], c.textAt(c.index(row))...)
 			if n.Test.Text(e.buffers.text) {
 				out.set(row)
 			}
 		})
-		return nil
 	case formHex, formUUID:
 		if n.Test.Op == query.Equal && outside(&n.Test.Pattern, isDigit) {
-			return nil
+			return
 		}
-		mask.and(c.there).rows(func(row int) {
+		rows.rows(func(row int) {
 			e.buffers.text = c.appendDigits(e.buffers.text[:0], c.index(row))
 			if n.Test.Text(e.buffers.text) {
 				out.set(row)
 			}
 		})
-		return nil
+	default:
+		eachValue(c, rows, out, n.Test.Value)
 	}
-	return eachValue(c, mask, out, n.Test.Value)
 }
 
 // eachValue sets in out which records of mask have a value that passes; each value of a column with few is
 // asked about once.
-func eachValue(c *column, mask, out bitmap, pass func(any) bool) error {
+func eachValue(c *column, mask, out bitmap, pass func(any) bool) {
 	switch c.form {
 	case formConst:
 		if pass(c.values[0]) {
@@ -267,84 +285,90 @@ func eachValue(c *column, mask, out bitmap, pass func(any) bool) error {
 			}
 		})
 	}
+}
+
+// attribute is resolve for an attribute of the record, or else of its resource.
+func (e *evaluator) attribute(field *query.Field, mask bitmap, visit visitor) error {
+	undecided, err := e.ownAttribute(field, mask, visit)
+	if err != nil || undecided.empty() || e.fixed[columnResource] < 0 {
+		return err
+	}
+	if err := e.readResources(); err != nil {
+		return err
+	}
+	rowsOf := make([]bitmap, len(e.resources))
+	valueOf := make([]any, len(e.resources))
+	for i, fields := range e.resources {
+		for j := range fields {
+			if query.SameName(fields[j].Name, field.Name) {
+				rowsOf[i], valueOf[i] = newBitmap(e.rows()), fields[j].Value
+				break
+			}
+		}
+	}
+	undecided.rows(func(row int) {
+		if at := e.rowResource[row]; at >= 0 && rowsOf[at] != nil {
+			rowsOf[at].set(row)
+		}
+	})
+	for i, rows := range rowsOf {
+		if rows != nil && !rows.empty() {
+			visit.value(valueOf[i], rows)
+		}
+	}
 	return nil
 }
 
-// attribute sets in out which records of mask pass with their attribute, or else with their resource's.
-func (e *evaluator) attribute(n *query.Compare, mask, out bitmap) error {
-	undecided := mask
+// ownAttribute is attribute for the record's own, and gives the rows without one.
+func (e *evaluator) ownAttribute(field *query.Field, mask bitmap, visit visitor) (undecided bitmap, err error) {
+	undecided = mask
 	rest, err := e.restFields()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// Names that differ in case only: the first of a record counts, as in query.Field.Value.
-	var restName []string
-	var restValue []any
 	var inRest bitmap
+	var ofRest []*record.Field
 	if rest != nil {
-		inRest = newBitmap(e.rows())
-		restName, restValue = make([]string, e.rows()), make([]any, e.rows())
+		inRest, ofRest = newBitmap(e.rows()), make([]*record.Field, e.rows())
 		undecided.rows(func(row int) {
 			for i := range rest[row] {
-				if f := &rest[row][i]; query.SameName(f.Name, n.Field.Name) {
+				if query.SameName(rest[row][i].Name, field.Name) {
 					inRest.set(row)
-					restName[row], restValue[row] = f.Name, f.Value
+					ofRest[row] = &rest[row][i]
 					break
 				}
 			}
 		})
 	}
 	for i := range e.places {
-		if !sameField(&e.places[i], &n.Field) {
+		if !sameField(&e.places[i], field) {
 			continue
 		}
 		c, err := e.column(i)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		here := undecided
+		here := undecided.and(c.there)
 		if inRest != nil {
-			here = newBitmap(e.rows())
-			undecided.rows(func(row int) {
-				if !inRest.has(row) || e.places[i].name < restName[row] {
-					here.set(row)
+			here.and(inRest).rows(func(row int) {
+				if ofRest[row].Name < e.places[i].name {
+					here.unset(row)
 				}
 			})
 		}
-		if err := e.testColumn(c, n, here, out); err != nil {
-			return err
-		}
-		undecided = undecided.andNot(here.and(c.there))
+		visit.column(c, here)
+		undecided = undecided.andNot(here)
 	}
 	if inRest != nil {
 		undecided.and(inRest).rows(func(row int) {
-			if n.Test.Value(restValue[row]) {
-				out.set(row)
-			}
+			one := newBitmap(e.rows())
+			one.set(row)
+			visit.value(ofRest[row].Value, one)
 		})
 		undecided = undecided.andNot(inRest)
 	}
-	if undecided.empty() || e.fixed[columnResource] < 0 {
-		return nil
-	}
-	if err := e.readResources(); err != nil {
-		return err
-	}
-	passes := make([]bool, len(e.resources))
-	for i, fields := range e.resources {
-		for j := range fields {
-			if query.SameName(fields[j].Name, n.Field.Name) {
-				passes[i] = n.Test.Value(fields[j].Value)
-				break
-			}
-		}
-	}
-	undecided.rows(func(row int) {
-		if at := e.rowResource[row]; at >= 0 && passes[at] {
-			out.set(row)
-		}
-	})
-	return nil
+	return undecided, nil
 }
 
 func (e *evaluator) duration(n *query.Compare, mask bitmap) (bitmap, error) {
@@ -377,54 +401,31 @@ func (e *evaluator) durations(mask bitmap) ([]time.Duration, bitmap, error) {
 		})
 	}
 	for _, name := range [...]string{query.FoldDuration, query.EventDuration} {
-		values, found, err := e.attributeValues(query.Field{Kind: query.Attribute, Name: name}, mask.andNot(there))
+		put := func(v any, rows bitmap) {
+			if d, ok := query.DurationValue(name, v); ok {
+				rows.rows(func(row int) {
+					durations[row] = d
+					there.set(row)
+				})
+			}
+		}
+		_, err := e.ownAttribute(&query.Field{Kind: query.Attribute, Name: name}, mask.andNot(there), visitor{
+			column: func(c *column, rows bitmap) {
+				rows.rows(func(row int) {
+					v, _ := c.at(row)
+					if d, ok := query.DurationValue(name, v); ok {
+						durations[row] = d
+						there.set(row)
+					}
+				})
+			},
+			value: put,
+		})
 		if err != nil {
 			return nil, nil, err
 		}
-		found.rows(func(row int) {
-			if d, ok := query.DurationValue(name, values[row]); ok {
-				durations[row] = d
-				there.set(row)
-			}
-		})
 	}
 	return durations, there, nil
-}
-
-// attributeValues gives the values of a record's own attribute.
-func (e *evaluator) attributeValues(field query.Field, mask bitmap) ([]any, bitmap, error) {
-	values, found := make([]any, e.rows()), newBitmap(e.rows())
-	names := make([]string, e.rows())
-	for i := range e.places {
-		if !sameField(&e.places[i], &field) {
-			continue
-		}
-		c, err := e.column(i)
-		if err != nil {
-			return nil, nil, err
-		}
-		mask.and(c.there).andNot(found).rows(func(row int) {
-			values[row], _ = c.at(row)
-			names[row] = e.places[i].name
-			found.set(row)
-		})
-	}
-	rest, err := e.restFields()
-	if err != nil || rest == nil {
-		return values, found, err
-	}
-	mask.rows(func(row int) {
-		for i := range rest[row] {
-			if f := &rest[row][i]; query.SameName(f.Name, field.Name) {
-				if !found.has(row) || f.Name < names[row] {
-					values[row] = f.Value
-					found.set(row)
-				}
-				break
-			}
-		}
-	})
-	return values, found, nil
 }
 
 // textColumns are the fixed columns in which words are looked for.
@@ -516,7 +517,7 @@ func (e *evaluator) contains(c *column, p *query.Pattern, left, out bitmap) {
 			}
 		})
 	default:
-		_ = eachValue(c, left, out, func(v any) bool { return e.value(v, p) })
+		eachValue(c, left, out, func(v any) bool { return e.value(v, p) })
 	}
 }
 

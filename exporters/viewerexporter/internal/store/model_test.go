@@ -302,6 +302,9 @@ func TestModel(t *testing.T) {
 					}
 					oldest, limit := d.IntN(2) == 0, pick(d, 1, 30, 300, 1000)+d.IntN(20)
 					same(t, want.find(q, r, oldest), walk(t, s, q, r, oldest, limit), text)
+					if settings.QueryTime == 0 {
+						sameCounts(t, d, &want, s, q, r)
+					}
 				}
 			}
 			one := want.records[d.IntN(len(want.records))]
@@ -311,6 +314,44 @@ func TestModel(t *testing.T) {
 			stats := s.Stats()
 			assert.Len(t, want.records, int(stats.Records+stats.Spans))
 		})
+	}
+}
+
+// sameCounts compares volume, facets and values with what counting gives.
+func sameCounts(t *testing.T, d *dice, want *twin, s *Store, q query.Query, r Range) {
+	t.Helper()
+	step, buckets := time.Duration(1+d.IntN(600))*time.Second, 1+d.IntN(100)
+	from := start.Add(time.Duration(d.IntN(1800)) * time.Second)
+	volume, err := s.Volume(t.Context(), q, from, step, buckets)
+	require.NoError(t, err)
+	require.True(t, volume.Complete)
+	levels, total := map[string][]int{}, 0
+	for _, one := range want.find(q, Range{from, from.Add(step * time.Duration(buckets))}, true) {
+		level := record.Level(one.Severity)
+		if levels[level] == nil {
+			levels[level] = make([]int, buckets)
+		}
+		levels[level][one.Time.Sub(from)/step]++
+		total++
+	}
+	require.Equal(t, levels, volume.Levels, q.String())
+	require.Equal(t, total, volume.Total)
+
+	names := []string{"service", "level", "kind", "name", "duration", "request", "body", d.name(), d.name(), "host"}
+	facets, counted, complete, err := s.Facets(t.Context(), q, r, names, 1000)
+	require.NoError(t, err)
+	require.True(t, complete)
+	found := want.find(q, r, true)
+	require.Equal(t, len(found), counted)
+	for i, name := range names {
+		counts := map[string]int{}
+		field := query.FieldOf(name)
+		for j := range found {
+			if v, ok := field.Value(&found[j]); ok {
+				counts[record.Text(v)]++
+			}
+		}
+		require.Equal(t, Facet{Field: name, Values: top(counts, 1000)}, facets[i], q.String())
 	}
 }
 
