@@ -17,6 +17,7 @@ import (
 	countconnector "github.com/open-telemetry/opentelemetry-collector-contrib/connector/countconnector"
 	spanmetricsconnector "github.com/open-telemetry/opentelemetry-collector-contrib/connector/spanmetricsconnector"
 	kinesisexporter "github.com/heartwood-otel/heartwood/exporters/kinesisexporter"
+	viewerexporter "github.com/heartwood-otel/heartwood/exporters/viewerexporter"
 	worms3exporter "github.com/heartwood-otel/heartwood/exporters/worms3exporter"
 	debugexporter "go.opentelemetry.io/collector/exporter/debugexporter"
 	nopexporter "go.opentelemetry.io/collector/exporter/nopexporter"
@@ -147,6 +148,7 @@ func components() (otelcol.Factories, error) {
 
 	factories.Exporters, err = otelcol.MakeFactoryMap[exporter.Factory](
 		kinesisexporter.NewFactory(),
+		viewerexporter.NewFactory(),
 		worms3exporter.NewFactory(),
 		debugexporter.NewFactory(),
 		nopexporter.NewFactory(),
@@ -163,6 +165,7 @@ func components() (otelcol.Factories, error) {
 	}
 	factories.ExporterModules = makeModulesMap(factories.Exporters, map[component.Type]string{
 		kinesisexporter.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",
+		viewerexporter.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",
 		worms3exporter.NewFactory().Type(): "github.com/heartwood-otel/heartwood v0.0.0",
 		debugexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/debugexporter v0.158.0",
 		nopexporter.NewFactory().Type(): "go.opentelemetry.io/collector/exporter/nopexporter v0.158.0",

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	heapfloorconverter "github.com/heartwood-otel/heartwood/converters/heapfloorconverter"
 	nestinglimitconverter "github.com/heartwood-otel/heartwood/converters/nestinglimitconverter"
+	viewerconverter "github.com/heartwood-otel/heartwood/converters/viewerconverter"
 	envprovider "go.opentelemetry.io/collector/confmap/provider/envprovider"
 	fileprovider "go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	yamlprovider "go.opentelemetry.io/collector/confmap/provider/yamlprovider"
@@ -40,6 +41,7 @@ func main() {
 				ConverterFactories: []confmap.ConverterFactory{
 					heapfloorconverter.NewFactory(),
 					nestinglimitconverter.NewFactory(),
+					viewerconverter.NewFactory(),
 				},
 			},
 		},
@@ -51,6 +53,7 @@ func main() {
 			httpsprovider.NewFactory().Create(confmap.ProviderSettings{}).Scheme(): "go.opentelemetry.io/collector/confmap/provider/httpsprovider v1.64.0",
 		},
 		ConverterModules: []string{
+			"github.com/heartwood-otel/heartwood v0.0.0",
 			"github.com/heartwood-otel/heartwood v0.0.0",
 			"github.com/heartwood-otel/heartwood v0.0.0",
 		},

@@ -1,0 +1,172 @@
+package viewerexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/metadata"
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/store"
+)
+
+var (
+	logsSignal    = signalOption("logs")
+	tracesSignal  = signalOption("traces")
+	metricsSignal = signalOption("metrics")
+)
+
+func signalOption(name string) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(attribute.String("signal", name)))
+}
+
+// core is what the exporters of one id have in common, for each of their signals: one store
+// and one page.
+type core struct {
+	key coreKey
+	cfg *Config
+	set exporter.Settings
+	tel *metadata.TelemetryBuilder
+
+	temporary string // the directory, where it is removed at the end
+	store     *store.Store
+	points    metricSource
+	health    *health
+	server    *server
+
+	users int // guarded by cores.mu
+}
+
+// coreKey names a core. The configuration is the same one for all signals of an id.
+type coreKey struct {
+	id  component.ID
+	cfg *Config
+}
+
+// cores are those that run.
+var cores = struct {
+	mu    sync.Mutex
+	byKey map[coreKey]*core
+}{byKey: map[coreKey]*core{}}
+
+// acquire starts the core, unless the exporter of another signal has.
+func acquire(ctx context.Context, host component.Host, set exporter.Settings, cfg *Config) (*core, error) {
+	cores.mu.Lock()
+	defer cores.mu.Unlock()
+	key := coreKey{set.ID, cfg}
+	c, ok := cores.byKey[key]
+	if !ok {
+		c = &core{key: key, cfg: cfg, set: set}
+		if err := c.open(ctx, host); err != nil {
+			return nil, errors.Join(err, c.close(ctx))
+		}
+		cores.byKey[key] = c
+	}
+	c.users++
+	return c, nil
+}
+
+// release lets go; the last one ends it.
+func (c *core) release(ctx context.Context) error {
+	cores.mu.Lock()
+	defer cores.mu.Unlock()
+	if c.users--; c.users > 0 {
+		return nil
+	}
+	delete(cores.byKey, c.key)
+	return c.close(ctx)
+}
+
+// open opens what close closes.
+func (c *core) open(ctx context.Context, host component.Host) (err error) {
+	directory := c.cfg.Directory
+	if directory == "" {
+		if directory, err = os.MkdirTemp("", "heartwood-viewer-"); err != nil {
+			return fmt.Errorf("make a temporary directory for the store; set directory to choose one: %w", err)
+		}
+		c.temporary = directory
+	}
+	if c.store, err = store.Open(store.Settings{
+		Directory: filepath.Join(directory, "records"), MaxSize: int64(c.cfg.MaxSize), MaxAge: c.cfg.MaxAge,
+		MaxWaiting: int64(c.cfg.MaxWaiting), Logger: c.set.Logger,
+	}); err != nil {
+		return fmt.Errorf("directory %s: %w", directory, err)
+	}
+	if c.points, err = openMetrics(filepath.Join(directory, "metrics"), c.cfg, c.set.Logger); err != nil {
+		return fmt.Errorf("directory %s: %w", directory, err)
+	}
+	if err := c.observe(); err != nil {
+		return err
+	}
+	if c.cfg.HealthEndpoint != noHealth {
+		c.health = newHealth(c.cfg)
+		c.health.start(ctx)
+	}
+	c.server = newServer(&api{
+		store: c.store, points: c.points, health: c.health, pipelines: c.cfg.Pipelines, version: c.set.BuildInfo.Version,
+		limits: newLimits(), logger: c.set.Logger,
+	}, c.cfg, c.set, c.tel)
+	return c.server.start(ctx, host)
+}
+
+// observe makes the exporter's metrics.
+func (c *core) observe() (err error) {
+	if c.tel, err = metadata.NewTelemetryBuilder(c.set.TelemetrySettings); err != nil {
+		return err
+	}
+	return errors.Join(
+		c.tel.RegisterExporterViewerBytesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(c.store.Stats().Bytes)
+			return nil
+		}),
+		c.tel.RegisterExporterViewerRecordsCallback(func(_ context.Context, o metric.Int64Observer) error {
+			stats := c.store.Stats()
+			o.Observe(stats.Records + stats.Spans)
+			return nil
+		}),
+	)
+}
+
+func (c *core) close(ctx context.Context) error {
+	var errs []error
+	if c.server != nil {
+		errs = append(errs, c.server.shutdown(ctx))
+	}
+	if c.health != nil {
+		c.health.shutdown()
+	}
+	if c.tel != nil {
+		c.tel.Shutdown()
+	}
+	if c.points != nil {
+		errs = append(errs, c.points.Close())
+	}
+	if c.store != nil {
+		errs = append(errs, c.store.Close())
+	}
+	if c.temporary != "" {
+		errs = append(errs, os.RemoveAll(c.temporary))
+	}
+	return errors.Join(errs...)
+}
+
+// addMetrics gives metrics to their store. What goes wrong there is not the pipeline's.
+func (c *core) addMetrics(ctx context.Context, metrics pmetric.Metrics) {
+	c.tel.ExporterViewerReceived.Add(ctx, int64(metrics.DataPointCount()), metricsSignal)
+	leftOut, err := c.points.Add(ctx, metrics)
+	if leftOut > 0 {
+		c.tel.ExporterViewerLeftOut.Add(ctx, int64(leftOut), metricsSignal)
+	}
+	if err != nil {
+		c.set.Logger.Debug("Data points were left out", zap.Int("points", leftOut), zap.Error(err))
+	}
+}

@@ -1,0 +1,62 @@
+package viewerexporter
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
+)
+
+// viewerExporter is the exporter of one signal.
+type viewerExporter struct {
+	set  exporter.Settings
+	cfg  *Config
+	core *core
+}
+
+func (x *viewerExporter) start(ctx context.Context, host component.Host) (err error) {
+	x.core, err = acquire(ctx, host, x.set, x.cfg)
+	return err
+}
+
+func (x *viewerExporter) shutdown(ctx context.Context) error {
+	if x.core == nil {
+		return nil
+	}
+	c := x.core
+	x.core = nil
+	return c.release(ctx)
+}
+
+func (x *viewerExporter) logs(ctx context.Context, logs plog.Logs) error {
+	x.add(ctx, logsSignal, recordsOfLogs(logs))
+	return nil
+}
+
+func (x *viewerExporter) traces(ctx context.Context, traces ptrace.Traces) error {
+	x.add(ctx, tracesSignal, recordsOfTraces(traces))
+	return nil
+}
+
+func (x *viewerExporter) add(ctx context.Context, signal metric.MeasurementOption, records []record.Record) {
+	if len(records) == 0 {
+		return
+	}
+	received := int64(len(records))
+	leftOut := x.core.store.Add(records)
+	x.core.tel.ExporterViewerReceived.Add(ctx, received, signal)
+	if leftOut > 0 {
+		x.core.tel.ExporterViewerLeftOut.Add(ctx, int64(leftOut), signal)
+	}
+}
+
+func (x *viewerExporter) metrics(ctx context.Context, metrics pmetric.Metrics) error {
+	x.core.addMetrics(ctx, metrics)
+	return nil
+}
