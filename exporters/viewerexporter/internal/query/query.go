@@ -331,8 +331,9 @@ type Test struct {
 	duration bool
 }
 
-// Numeric says that the operand is a number, or a duration: values may be equal whose texts differ.
-func (t *Test) Numeric() bool { return t.numeric }
+// Number gives the operand, if it is a number, or a duration, in seconds: then values may be equal
+// whose texts differ.
+func (t *Test) Number() (n float64, ok bool) { return t.number, t.numeric }
 
 // Value says whether a value passes. Of a list one element is enough.
 func (t *Test) Value(value any) bool {

@@ -34,7 +34,7 @@ const (
 	// to read for one of them.
 	maxBlockRecords = 2048
 	// maxBlockBytes of records in memory are a block too.
-	maxBlockBytes = 2 << 20
+	maxBlockBytes = 4 << 20
 	// maxAttributeColumns: names beyond them are in a column together, so that a block of records
 	// that all have names of their own is not a block of a million columns.
 	maxAttributeColumns = 256
@@ -66,10 +66,7 @@ const (
 )
 
 // copies are attributes whose values most often are a fixed column's.
-// Their names are no shorter and no longer than the constants.
 var copies = map[string]int{"request.id": columnRequest, "request.macro_id": columnMacro, "log.record.uid": columnUID}
-
-const minCopyName, maxCopyName = 10, 16 + 4 // in another case a letter may be longer
 
 // block is what is known of a block without reading it.
 type block struct {
@@ -159,7 +156,7 @@ type columnPlace struct {
 	fixed        int    // or fixedColumns
 	name         string // of an attribute
 	count        int    // of records that have it
-	stored       byte
+	stored, form byte
 	offset, size uint32
 	rawSize      uint32
 	crc          uint32
@@ -218,7 +215,7 @@ func (b *blockBuilder) append(dst []byte, records []record.Record) ([]byte, *blo
 	start := len(dst)
 	dst = append(dst, make([]byte, blockHeadSize)...)
 	for i := range b.fixed {
-		dst = b.column(dst, start, columnPlace{fixed: i}, b.fixed[i], searchable(i))
+		dst = b.column(dst, start, columnPlace{fixed: i}, b.fixed[i], searchable(i), fixedFields[i])
 	}
 	slices.SortFunc(b.attribute[:b.used], func(a, b attributeCells) int { return strings.Compare(a.name, b.name) })
 	for i := range b.attribute[:b.used] {
@@ -229,14 +226,7 @@ func (b *blockBuilder) append(dst []byte, records []record.Record) ([]byte, *blo
 			b.places = append(b.places, place)
 			continue
 		}
-		b.addIDs(a.name, a.cells...)
-		dst = b.column(dst, start, place, a.cells, true)
-	}
-	for i := range records {
-		r := &records[i]
-		for _, id := range [...]string{r.Request, r.Macro, r.Trace, r.UID} {
-			b.filter.addID(id)
-		}
+		dst = b.column(dst, start, place, a.cells, true, query.Fold(a.name))
 	}
 	block.filter.offsetInBlock = uint32(len(dst) - start)
 	filterStart := len(dst)
@@ -282,6 +272,12 @@ func (k *block) readHead(head []byte) error {
 		return errors.New("the block's sizes do not add up")
 	}
 	return nil
+}
+
+// fixedFields are the fields, by their whole names, whose values are in the filter with them.
+var fixedFields = map[int]string{
+	columnService: "service.name", columnRequest: "request.id", columnMacro: "request.macro_id", columnTrace: "trace",
+	columnUID: "log.record.uid", columnEvent: "event",
 }
 
 // searchable says whether the values of a fixed column can be asked for by their text.
@@ -362,7 +358,7 @@ func (b *blockBuilder) take(records []record.Record, row int) {
 				if b.used == maxAttributeColumns {
 					rest = append(rest, *f)
 					b.filterValue(f.Value)
-					b.addIDs(f.Name, f.Value)
+					b.filter.addField(nameKey(query.Fold(f.Name)), cellOf(f.Value))
 					continue
 				}
 				at = b.newAttribute(f.Name, len(records))
@@ -382,7 +378,7 @@ func (b *blockBuilder) take(records []record.Record, row int) {
 			b.resources[key] = encoded
 			for i := range r.Resource {
 				b.filterValue(r.Resource[i].Value)
-				b.addIDs(r.Resource[i].Name, r.Resource[i].Value)
+				b.filter.addField(nameKey(query.Fold(r.Resource[i].Name)), cellOf(r.Resource[i].Value))
 			}
 		}
 		b.fixed[columnResource][row] = encoded
@@ -426,24 +422,18 @@ func (b *blockBuilder) filterValue(value any) {
 	}
 }
 
-// addIDs adds the values of an attribute that an id is looked for in, too, as query.Field.Value does.
-func (b *blockBuilder) addIDs(name string, values ...any) {
-	if _, ok := copies[name]; !ok {
-		if len(name) > maxCopyName || len(name) < minCopyName {
-			return
-		}
-		if _, ok = copies[query.Fold(name)]; !ok {
-			return
-		}
+// filterField adds the values of a field as such. Few ask for a fraction that is one of many.
+func (b *blockBuilder) filterField(name uint64, form byte, values []any) {
+	if form == formFloats {
+		b.filter.others.add(name)
+		return
+	}
+	if form == formUUID {
+		return // isDigits
 	}
 	for _, value := range values {
-		switch v := value.(type) {
-		case nil, nilCell:
-		case []any:
-			b.addIDs(name, v...)
-			b.filter.addID(record.Text(v))
-		default:
-			b.filter.addID(record.Text(v))
+		if value != nil {
+			b.filter.addField(name, value)
 		}
 	}
 }
@@ -451,8 +441,9 @@ func (b *blockBuilder) addIDs(name string, values ...any) {
 // minLongInteger is the least integer whose text the filter has something of.
 const minLongInteger = 1e14
 
-// column appends a column, if any record has a value in it.
-func (b *blockBuilder) column(dst []byte, start int, place columnPlace, cells []any, search bool) []byte {
+// column appends a column, if any record has a value in it. search says that the filter has the values, and
+// field, if not empty, by which name.
+func (b *blockBuilder) column(dst []byte, start int, place columnPlace, cells []any, search bool, field string) []byte {
 	for _, cell := range cells {
 		if cell != nil {
 			place.count++
@@ -463,13 +454,17 @@ func (b *blockBuilder) column(dst []byte, start int, place columnPlace, cells []
 	}
 	var distinct []any
 	b.raw, distinct = b.encoder.append(b.raw[:0], cells)
+	place.form = b.raw[0]
+	if distinct == nil {
+		distinct = cells
+	}
 	if search {
-		if distinct == nil {
-			distinct = cells
-		}
 		for _, value := range distinct {
 			b.filterValue(value)
 		}
+	}
+	if field != "" {
+		b.filterField(nameKey(field), place.form, distinct)
 	}
 	at := len(dst)
 	place.offset, place.rawSize = uint32(at-start), uint32(len(b.raw))
@@ -513,7 +508,7 @@ func appendFooter(dst []byte, k *block, places []columnPlace) []byte {
 		dst = binary.AppendVarint(dst, v)
 	}
 	dst = binary.AppendUvarint(dst, uint64(k.spans))
-	for _, v := range [...]uint32{k.filter.offsetInBlock, k.filter.size, k.filter.lines, k.filter.longest} {
+	for _, v := range [...]uint32{k.filter.offsetInBlock, k.filter.size, k.filter.lines, k.filter.longest.hex, k.filter.longest.hyphen} {
 		dst = binary.AppendUvarint(dst, uint64(v))
 	}
 	dst = append(dst, flag(k.filter.hasLetters), flag(k.filter.hasIDs), flag(k.summary != nil))
@@ -527,7 +522,7 @@ func appendFooter(dst []byte, k *block, places []columnPlace) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(places)))
 	for i := range places {
 		p := &places[i]
-		dst = append(dst, byte(p.fixed), p.stored)
+		dst = append(dst, byte(p.fixed), p.stored, p.form)
 		if p.fixed == fixedColumns {
 			dst = append(binary.AppendUvarint(dst, uint64(len(p.name))), p.name...)
 		}
@@ -561,7 +556,7 @@ func (k *block) readFooter(src string) (places []columnPlace, err error) {
 		*v = int64(n>>1) ^ -int64(n&1)
 	}
 	k.spans = int(d.number())
-	for _, v := range [...]*uint32{&k.filter.offsetInBlock, &k.filter.size, &k.filter.lines, &k.filter.longest} {
+	for _, v := range [...]*uint32{&k.filter.offsetInBlock, &k.filter.size, &k.filter.lines, &k.filter.longest.hex, &k.filter.longest.hyphen} {
 		*v = uint32(d.number())
 	}
 	k.filter.hasLetters, k.filter.hasIDs = d.byte() == 1, d.byte() == 1
@@ -579,7 +574,7 @@ func (k *block) readFooter(src string) (places []columnPlace, err error) {
 	places = make([]columnPlace, d.count())
 	for i := range places {
 		p := &places[i]
-		p.fixed, p.stored = int(d.byte()), d.byte()
+		p.fixed, p.stored, p.form = int(d.byte()), d.byte(), d.byte()
 		if p.fixed == fixedColumns {
 			p.name = d.text()
 		}

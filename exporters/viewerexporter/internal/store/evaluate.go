@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func mayMatch(k *block, n query.Node, needs map[query.Node]*need, memory *buffer
 // needsOf gives what the leaves of a query need of a block's filter.
 func needsOf(n query.Node, into map[query.Node]*need) {
 	put := func(leaf query.Node, needed need) {
-		if len(needed.letters)+len(needed.digits)+len(needed.parts)+len(needed.whole) > 0 {
+		if !needed.nothing() {
 			into[leaf] = &needed
 		}
 	}
@@ -104,18 +105,29 @@ func needsOf(n query.Node, into map[query.Node]*need) {
 	case *query.Text:
 		put(n, needOf(&n.Pattern))
 	case *query.Compare:
-		if n.Test.Op != query.Equal || n.Test.Numeric() {
+		if n.Test.Op != query.Equal {
 			return
 		}
 		switch n.Field.Kind {
 		case query.Kind, query.Level, query.Duration:
 			return
 		}
-		needed := needOf(&n.Test.Pattern)
+		number, isNumber := n.Test.Number()
+		var needed need
+		if !isNumber { // which is equal to others, whose text is another one
+			needed = needOf(&n.Test.Pattern)
+		}
+		whole, ok := n.Test.Pattern.Whole()
 		switch n.Field.Kind {
-		case query.Request, query.Macro, query.Trace, query.UID:
-			if whole, ok := n.Test.Pattern.Whole(); ok && whole != "" && !isDigits([]byte(whole)) {
-				needed.whole = append(needed.whole, wholeKey([]byte(whole)))
+		case query.Attribute, query.Service, query.Request, query.Macro, query.Trace, query.UID, query.Event:
+			if ok && len(whole) <= maxFieldText/2 { // values that are longer may have a shorter form
+				if !isNumber {
+					// Texts in quotes are no numbers, but numbers have texts.
+					if v, err := strconv.ParseFloat(whole, 64); err == nil {
+						number, isNumber = v, true
+					}
+				}
+				needed.field(n.Field.Name, []byte(whole), number, isNumber)
 			}
 		}
 		put(n, needed)
@@ -438,17 +450,19 @@ func (e *evaluator) text(n *query.Text, mask bitmap) (bitmap, error) {
 			e.contains(c, &n.Pattern, left, out)
 		}
 	}
+	never := neverIn(&n.Pattern)
 	for _, fixed := range textColumns {
+		if at := e.fixed[fixed]; at < 0 || never[e.places[at].form] {
+			continue
+		}
 		c, err := e.fixedColumn(fixed)
 		if err != nil {
 			return nil, err
 		}
-		if c != nil {
-			look(c)
-		}
+		look(c)
 	}
 	for i := range e.places {
-		if e.places[i].fixed != fixedColumns || e.places[i].stored == storedCopy {
+		if e.places[i].fixed != fixedColumns || e.places[i].stored == storedCopy || never[e.places[i].form] {
 			continue
 		}
 		c, err := e.column(i)
@@ -487,29 +501,8 @@ func (e *evaluator) contains(c *column, p *query.Pattern, left, out bitmap) {
 	case formText:
 		e.containsText(c, p, left, out)
 	case formHex, formUUID:
-		if outside(p, isDigit) {
-			return
-		}
-		left.rows(func(row int) {
-			e.buffers.text = c.appendDigits(e.buffers.text[:0], c.index(row))
-			if p.MatchFolded(e.buffers.text) {
-				out.set(row)
-			}
-		})
-	case formInts:
-		if outside(p, func(b byte) bool { return '0' <= b && b <= '9' || b == '-' }) {
-			return
-		}
-		left.rows(func(row int) {
-			e.buffers.text = c.appendText(e.buffers.text[:0], row)
-			if p.MatchFolded(e.buffers.text) {
-				out.set(row)
-			}
-		})
-	case formFloats:
-		if outside(p, func(b byte) bool { return strings.IndexByte("0123456789-+.einfa", b) >= 0 }) {
-			return
-		}
+		e.containsDigits(c, p, left, out)
+	case formInts, formFloats:
 		left.rows(func(row int) {
 			e.buffers.text = c.appendText(e.buffers.text[:0], row)
 			if p.Match(e.buffers.text) {
@@ -519,6 +512,49 @@ func (e *evaluator) contains(c *column, p *query.Pattern, left, out bitmap) {
 	default:
 		eachValue(c, left, out, func(v any) bool { return e.value(v, p) })
 	}
+}
+
+// neverIn says which forms of columns have no value with a pattern's bytes: they need not be read.
+func neverIn(p *query.Pattern) (never [formMixed + 1]bool) {
+	never[formHex] = outside(p, isDigit)
+	never[formUUID] = never[formHex]
+	never[formInts] = outside(p, func(b byte) bool { return '0' <= b && b <= '9' || b == '-' })
+	never[formFloats] = outside(p, func(b byte) bool { return strings.IndexByte("0123456789-+.einfa", b) >= 0 })
+	return never
+}
+
+// containsDigits looks through all values at once, two digits in a byte, for a pattern of one part.
+func (e *evaluator) containsDigits(c *column, p *query.Pattern, left, out bitmap) {
+	check := func(row int) {
+		e.buffers.text = c.appendDigits(e.buffers.text[:0], c.index(row))
+		if p.MatchFolded(e.buffers.text) {
+			out.set(row)
+		}
+	}
+	if len(p.Parts) != 1 || len(p.Parts[0]) < 5 || strings.Contains(p.Parts[0], "-") {
+		left.rows(check)
+		return
+	}
+	// The digits begin with the first of a byte, or with the second. What is found may be a part of two values, or
+	// of two groups of a UUID: it is looked at again.
+	candidates := newBitmap(len(c.text) / c.width)
+	for first := range 2 {
+		digits := p.Parts[0][first:]
+		part := string(appendHex(nil, digits[:len(digits)&^1]))
+		for at := 0; ; at++ {
+			hit := strings.Index(c.text[at:], part)
+			if hit < 0 {
+				break
+			}
+			at += hit
+			candidates.set(at / c.width)
+		}
+	}
+	left.rows(func(row int) {
+		if candidates.has(c.index(row)) {
+			check(row)
+		}
+	})
 }
 
 // containsText looks through the texts of all records at once where that gives the same.

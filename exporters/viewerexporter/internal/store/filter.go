@@ -1,12 +1,15 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"math"
 
 	"github.com/zeebo/xxh3"
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/query"
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
 )
 
 // A block's filter says of a text that it is in none of the block's values, without reading these.
@@ -17,10 +20,12 @@ import (
 //   - letters: all three and all four letters that stand side by side, if one is none of a to f: what is
 //     between letters counts, so any word that a value contains has its letters in the filter. Random
 //     hexadecimal digits would be nearly all there are.
-//   - digits: each longest run of hexadecimal digits and hyphens, of 16 at least without the hyphens
-//     around it: ids. What is looked for may be a part of a longer run, so that a run at the end of
-//     a word can only be asked for where the block has none that is longer.
-//   - whole: a record's ids, where they are no such run.
+//   - digits: each longest run of hexadecimal digits, of 16 at least, and each of digits and hyphens, as
+//     in a UUID, without the hyphens around it: ids. What is looked for may be a part of a longer run,
+//     so that a run at the end of a word can only be asked for where the block has none that is longer.
+//   - fields: the name of an attribute, or of one of the record's own fields, with its whole value, as a
+//     text that is no such run, or as a number. Where a field has values that are not in the filter, the
+//     name alone is.
 const (
 	filterLine    = 64
 	filterBits    = (filterLine - 4) * 8 // the rest is CRC-32C
@@ -39,6 +44,9 @@ const (
 	classBeyondF
 	classDigit // hexadecimal, or a hyphen
 )
+
+// maxFieldText is the longest value that is in the filter with its field.
+const maxFieldText = 128
 
 var classes = func() (c [256]byte) {
 	for i := range c {
@@ -68,9 +76,20 @@ func lettersKey(letters uint32, four bool) uint64 {
 	return mix(uint64(letters&0xffffff) | 1<<41)
 }
 
-func digitsKey(run []byte) uint64 { return xxh3.HashSeed(run, 1) }
+func hexKey(run []byte) uint64    { return xxh3.HashSeed(run, 1) }
+func hyphenKey(run []byte) uint64 { return xxh3.HashSeed(run, 2) }
 
-func wholeKey(folded []byte) uint64 { return xxh3.HashSeed(folded, 2) }
+// nameKey is of a field's name, in query.AppendFold's form.
+func nameKey(name string) uint64 { return xxh3.HashStringSeed(name, 3) }
+
+func textKey(name uint64, folded []byte) uint64 { return mix(xxh3.HashSeed(folded, 4) ^ name) }
+
+func numberKey(name uint64, v float64) uint64 {
+	if v == 0 {
+		v = 0 // and not -0, which is the same
+	}
+	return mix(mix(math.Float64bits(v)) ^ name)
+}
 
 // keySet is a set of keys with open addressing; 0 is no key.
 type keySet struct {
@@ -114,11 +133,14 @@ func (k *keySet) grow() {
 	}
 }
 
+// digitRuns has the length of the longest run of digits, and of those with hyphens among them.
+type digitRuns struct{ hex, hyphen uint32 }
+
 // filterBuilder collects the keys of a block.
 type filterBuilder struct {
 	letters, others keySet
 	seen            [1 << 12]uint32 // letters of this block, by a part of their hash: most have been there
-	longest         int             // run of digits, without the hyphens around it
+	longest         digitRuns
 	fold            []byte
 }
 
@@ -126,7 +148,7 @@ func (f *filterBuilder) reset() {
 	f.letters.reset()
 	f.others.reset()
 	clear(f.seen[:])
-	f.longest = 0
+	f.longest = digitRuns{}
 }
 
 // add takes the text of a value.
@@ -189,20 +211,54 @@ func (f *filterBuilder) addFolded(text []byte) {
 
 func (f *filterBuilder) digits(run []byte) {
 	run = trimHyphens(run)
-	if len(run) >= minDigits {
-		f.longest = max(f.longest, len(run))
-		f.others.add(digitsKey(run))
-	}
-}
-
-// addID takes an id of a record, whose text has been added too.
-func (f *filterBuilder) addID(id string) {
-	if id == "" {
+	if len(run) < minDigits {
 		return
 	}
-	f.fold = query.AppendFold(f.fold[:0], id)
-	if !isDigits(f.fold) {
-		f.others.add(wholeKey(f.fold))
+	if bytes.IndexByte(run, '-') >= 0 {
+		f.longest.hyphen = max(f.longest.hyphen, uint32(len(run)))
+		f.others.add(hyphenKey(run))
+		for segment := range bytes.SplitSeq(run, hyphen) {
+			if len(segment) >= minDigits {
+				f.hex(segment)
+			}
+		}
+		return
+	}
+	f.hex(run)
+}
+
+func (f *filterBuilder) hex(run []byte) {
+	f.longest.hex = max(f.longest.hex, uint32(len(run)))
+	f.others.add(hexKey(run))
+}
+
+var hyphen = []byte{'-'}
+
+// addField takes the value of a field with this nameKey.
+func (f *filterBuilder) addField(name uint64, value any) {
+	switch v := value.(type) {
+	case string:
+		if len(v) > maxFieldText {
+			f.others.add(name)
+			return
+		}
+		f.fold = query.AppendFold(f.fold[:0], v)
+		if !isDigits(f.fold) {
+			f.others.add(textKey(name, f.fold))
+		}
+	case int64:
+		f.others.add(numberKey(name, float64(v)))
+	case float64:
+		f.others.add(numberKey(name, v))
+	case nilCell:
+		f.others.add(textKey(name, nil))
+	case []any:
+		for _, element := range v {
+			f.addField(name, cellOf(element))
+		}
+		f.addField(name, record.Text(v))
+	default:
+		f.addField(name, record.Text(v))
 	}
 }
 
@@ -229,7 +285,7 @@ func trimHyphens(run []byte) []byte {
 // filterShape is what a block's index says of its filter.
 type filterShape struct {
 	lines               uint32
-	longest             uint32
+	longest             digitRuns
 	hasLetters, hasIDs  bool
 	offset              int64 // in the file
 	offsetInBlock, size uint32
@@ -238,7 +294,7 @@ type filterShape struct {
 // appendTo appends the filter's lines.
 func (f *filterBuilder) appendTo(dst []byte) ([]byte, filterShape) {
 	shape := filterShape{
-		longest: uint32(f.longest), hasLetters: f.letters.count <= maxLetterKeys, hasIDs: f.others.count <= maxOtherKeys,
+		longest: f.longest, hasLetters: f.letters.count <= maxLetterKeys, hasIDs: f.others.count <= maxOtherKeys,
 	}
 	keys := 0
 	if shape.hasLetters {
@@ -296,17 +352,22 @@ type need struct {
 	letters []uint64
 	digits  []uint64 // of runs that are whole
 	parts   []digitsPart
-	whole   []uint64
+	oneOf   []uint64
 }
 
 // digitsPart is a run of digits that may be a part of a longer one.
 type digitsPart struct {
 	key    uint64
 	length uint32
+	hyphen bool
 }
 
 // maxNeed is how many keys of a kind are asked for; a few tell as much as all.
 const maxNeed = 6
+
+func (n *need) nothing() bool {
+	return len(n.letters)+len(n.digits)+len(n.parts)+len(n.oneOf) == 0
+}
 
 // needOf gives what a pattern needs.
 func needOf(p *query.Pattern) (n need) {
@@ -317,6 +378,51 @@ func needOf(p *query.Pattern) (n need) {
 	return n
 }
 
+// field adds that a field must be a text, or a number, as a whole.
+func (n *need) field(name string, folded []byte, number float64, isNumber bool) {
+	key := nameKey(name)
+	text := textKey(key, folded)
+	if isDigits(folded) {
+		if !isNumber {
+			return // it is among the digits
+		}
+		trimmed := trimHyphens(folded)
+		if text = hexKey(trimmed); bytes.IndexByte(trimmed, '-') >= 0 {
+			text = hyphenKey(trimmed)
+		}
+	}
+	n.oneOf = append(n.oneOf, text, key)
+	if isNumber {
+		n.oneOf = append(n.oneOf, numberKey(key, number))
+	}
+}
+
+// run adds a run of digits; before and behind say that it goes on there with no other digit or hyphen.
+func (n *need) run(run []byte, before, behind bool) {
+	trimmed := trimHyphens(run)
+	if bytes.IndexByte(trimmed, '-') >= 0 && len(trimmed) >= minDigits {
+		if before && behind {
+			n.digits = append(n.digits, hyphenKey(trimmed))
+		} else {
+			n.parts = append(n.parts, digitsPart{hyphenKey(trimmed), uint32(len(trimmed)), true})
+		}
+	}
+	for from := 0; from < len(run); {
+		to := from
+		for to < len(run) && run[to] != '-' {
+			to++
+		}
+		if segment := run[from:to]; len(segment) >= minDigits {
+			if (before || from > 0) && (behind || to < len(run)) {
+				n.digits = append(n.digits, hexKey(segment))
+			} else {
+				n.parts = append(n.parts, digitsPart{hexKey(segment), uint32(len(segment)), false})
+			}
+		}
+		from = to + 1
+	}
+}
+
 func (n *need) add(text []byte, begins, ends bool) {
 	digits := 0
 	for i := 0; i <= len(text); i++ {
@@ -324,13 +430,7 @@ func (n *need) add(text []byte, begins, ends bool) {
 			digits++
 			continue
 		}
-		if run := trimHyphens(text[i-digits : i]); len(run) >= minDigits {
-			if (begins || i-digits > 0) && (ends || i < len(text)) {
-				n.digits = append(n.digits, digitsKey(run))
-			} else {
-				n.parts = append(n.parts, digitsPart{digitsKey(run), uint32(len(run))})
-			}
-		}
+		n.run(text[i-digits:i], begins || i-digits > 0, ends || i < len(text))
 		digits = 0
 	}
 	for from := 0; from < len(text); {
@@ -385,16 +485,31 @@ func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, e
 		return true, nil
 	}
 	if f.hasIDs {
-		for _, keys := range [...][]uint64{n.whole, n.digits} {
-			if ok, err := all(keys); !ok {
-				return false, err
+		if len(n.oneOf) > 0 {
+			some := false
+			for _, key := range n.oneOf {
+				ok, err := has(key)
+				if err != nil {
+					return false, err
+				}
+				some = some || ok
 			}
-		}
-		for _, part := range n.parts {
-			if f.longest < part.length {
+			if !some {
 				return false, nil
 			}
-			if f.longest == part.length {
+		}
+		if ok, err := all(n.digits); !ok {
+			return false, err
+		}
+		for _, part := range n.parts {
+			longest := f.longest.hex
+			if part.hyphen {
+				longest = f.longest.hyphen
+			}
+			if longest < part.length {
+				return false, nil
+			}
+			if longest == part.length {
 				if ok, err := has(part.key); !ok {
 					return false, err
 				}
