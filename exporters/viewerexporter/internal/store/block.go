@@ -306,6 +306,9 @@ func (b *blockBuilder) reset(rows int) {
 	clear(b.summary)
 	b.filter.reset()
 	b.places = b.places[:0]
+	if cap(b.raw) > 2*maxBlockBytes {
+		b.raw = nil
+	}
 }
 
 func clearedCells(cells []any, rows int) []any {

@@ -98,6 +98,9 @@ type keySet struct {
 }
 
 func (k *keySet) reset() {
+	if len(k.slots) > 4*maxOtherKeys {
+		k.slots = nil
+	}
 	clear(k.slots)
 	k.count = 0
 }
@@ -149,6 +152,9 @@ func (f *filterBuilder) reset() {
 	f.others.reset()
 	clear(f.seen[:])
 	f.longest = digitRuns{}
+	if cap(f.fold) > maxBlockBytes {
+		f.fold = nil
+	}
 }
 
 // add takes the text of a value.

@@ -112,13 +112,14 @@ func (s *Store) Records(ctx context.Context, q query.Query, r Range, oldest bool
 		hits, more, out.Complete = hits[:found.room-1], true, true
 		next = hits[len(hits)-1].place
 	}
-	var err error
-	if out.Records, err = search.load(ctx, hits, maxPageBytes); err != nil {
+	records, used, err := search.load(ctx, hits, maxPageBytes)
+	if err != nil {
 		return Page{}, err
 	}
-	if len(out.Records) < len(hits) {
+	out.Records = records
+	if used < len(hits) {
 		more, out.Complete = true, true
-		next = hits[len(out.Records)-1].place
+		next = hits[used-1].place
 	}
 	if more {
 		c.time, c.id = next.time, next.id
@@ -140,7 +141,7 @@ func (s *Store) Record(ctx context.Context, id uint64) (record.Record, error) {
 		if !ok {
 			continue
 		}
-		records, err := search.load(ctx, []hit{{source: &source, row: row}}, math.MaxInt)
+		records, _, err := search.load(ctx, []hit{{source: &source, row: row}}, math.MaxInt)
 		if err != nil {
 			return record.Record{}, err
 		}

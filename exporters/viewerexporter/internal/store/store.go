@@ -148,6 +148,10 @@ const maxDamaged = 100
 // given, and are not given to others.
 const idGap = 1 << 24
 
+// maxRecordPart: a record that takes more than this part of MaxSize is left out, as it would be nearly all that
+// there is.
+const maxRecordPart = 8
+
 // MinSize is the least that MaxSize may be.
 const MinSize = 1 << 20
 
@@ -332,28 +336,28 @@ func (s *Store) Add(records []record.Record) (leftOut int) {
 		return 0
 	}
 	now := s.settings.Now()
-	sizes := int64(0)
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
-	taken := 0
-	if !s.closed {
-		for taken < len(records) {
-			size := sizeOf(&records[taken])
-			if s.waiting+sizes+size > s.settings.MaxWaiting {
-				break
-			}
-			sizes += size
-			if records[taken].Arrived.IsZero() {
-				records[taken].Arrived = now
-			}
-			taken++
+	taken, sizes := records[:0], int64(0)
+	for i := range records {
+		size := sizeOf(&records[i])
+		if s.closed || s.waiting+sizes+size > s.settings.MaxWaiting || size > s.settings.MaxSize/maxRecordPart {
+			continue
 		}
+		sizes += size
+		if records[i].Arrived.IsZero() {
+			records[i].Arrived = now
+		}
+		if len(taken) < i {
+			records[len(taken)] = records[i]
+		}
+		taken = records[:len(taken)+1]
 	}
 	s.received += int64(len(records))
-	leftOut = len(records) - taken
+	leftOut = len(records) - len(taken)
 	s.leftOut.add(now, leftOut)
-	if taken > 0 {
-		s.queue = append(s.queue, records[:taken:taken])
+	if len(taken) > 0 {
+		s.queue = append(s.queue, taken)
 		s.waiting += sizes
 		select {
 		case s.wake <- struct{}{}:

@@ -104,8 +104,6 @@ func (s *Store) gather(ctx context.Context, view *view, q query.Query, limit int
 	if len(hits) >= found.room {
 		hits, complete = hits[:found.room-1], false
 	}
-	if records, err = search.load(ctx, hits, maxStoryBytes); err != nil {
-		return nil, false, err
-	}
-	return records, complete && len(records) == len(hits), nil
+	records, used, err := search.load(ctx, hits, maxStoryBytes)
+	return records, complete && used == len(hits), err
 }

@@ -104,7 +104,7 @@ func (s *Store) Since(ctx context.Context, q query.Query, at string, limit int) 
 		}
 	}
 	latest = latest[max(0, len(latest)-limit):]
-	if records, err = search.load(ctx, latest, maxPageBytes); err != nil {
+	if records, _, err = search.load(ctx, latest, maxPageBytes); err != nil {
 		return nil, 0, 0, "", err
 	}
 	return records, matched, leftOut, to.String(), nil

@@ -205,9 +205,9 @@ func (q *search) matches(from *source, w window) (found bitmap, times []int64, r
 	return found, times, r, nil
 }
 
-// load reads records, up to so many bytes, but one at least. Those of a block that turns out to be damaged
-// are missing.
-func (q *search) load(ctx context.Context, hits []hit, maxBytes int) ([]record.Record, error) {
+// load reads records, up to so many bytes, but one at least; used is how many of the hits these are. Those of a
+// block that turns out to be damaged are missing.
+func (q *search) load(ctx context.Context, hits []hit, maxBytes int) (records []record.Record, used int, err error) {
 	byBlock := map[*block][]int{} // places in hits
 	var order []*block
 	out := make([]record.Record, len(hits))
@@ -242,19 +242,18 @@ func (q *search) load(ctx context.Context, hits []hit, maxBytes int) ([]record.R
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	bytes, n := 0, 0
 	for i := range out {
-		if !have[i] {
-			continue
+		if have[i] {
+			if bytes += int(sizeOf(&out[i])); bytes > maxBytes && n > 0 {
+				return out[:n], i, nil
+			}
+			out[n] = out[i]
+			n++
 		}
-		if bytes += int(sizeOf(&out[i])); bytes > maxBytes && n > 0 {
-			break
-		}
-		out[n] = out[i]
-		n++
 	}
-	return out[:n], nil
+	return out[:n], len(hits), nil
 }
