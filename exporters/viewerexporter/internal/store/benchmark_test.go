@@ -101,7 +101,7 @@ func (g *traffic) batch(n int) []record.Record {
 
 func BenchmarkAdd(b *testing.B) {
 	g := newTraffic(time.Millisecond)
-	s, err := Open(Settings{Directory: b.TempDir(), MaxWaiting: 64 << 20, Now: func() time.Time { return g.at }})
+	s, err := Open(Settings{Directory: b.TempDir(), MaxWaiting: 64 << 20, Now: func() time.Time { return start }})
 	require.NoError(b, err)
 	template := g.batch(maxBlockRecords)
 	b.ReportAllocs()
@@ -125,7 +125,7 @@ func BenchmarkQueries(b *testing.B) {
 		records = 200_000
 	}
 	g := newTraffic(24 * time.Hour / time.Duration(records))
-	s, err := Open(Settings{Directory: b.TempDir(), MaxSize: 4 << 30, MaxAge: 48 * time.Hour, MaxWaiting: 64 << 20, Now: func() time.Time { return g.at }})
+	s, err := Open(Settings{Directory: b.TempDir(), MaxSize: 4 << 30, MaxAge: 48 * time.Hour, MaxWaiting: 64 << 20, Now: func() time.Time { return start }})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, s.Close()) })
 	var request, trace string

@@ -37,8 +37,8 @@ func diskUsage(t *testing.T, dir string) (bytes int64) {
 func TestMaxSize(t *testing.T) {
 	dir := t.TempDir()
 	g := newTraffic(time.Millisecond)
-	s := open(t, Settings{Directory: dir, MaxSize: MinSize, Now: func() time.Time { return g.at }})
-	for range 60 {
+	s := open(t, Settings{Directory: dir, MaxSize: MinSize, Now: func() time.Time { return start }})
+	for range 25 {
 		require.Zero(t, s.Add(g.batch(1000)))
 		require.NoError(t, s.Flush(t.Context()))
 		stats := s.Stats()
@@ -47,7 +47,7 @@ func TestMaxSize(t *testing.T) {
 	}
 	stats := s.Stats()
 	assert.Positive(t, stats.Gone)
-	assert.Equal(t, int64(60_000), stats.Records+stats.Gone)
+	assert.Equal(t, int64(25_000), stats.Records+stats.Gone)
 	assert.Greater(t, stats.Bytes, int64(MinSize)*8/10, "the room is used")
 	page, err := s.Records(t.Context(), query.Query{}, Range{}, false, 1, "")
 	require.NoError(t, err)
@@ -214,7 +214,7 @@ func TestReadersOfWhatGoes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	all.Go(func() {
-		for range 60 {
+		for range 25 {
 			mu.Lock()
 			batch := g.batch(1000)
 			mu.Unlock()

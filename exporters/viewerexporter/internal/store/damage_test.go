@@ -36,7 +36,7 @@ func written(t *testing.T) (fs *crashfs.FS, records []record.Record) {
 }
 
 func inMemory(fs *crashfs.FS) Settings {
-	return Settings{Directory: "store", fs: fs, blockRecords: 10, Now: func() time.Time { return start }, FlushInterval: time.Hour}
+	return Settings{Directory: "store", fs: fs, blockRecords: 10, Now: func() time.Time { return start }, FlushInterval: time.Hour, QueryTime: time.Minute}
 }
 
 // dataFiles are those with records.
@@ -272,4 +272,22 @@ func TestFullDisk(t *testing.T) {
 	assert.Empty(t, s.Stats().Damaged)
 	assert.Equal(t, int64(35), s.Stats().Records)
 	require.NoError(t, s.Close())
+}
+
+// A file that is there twice, under a name that makes it the oldest, is left out by name.
+func TestSameBlocksTwice(t *testing.T) {
+	fs, records := written(t)
+	fs = fs.Killed()
+	for _, path := range dataFiles(fs) {
+		if strings.HasSuffix(path, segmentSuffix) {
+			data := fs.Data(path)
+			fs.Edit(filepath.Join("store", segmentName(1)), func([]byte) []byte { return data })
+		}
+	}
+	s, err := Open(inMemory(fs))
+	require.NoError(t, err)
+	assert.Len(t, s.Stats().Damaged, 3)
+	assert.Equal(t, int64(len(records)), s.Stats().Records+s.Stats().Spans)
+	require.NoError(t, s.Close())
+	require.Equal(t, len(records), checkDamaged(t, fs, records, "twice"))
 }

@@ -9,6 +9,14 @@
 //
 //	Add -> queue -> head (+ journal) -> block -> segment -> removed, counted
 //
+// A process that dies loses what came since the last flush, about a second. Nothing is synced: when the
+// machine dies, what the kernel had not yet written is lost, too, some half a minute. What is damaged
+// is found by its checksums, left out, and named in Stats.
+//
+// A query reads block by block, on as many goroutines as half the processors, one at least; these are for
+// all queries together, in turns of a block. After QueryTime a call gives what it has, and a cursor to go
+// on from.
+//
 // What a query gives may be shared with the store and with other queries: it must not be changed.
 package store
 
@@ -236,12 +244,14 @@ func (s *Store) load() (err error) {
 		}
 	}
 	slices.SortStableFunc(s.blocks, func(a, b *block) int { return cmp.Compare(a.ids.first, b.ids.first) })
-	for i, k := range s.blocks {
-		if i > 0 && k.ids.first <= s.lastID {
-			return fmt.Errorf("%s has ids that another file has, too: it is not of this store", k.segment.name())
+	s.blocks = slices.DeleteFunc(s.blocks, func(k *block) bool {
+		if k.ids.first <= s.lastID {
+			s.addDamage(fmt.Sprintf("%s, bytes %d to %d", k.segment.name(), k.offset, k.offset+int64(k.size)), "another block has the same ids")
+			return true
 		}
 		s.lastID = k.ids.last()
-	}
+		return false
+	})
 	var kept []record.Record
 	damagedBefore := len(s.damaged)
 	journal, records, err := openJournal(fs, dir, s.decoder, s.addDamage)

@@ -21,6 +21,9 @@ func open(t *testing.T, settings Settings) *Store {
 	if settings.Directory == "" {
 		settings.Directory = t.TempDir()
 	}
+	if settings.QueryTime == 0 {
+		settings.QueryTime = time.Minute // a busy machine
+	}
 	s, err := Open(settings)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })

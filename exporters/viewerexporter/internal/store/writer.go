@@ -98,7 +98,7 @@ func (s *Store) seal() {
 	lost := s.head
 	s.head = nil
 	if err == nil {
-		s.blocks = append(s.blocks, k)
+		s.blocks = append(s.blocks, k) // views keep what they have
 		lost = nil
 	}
 	s.mu.Unlock()
@@ -197,11 +197,7 @@ func (s *Store) dropOldest() bool {
 		return false
 	}
 	oldest := s.segments[0]
-	n := 0
-	for n < len(s.blocks) && s.blocks[n].segment == oldest {
-		n++
-	}
-	s.dropBlocks(n)
+	s.dropBlocks(func(k *block) bool { return k.segment == oldest })
 	if s.writing == oldest {
 		s.writing = nil
 	}
@@ -209,14 +205,18 @@ func (s *Store) dropOldest() bool {
 	return true
 }
 
-// dropBlocks lets the first blocks go.
-func (s *Store) dropBlocks(n int) {
-	if n == 0 {
-		return
+// dropBlocks lets blocks go.
+func (s *Store) dropBlocks(which func(*block) bool) {
+	var kept, dropped []*block
+	for _, k := range s.blocks {
+		if which(k) {
+			dropped = append(dropped, k)
+		} else {
+			kept = append(kept, k)
+		}
 	}
 	s.mu.Lock()
-	dropped := s.blocks[:n]
-	s.blocks = slices.Clone(s.blocks[n:])
+	s.blocks = kept
 	for _, k := range dropped {
 		s.gone += int64(k.ids.count)
 	}
@@ -236,14 +236,13 @@ func (s *Store) expire() {
 	if s.writing != nil && s.writing.opened < now-part {
 		s.writing = nil
 	}
-	n := 0
-	for n < len(s.blocks) && s.blocks[n].maxArrived < oldest {
-		n++
+	if len(s.blocks) > 0 && s.blocks[0].maxArrived < oldest {
+		s.dropBlocks(func(k *block) bool { return k.maxArrived < oldest })
 	}
-	s.dropBlocks(n)
 	for len(s.segments) > 0 {
 		first := s.segments[0]
-		if first == s.writing || len(s.blocks) > 0 && s.blocks[0].segment == first || first.maxArrived >= oldest {
+		inUse := func(k *block) bool { return k.segment == first }
+		if first == s.writing || first.maxArrived >= oldest || slices.ContainsFunc(s.blocks, inUse) {
 			return
 		}
 		s.remove(first)
@@ -266,6 +265,8 @@ func (s *Store) flush() error {
 	}
 	s.journaled = len(s.head)
 	s.account()
+	for s.bytes > s.settings.MaxSize && s.dropOldest() {
+	}
 	return nil
 }
 
