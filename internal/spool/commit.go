@@ -280,6 +280,9 @@ func (s *Spool) finish(g *group, err error) {
 	if ok && err != nil && s.set.Failed != nil {
 		s.set.Failed(first, last)
 	}
+	if ok && s.set.Advanced != nil {
+		defer s.set.Advanced()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {

@@ -381,7 +381,13 @@ func TestFailedIsToldFirst(t *testing.T) {
 	d := &failing{FS: diskfs.OS()}
 	type span struct{ first, last ID }
 	var told []span
-	s, err := Open(Settings{Directory: t.TempDir(), FS: d, Failed: func(first, last ID) { told = append(told, span{first, last}) }})
+	var s *Spool
+	var advanced []ID
+	set := Settings{
+		Directory: t.TempDir(), FS: d, Failed: func(first, last ID) { told = append(told, span{first, last}) },
+		Advanced: func() { advanced = append(advanced, s.Settled()) },
+	}
+	s, err := Open(set)
 	require.NoError(t, err)
 	one := Batch{Records: [][]byte{{1}, {2}}}
 	_, err = s.Append(t.Context(), one)
@@ -396,9 +402,15 @@ func TestFailedIsToldFirst(t *testing.T) {
 	_, err = s.Append(t.Context(), one)
 	require.NoError(t, err)
 	assert.Len(t, told, 1)
+	s.Ack(5)
 	require.NoError(t, s.Close())
+	assert.Equal(t, []ID{2, 4, 6}, advanced, "each time before Close has ended")
 	ticket := s.Enqueue(one)
 	require.ErrorIs(t, ticket.Err(), ErrClosed)
+	s, err = Open(set)
+	require.NoError(t, err)
+	assert.EqualValues(t, 6, s.Settled(), "what is found is on disk")
+	require.NoError(t, s.Close())
 }
 
 var errFailing = errors.New("the test's disk fails")

@@ -138,6 +138,7 @@ func (s *Spool) recover() error {
 	if err := s.rotate(s.nextID); err != nil {
 		return err
 	}
+	s.settled.Store(uint64(s.nextID - 1))
 	s.clean()
 	// Only now: until there was a header that knows it, a .done file was all that said
 	// that its segment is acknowledged.

@@ -36,6 +36,8 @@ type Settings struct {
 	// Failed is told of records that could not be written, from first to last, before any
 	// Ticket tells of them, or of what was enqueued later. It must not wait for the spool.
 	Failed func(first, last ID)
+	// Advanced is told whenever Settled has become greater. It must not wait for the spool.
+	Advanced func()
 
 	// Smaller in tests. Groups of padFrom bytes begin and end at a block. A group is
 	// closed at groupSize, so that while one is written the next is filled.
@@ -102,7 +104,7 @@ type Spool struct {
 	wake chan struct{} // has one place: there is something to write
 	done chan struct{} // closed when the committer has ended
 
-	settled atomic.Uint64 // the last record that is written, or failed
+	settled atomic.Uint64 // the last record that is on disk, or failed
 
 	// mu guards the following.
 	mu     sync.Mutex
@@ -377,7 +379,8 @@ func (s *Spool) Stats() Stats {
 	return st
 }
 
-// Settled is the last record of which Wait has an answer; those before have theirs.
+// Settled is the last record of which Wait has an answer; those before have theirs, and what
+// Open found is on disk.
 func (s *Spool) Settled() ID { return ID(s.settled.Load()) }
 
 // Behind gives the last record that has at least so many bytes of later segments behind

@@ -202,9 +202,8 @@ func (q *unsettledParts) take(first, last uint64) []unsettled {
 }
 
 // unwritten takes parts out of their events again that could not be written, so that
-// their senders may send them again. Where the event has ended, the part is delivered with
-// it, and what is sent again is another part: better twice than not on disk. The spool
-// calls it before anybody hears of the failure.
+// their senders may send them again. The spool calls it before anybody hears of the failure,
+// and none of these events has been delivered: they wait for the disk's answer, too.
 func (p *foldProcessor) unwritten(first, last spool.ID) {
 	for _, s := range p.shards {
 		s.retract(number(first), number(last))
@@ -214,21 +213,49 @@ func (p *foldProcessor) unwritten(first, last spool.ID) {
 func (s *shard) retract(first, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	gone := make(map[foldtable.Key][]uint64)
-	for _, u := range s.unsettled.take(first, last) {
-		numbers, asked := gone[u.key]
-		if !asked {
-			numbers = s.table.Retract(u.key, first, last)
-			gone[u.key] = numbers
+	asked := make(map[foldtable.Key]struct{})
+	gone := s.table.RetractReady(first, last)
+	failed := s.unsettled.take(first, last)
+	for _, u := range failed {
+		if _, ok := asked[u.key]; !ok {
+			asked[u.key] = struct{}{}
+			gone = append(gone, s.table.Retract(u.key, first, last)...)
 		}
-		if _, found := slices.BinarySearch(numbers, u.number); found {
+	}
+	slices.Sort(gone)
+	for _, u := range failed {
+		if _, found := slices.BinarySearch(gone, u.number); found {
 			s.retracted(u.call)
-		} else {
-			s.table.ForgetRepeat(u.key, u.uid)
 		}
 	}
 	s.publishLocked()
 }
+
+// settled lets the shards deliver that have events whose parts waited for the disk.
+func (p *foldProcessor) settled() {
+	for _, s := range p.shards {
+		if s.awaits.CompareAndSwap(true, false) {
+			s.wakeUp()
+		}
+	}
+}
+
+// deliverableLocked says whether there is a ready event with all its parts on disk. Where
+// one waits for that, the shard is woken when the journal has got further.
+//
+// An event that is delivered before might lack a part after a crash. Then it would end
+// without it, and the part, which its sender sends again, would be in another event, too.
+func (s *shard) deliverableLocked() bool {
+	c := s.table.Peek()
+	if c == nil || s.journal == nil || s.journal.has(c) {
+		return c != nil
+	}
+	s.awaits.Store(true)
+	return s.journal.has(c) // it may have got there just before
+}
+
+// has says whether all parts of the event are on disk.
+func (j *journal) has(c *foldtable.Closed) bool { return c.Last() <= number(j.spool.Settled()) }
 
 // retracted counts a part that was taken out again: to its call, or, where that has
 // answered its sender, as dropped.
@@ -284,7 +311,7 @@ var errNoJournal = errors.New("the journal of event_fold can't be used")
 
 // openJournal opens the journal and puts back what it holds.
 func (p *foldProcessor) openJournal() error {
-	s, err := spool.Open(spool.Settings{Directory: p.cfg.Directory, MaxSize: int64(p.cfg.MaxDirectorySize), FS: p.fs, Failed: p.unwritten})
+	s, err := spool.Open(spool.Settings{Directory: p.cfg.Directory, MaxSize: int64(p.cfg.MaxDirectorySize), FS: p.fs, Failed: p.unwritten, Advanced: p.settled})
 	if err != nil {
 		return fmt.Errorf("%w: directory is %q: %w", errNoJournal, p.cfg.Directory, err)
 	}

@@ -2,6 +2,7 @@ package eventfoldprocessor
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
@@ -15,6 +16,8 @@ const tickEvery = 20 * time.Millisecond
 type shard struct {
 	*foldProcessor
 	wake chan struct{} // has one place: there is something to deliver, or a first deadline
+	// awaits says that an event is ready but for parts that are not on disk yet.
+	awaits atomic.Bool
 
 	// mu guards the following. What the journal numbers within it is in the order of
 	// the table.
@@ -78,7 +81,7 @@ func (s *shard) take(in *intake, items []int32) {
 	s.early = s.early[:0]
 	s.publishLocked()
 	s.evictLocked(now)
-	if next := s.table.Next(); s.table.Ready() > 0 || next != 0 && (s.due == 0 || next < s.due) {
+	if next := s.table.Next(); s.deliverableLocked() || next != 0 && (s.due == 0 || next < s.due) {
 		s.due = next
 		s.wakeUp()
 	}
@@ -179,10 +182,10 @@ func (s *shard) collect(batch []*foldtable.Closed, closing bool) ([]*foldtable.C
 	s.parts = s.parts[:0]
 	bytes := 0
 	for len(batch) < s.cfg.Batch.MaxEvents && bytes < int(s.cfg.Batch.MaxSize) {
-		c := s.table.Take()
-		if c == nil {
+		if !s.deliverableLocked() {
 			break
 		}
+		c := s.table.Take()
 		bytes += c.Bytes()
 		batch = append(batch, c)
 		s.parts = s.table.AppendParts(s.parts, c)

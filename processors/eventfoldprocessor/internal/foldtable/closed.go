@@ -25,6 +25,7 @@ type Closed struct {
 	Event
 	data   []byte
 	parts  int
+	last   uint64 // the greatest number of a part in the journal
 	memory uint64 // its number among what is remembered; of no meaning of an early one
 }
 
@@ -52,6 +53,17 @@ func (t *Table) AppendParts(dst []StoredPart, c *Closed) []StoredPart {
 		return true
 	})
 	return dst
+}
+
+// Last is the greatest number of a part in the journal, 0 where there is none.
+func (c *Closed) Last() uint64 { return c.last }
+
+// Peek is what Take will give.
+func (t *Table) Peek() *Closed {
+	if t.Ready() == 0 {
+		return nil
+	}
+	return t.ready[t.readyTop]
 }
 
 // Take gives the next ready event, nil where there is none. It stays counted as held

@@ -192,6 +192,32 @@ func (p *past) setJournal(number, journal uint64) {
 	p.unneeded = append(p.unneeded, journal)
 }
 
+// void takes a memory out whose fingerprints are all forgotten, as if its event had never
+// been. Its place in the order stays.
+func (p *past) void(number uint64) {
+	m := p.get(number)
+	if m == nil {
+		return
+	}
+	switch p.newest[m.key] {
+	case number:
+		p.newest[m.key] = m.older
+		if p.get(m.older) == nil {
+			delete(p.newest, m.key)
+			delete(p.many, m.key)
+		}
+	default:
+		for later := p.last(m.key); later != nil; later = p.get(later.older) {
+			if later.older == number {
+				later.older = m.older
+				break
+			}
+		}
+	}
+	p.bytes -= cap(m.uids)
+	*m = memory{ended: m.ended}
+}
+
 // PastEvent is an ended event that is remembered.
 type PastEvent struct {
 	Key        Key

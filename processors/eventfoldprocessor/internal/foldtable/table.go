@@ -228,6 +228,7 @@ func (t *Table) end(now int64, i int32, why Reason) {
 	uids := make([]byte, 0, 8*c.parts)
 	eachPart(c.data, func(p storedPart) bool {
 		uids = binary.LittleEndian.AppendUint64(uids, p.uid)
+		c.last = max(c.last, p.journal)
 		t.origins.close(p.origin)
 		return true
 	})
@@ -302,6 +303,7 @@ func (t *Table) EmitEarly(now int64, key Key) {
 		data:  append(t.buffers.take(len(e.data)), e.data...), parts: int(e.parts),
 	}
 	eachPart(c.data, func(p storedPart) bool {
+		c.last = max(c.last, p.journal)
 		t.origins.keep(p.origin)
 		return true
 	})
@@ -349,66 +351,6 @@ func (t *Table) EndOldest(now int64, why Reason) bool {
 	}
 	t.end(now, t.openedFirst, why)
 	return true
-}
-
-// Retract takes parts of the key's open event out again, by their numbers in the journal:
-// those from first to last could not be written. It gives the numbers of those that were
-// there, in order. Events that have ended keep theirs.
-func (t *Table) Retract(key Key, first, last uint64) (gone []uint64) {
-	i, ok := t.open[key]
-	if !ok {
-		return nil
-	}
-	e := &t.events[i]
-	kept := t.buffers.take(len(e.data))
-	var begins *storedPart
-	retractedFirst := false
-	eachPart(e.data, func(p storedPart) bool {
-		if p.journal >= first && p.journal <= last {
-			gone = append(gone, p.journal)
-			retractedFirst = retractedFirst || begins == nil
-			t.origins.close(p.origin)
-			t.origins.release(p.origin)
-			return true
-		}
-		if begins == nil {
-			begins = &p
-		}
-		part := Part{UID: p.uid, Journal: p.journal, Record: p.record}
-		kept = appendPart(kept, &part, p.origin)
-		return true
-	})
-	if len(gone) == 0 || begins == nil {
-		t.buffers.give(kept)
-		if begins == nil {
-			t.drop(i)
-		}
-		return gone
-	}
-	if retractedFirst {
-		// What a restart would make of those that are in the journal.
-		e.id, e.started = foldID(e.key, begins.uid, e.generation), false
-	}
-	t.openParts -= len(gone)
-	t.openBytes += cap(kept) - cap(e.data)
-	t.buffers.give(e.data)
-	e.data, e.parts = kept, e.parts-int32(len(gone))
-	delete(t.uids, i)
-	if e.parts > maxScanned {
-		t.noteUID(i, hashOfFirst(kept))
-	}
-	return gone
-}
-
-// ForgetRepeat lets a part of an ended event come again.
-func (t *Table) ForgetRepeat(key Key, uid uint64) { t.past.forgetUID(key, uid) }
-
-func hashOfFirst(data []byte) (uid uint64) {
-	eachPart(data, func(p storedPart) bool {
-		uid = p.uid
-		return false
-	})
-	return uid
 }
 
 // Stats is what a table holds.
