@@ -13,7 +13,7 @@ import (
 )
 
 // restore puts the journal's parts back into events, and remembers ended ones. The
-// time that the collector was down does not count: an event's age goes on from where
+// time that the collector was down does not count: the age of both goes on from where
 // the journal ends.
 func (p *foldProcessor) restore() (parts int, err error) {
 	down, err := p.restoreMemories()
@@ -62,19 +62,20 @@ func (p *foldProcessor) restoreMemories() (down int64, err error) {
 		last = max(last, ended.Ended) // it may have been written again
 		past = append(past, foldtable.PastEvent{
 			Key: ended.Key, ID: ended.ID, Generation: ended.Generation, Reason: reasonOf(ended.Reason),
-			Ended: p.past(p.clock(ended.Ended)), UIDs: slices.Clone(ended.UIDs), Journal: number(id),
+			Ended: ended.Ended, UIDs: slices.Clone(ended.UIDs), Journal: number(id),
 		})
 	})
+	if last != 0 {
+		down = time.Now().UnixNano() - last
+	}
 	slices.SortStableFunc(past, func(a, b foldtable.PastEvent) int {
 		return cmp.Or(cmp.Compare(a.Ended, b.Ended), cmp.Compare(a.Generation, b.Generation))
 	})
 	for _, m := range past {
+		m.Ended = p.past(p.clock(m.Ended) + down)
 		p.shardOf(m.Key).table.RestoreMemory(m)
 	}
-	if last == 0 {
-		return 0, err
-	}
-	return time.Now().UnixNano() - last, err
+	return down, err
 }
 
 func (p *foldProcessor) shardOf(key foldtable.Key) *shard {

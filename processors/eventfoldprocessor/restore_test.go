@@ -1,14 +1,18 @@
 package eventfoldprocessor
 
 import (
+	"context"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/heartwood-otel/heartwood/internal/crashfs"
 	"github.com/heartwood-otel/heartwood/internal/recordwire"
 	"github.com/heartwood-otel/heartwood/internal/spool"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldjournal"
@@ -54,6 +58,73 @@ func TestAClockThatWasSetBack(t *testing.T) {
 	require.Eventually(t, func() bool { return len(b.next.records()) == 5 }, 20*time.Second, time.Millisecond)
 	assert.Eventually(t, func() bool { return b.sum(t, "events_remembered", "") == 0 }, 20*time.Second, time.Millisecond)
 	b.stop(t)
+}
+
+// TestTimeDownDoesNotCountForRepeats: nobody could have sent again what came before. The
+// collector died when its event had been delivered, and the sender had no answer.
+func TestTimeDownDoesNotCountForRepeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, next := crashfs.New(), &keeper{}
+		one := numbered("1", 1)
+		one.body = "end"
+		p := startCrashing(t, fs, next)
+		require.NoError(t, p.ConsumeLogs(t.Context(), logs(one)))
+		time.Sleep(time.Second)
+		require.NoError(t, p.Shutdown(context.Background()))
+		require.Len(t, next.records(), 1)
+
+		time.Sleep(time.Hour)
+		for range 2 { // a second time, with nothing new in the journal
+			p = startCrashing(t, fs, next)
+			time.Sleep(time.Minute)
+			require.NoError(t, p.ConsumeLogs(t.Context(), logs(one)))
+			require.NoError(t, p.Shutdown(context.Background()))
+			time.Sleep(time.Hour)
+		}
+		assert.Len(t, next.records(), 1)
+
+		p = startCrashing(t, fs, next)
+		time.Sleep(6 * time.Minute)
+		require.NoError(t, p.ConsumeLogs(t.Context(), logs(one)))
+		time.Sleep(time.Second)
+		require.NoError(t, p.Shutdown(context.Background()))
+		assert.Len(t, next.records(), 2, "it is forgotten in the end")
+	})
+}
+
+// TestAnEventBeginsWhereItBegan: where the event before is not remembered any more, both
+// have the same generation. They must not become one, or what was delivered in one of them
+// before the crash comes again in the other.
+func TestAnEventBeginsWhereItBegan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const forgetful = crashingOpen + `, max_remembered: 0}`
+		refuses := atomic.Bool{}
+		refuses.Store(true)
+		fs, next := crashfs.New(), &keeper{before: func(context.Context, int) error {
+			if refuses.Load() {
+				return errRefused
+			}
+			return nil
+		}}
+		p := startOnDisk(t, fs, next, forgetful)
+		for n := range 2 {
+			require.NoError(t, p.ConsumeLogs(t.Context(), logs(numbered("1", n))))
+			time.Sleep(10 * time.Second)
+		}
+		left := fs.Killed()
+		refuses.Store(false)
+		time.Sleep(10 * time.Second)
+		require.NoError(t, p.Shutdown(context.Background()))
+		require.Len(t, next.records(), 2)
+
+		p = startOnDisk(t, left, next, forgetful)
+		time.Sleep(10 * time.Second)
+		require.NoError(t, p.Shutdown(context.Background()))
+		require.Len(t, next.records(), 4)
+		for n, in := range eventsOf(next.records()) {
+			assert.Len(t, in, 1, "record %s", n)
+		}
+	})
 }
 
 // TestMemoriesAreRestoredInTheOrderOfTheirEnds: an older one may have been written again.

@@ -2,11 +2,16 @@ package foldtable
 
 // RestorePart puts a part back that the journal has, in the order of the journal. The
 // event is the one that place names, whatever the clock says now; ends of events that
-// were not by a part are known only by the next event of the key.
+// were not by a part are known only by the next event of the key. That has the same
+// generation where the one before was no longer remembered.
 func (t *Table) RestorePart(now int64, place Place, part *Part) {
 	i, isOpen := t.open[place.Key]
-	if isOpen && t.events[i].generation != place.Generation {
-		t.end(now, i, place.PreviousReason)
+	if isOpen && (place.Opens || t.events[i].generation != place.Generation) {
+		why := place.PreviousReason
+		if place.Previous != t.events[i].id {
+			why = Idle // as most do
+		}
+		t.end(now, i, why)
 		isOpen = false
 	}
 	if !isOpen {
