@@ -23,7 +23,10 @@ type item struct {
 	// refused says that request.id itself is no id: it stays, and nothing is put in its
 	// place.
 	refused bool
+	next    int32 // of those of its trace that lack their id, while they wait
 }
+
+const noItem = -1
 
 // batch is one call.
 type batch struct {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/heartwood-otel/heartwood/processors/requestidprocessor/internal/requesttable"
 )
 
 // wait waits until other calls have brought the ids that are missing here, or for as
@@ -23,41 +25,62 @@ func (b *batch) wait(ctx context.Context, size func() int64) error {
 		return nil
 	}
 	b.waited = b.missing
-	told := make(chan struct{}, 1)
 	timer := time.NewTimer(b.cfg.Wait)
 	defer timer.Stop()
-	awaited := make(map[pcommon.TraceID]bool)
-	for i := range b.items {
-		it := &b.items[i]
-		if it.id == "" && !it.refused && !it.trace.IsEmpty() && !awaited[it.trace] {
-			awaited[it.trace] = true
-			if !s.table.Await(it.trace, told) {
-				select {
-				case told <- struct{}{}:
-				default:
-				}
-			}
-		}
+	waiter := requesttable.NewWaiter()
+	awaited := b.chain()
+	for trace := range awaited {
+		s.table.Await(trace, waiter)
 	}
 	defer func() {
 		for trace := range awaited {
-			s.table.Forget(trace, told)
+			s.table.Forget(trace, waiter)
 		}
 	}()
-	for b.missing > 0 {
+	for late := false; b.missing > 0 && !late; {
 		select {
-		case <-told:
+		case <-waiter.C:
 		case <-timer.C:
-			b.now = time.Now()
-			b.join()
-			return nil
+			late = true
 		case <-b.closing:
-			return nil
+			late = true
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		b.now = time.Now()
-		b.join()
+		for _, told := range waiter.Take() {
+			if first, ok := awaited[told.Trace]; ok {
+				b.bring(first, told.ID)
+				delete(awaited, told.Trace)
+			}
+		}
 	}
+	b.now = time.Now()
 	return nil
+}
+
+// chain gives the first item of each trace that lacks its id; each leads to the next of its
+// trace.
+func (b *batch) chain() map[pcommon.TraceID]int32 {
+	first := make(map[pcommon.TraceID]int32)
+	for i := range b.items {
+		it := &b.items[i]
+		if it.id != "" || it.refused || it.trace.IsEmpty() {
+			continue
+		}
+		next, ok := first[it.trace]
+		if !ok {
+			next = noItem
+		}
+		it.next = next
+		first[it.trace] = int32(i)
+	}
+	return first
+}
+
+// bring gives the items of a trace their id.
+func (b *batch) bring(first int32, id string) {
+	for i := first; i != noItem; i = b.items[i].next {
+		b.items[i].id, b.items[i].how = id, byTrace
+		b.missing--
+	}
 }

@@ -50,7 +50,45 @@ type shard struct {
 	first   int32
 	last    int32
 	evicted int64
-	waiters map[key][]chan<- struct{}
+	waiters map[key][]*Waiter
+}
+
+// Waiter is told of the requests of traces that it awaits, of each once. It is for one
+// goroutine.
+type Waiter struct {
+	// C has something when there is something to Take.
+	C chan struct{}
+
+	mu sync.Mutex // guards the following
+	// told was not taken yet, taken is memory for what comes next.
+	told, taken []Told
+}
+
+// Told is a trace and its request.
+type Told struct {
+	Trace [16]byte
+	ID    string
+}
+
+// NewWaiter makes one that awaits nothing yet.
+func NewWaiter() *Waiter { return &Waiter{C: make(chan struct{}, 1)} }
+
+func (w *Waiter) tell(trace [16]byte, id string) {
+	w.mu.Lock()
+	w.told = append(w.told, Told{trace, id})
+	w.mu.Unlock()
+	select {
+	case w.C <- struct{}{}:
+	default: // it has not looked yet
+	}
+}
+
+// Take gives what was told since the last time. It is good until the next.
+func (w *Waiter) Take() []Told {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told, w.taken = w.taken[:0], w.told
+	return w.taken
 }
 
 // New makes a table for at most so many traces, and as many requests, each remembered
@@ -68,7 +106,7 @@ func New(maxEntries int, ttl time.Duration) *Table {
 func (s *shard) init(most int) {
 	s.max, s.first, s.last = most, -1, -1
 	s.index = make(map[key]int32)
-	s.waiters = make(map[key][]chan<- struct{})
+	s.waiters = make(map[key][]*Waiter)
 }
 
 func requestKey(id string) key {
@@ -177,11 +215,9 @@ func (t *Table) note(trace [16]byte, id string, generated bool, now time.Time) s
 	}
 	e.id, e.generated = strings.Clone(id), generated // not the record that it is a part of
 	for _, waiter := range s.waiters[trace] {
-		select {
-		case waiter <- struct{}{}:
-		default: // it has been told of another, and has not looked yet
-		}
+		waiter.tell(trace, e.id)
 	}
+	delete(s.waiters, trace)
 	return e.id
 }
 
@@ -196,35 +232,36 @@ func (t *Table) RequestOf(trace [16]byte, now time.Time) string {
 	return ""
 }
 
-// Await has the waiter, a channel with one place, told when the trace's request gets
-// known. False says that it is known already.
-func (t *Table) Await(trace [16]byte, waiter chan<- struct{}) bool {
+// Await has the waiter told of the trace's request: now where it is known, or when it gets
+// known.
+func (t *Table) Await(trace [16]byte, waiter *Waiter) {
 	s := t.shardOf(&t.traces, trace)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i, ok := s.index[trace]; ok && s.entries[i].id != "" {
-		return false
+		waiter.tell(trace, s.entries[i].id)
+		return
 	}
 	s.waiters[trace] = append(s.waiters[trace], waiter)
-	return true
 }
 
-// Forget ends Await.
-func (t *Table) Forget(trace [16]byte, waiter chan<- struct{}) {
+// Forget ends Await of a trace that the waiter was not told of.
+func (t *Table) Forget(trace [16]byte, waiter *Waiter) {
 	s := t.shardOf(&t.traces, trace)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept := s.waiters[trace][:0]
-	for _, w := range s.waiters[trace] {
-		if w != waiter {
-			kept = append(kept, w)
-		}
+	all := s.waiters[trace]
+	i := slices.Index(all, waiter)
+	if i < 0 {
+		return
 	}
-	if len(kept) == 0 {
+	if len(all) == 1 {
 		delete(s.waiters, trace)
 		return
 	}
-	s.waiters[trace] = kept
+	last := len(all) - 1
+	all[i], all[last] = all[last], nil
+	s.waiters[trace] = all[:last]
 }
 
 // NoteParent says which request caused another.

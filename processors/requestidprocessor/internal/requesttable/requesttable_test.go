@@ -54,23 +54,35 @@ func TestWhatIsForgottenIsNotCounted(t *testing.T) {
 	assert.Zero(t, evicted, "it was their time")
 }
 
-// TestWaitersAreToldAgain: what they were told of may be gone when they look.
-func TestWaitersAreToldAgain(t *testing.T) {
+// TestWaitersAreToldOnce, of each trace, with its request: it may be forgotten when they
+// look.
+func TestWaitersAreToldOnce(t *testing.T) {
 	now := time.Now()
 	table := New(64, time.Minute)
-	told := make(chan struct{}, 1)
-	assert.True(t, table.Await(trace(1), told))
+	first, second := NewWaiter(), NewWaiter()
+	table.NoteTrace(trace(3), "known", now)
+	for n := range 4 {
+		table.Await(trace(n), first)
+		table.Await(trace(n), second)
+	}
+	<-first.C
+	assert.Equal(t, []Told{{trace(3), "known"}}, first.Take())
+	assert.Empty(t, first.Take())
 	table.NoteTrace(trace(1), "a", now)
-	<-told
+	table.NoteGenerated(trace(2), "b", now)
 	later := now.Add(2 * time.Minute)
 	assert.Empty(t, table.RequestOf(trace(1), later))
-	table.NoteTrace(trace(1), "b", later)
-	select {
-	case <-told:
-	default:
-		t.Error("it waits for ever")
-	}
-	table.Forget(trace(1), told)
+	table.NoteTrace(trace(1), "c", later)
+	<-first.C
+	assert.Equal(t, []Told{{trace(1), "a"}, {trace(2), "b"}}, first.Take())
+	table.Forget(trace(0), first)
+	table.Forget(trace(0), first)
+	table.Forget(trace(1), first)
+	table.NoteTrace(trace(0), "d", later)
+	assert.Empty(t, first.Take())
+	assert.Equal(t, []Told{{trace(3), "known"}, {trace(1), "a"}, {trace(2), "b"}, {trace(0), "d"}}, second.Take())
+	table.Await(trace(5), first)
+	table.Forget(trace(5), first)
 	for i := range table.traces {
 		assert.Empty(t, table.traces[i].waiters)
 	}
@@ -102,23 +114,6 @@ func TestRootOfATailIsThatOfItsCircle(t *testing.T) {
 	}
 	for _, id := range []string{"m", "n", "x", "a"} {
 		assert.Equal(t, "m", table.Root(id, now), id)
-	}
-}
-
-func TestWaitersAreTold(t *testing.T) {
-	table := New(100, time.Minute)
-	told := make(chan struct{}, 1)
-	assert.True(t, table.Await(trace(1), told))
-	assert.True(t, table.Await(trace(2), told))
-	table.NoteTrace(trace(1), "a", time.Now())
-	<-told
-	assert.False(t, table.Await(trace(1), told))
-	table.Forget(trace(1), told)
-	table.Forget(trace(2), told)
-	table.NoteTrace(trace(2), "b", time.Now())
-	assert.Empty(t, told)
-	for i := range table.traces {
-		assert.Empty(t, table.traces[i].waiters)
 	}
 }
 
