@@ -163,3 +163,16 @@ func TestHostileHeaders(t *testing.T) {
 	assert.Positive(t, b.sum(t, "refused", "characters"))
 	b.stop(t)
 }
+
+// TestOneOfTwoTellsWhatTheyShare, also when the first that was started is stopped.
+func TestOneOfTwoTellsWhatTheyShare(t *testing.T) {
+	b := start(t, "{}")
+	logs, _ := one(nil, attrs{"request.id": "a"}, "", trace(1))
+	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+	assert.EqualValues(t, 1, b.sum(t, "entries", ""), "once")
+	require.NoError(t, b.logs.Shutdown(t.Context()))
+	traces, _ := span(attrs{"request.id": "b"}, trace(2))
+	require.NoError(t, b.traces.ConsumeTraces(t.Context(), traces))
+	assert.EqualValues(t, 2, b.sum(t, "entries", ""))
+	b.stop(t)
+}

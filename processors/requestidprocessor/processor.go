@@ -132,28 +132,30 @@ func (p *requestIDProcessor) Capabilities() consumer.Capabilities {
 }
 
 func (p *requestIDProcessor) Start(context.Context, component.Host) error {
-	if !p.shared.observeOnce() {
-		return nil
+	// What processors share is told by one of them.
+	tell := func(value func() int64) metric.Int64Callback {
+		return func(_ context.Context, o metric.Int64Observer) error {
+			if p.shared.teller.Load() == p {
+				o.Observe(value())
+			}
+			return nil
+		}
 	}
-	entries := func(_ context.Context, o metric.Int64Observer) error {
-		n, _ := p.shared.table.Stats(time.Now())
-		o.Observe(int64(n))
-		return nil
-	}
-	evicted := func(_ context.Context, o metric.Int64Observer) error {
-		_, n := p.shared.table.Stats(time.Now())
-		o.Observe(n)
-		return nil
-	}
-	waiting := func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(p.shared.waiting.Load())
-		return nil
-	}
-	return errors.Join(
-		p.tel.RegisterProcessorRequestIDEntriesCallback(entries),
-		p.tel.RegisterProcessorRequestIDEvictedCallback(evicted),
-		p.tel.RegisterProcessorRequestIDWaitingCallback(waiting),
+	err := errors.Join(
+		p.tel.RegisterProcessorRequestIDEntriesCallback(tell(func() int64 {
+			n, _ := p.shared.table.Stats(time.Now())
+			return int64(n)
+		})),
+		p.tel.RegisterProcessorRequestIDEvictedCallback(tell(func() int64 {
+			_, n := p.shared.table.Stats(time.Now())
+			return n
+		})),
+		p.tel.RegisterProcessorRequestIDWaitingCallback(tell(p.shared.waiting.Load)),
 	)
+	if err == nil {
+		p.shared.startTelling(p)
+	}
+	return err
 }
 
 // Shutdown lets those that wait go on, and waits until the next consumer has answered
@@ -175,6 +177,7 @@ func (p *requestIDProcessor) Shutdown(ctx context.Context) error {
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
+		p.shared.stopTelling(p)
 		p.tel.Shutdown()
 		p.shared.release(p.set.ID)
 	})

@@ -1,6 +1,7 @@
 package requestidprocessor
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -15,8 +16,10 @@ type shared struct {
 	table *requesttable.Table
 	// waiting and waitingBytes are of all calls that wait.
 	waiting, waitingBytes atomic.Int64
-	users                 int
-	observed              bool // its metrics are registered
+	users                 int // guarded by sharing.mu, as is started
+	// started are those that can tell its metrics, in the order of Start; the first does.
+	started []*requestIDProcessor
+	teller  atomic.Pointer[requestIDProcessor]
 }
 
 // sharing holds them, by id, for as long as one of them is there.
@@ -46,11 +49,22 @@ func (s *shared) release(id component.ID) {
 	}
 }
 
-// observeOnce says whether the caller is the one to register the metrics.
-func (s *shared) observeOnce() bool {
+// startTelling says that a processor can tell the metrics.
+func (s *shared) startTelling(p *requestIDProcessor) {
 	sharing.mu.Lock()
 	defer sharing.mu.Unlock()
-	first := !s.observed
-	s.observed = true
-	return first
+	s.started = append(s.started, p)
+	s.teller.Store(s.started[0])
+}
+
+// stopTelling has another one tell the metrics from now on.
+func (s *shared) stopTelling(p *requestIDProcessor) {
+	sharing.mu.Lock()
+	defer sharing.mu.Unlock()
+	s.started = slices.DeleteFunc(s.started, func(one *requestIDProcessor) bool { return one == p })
+	var next *requestIDProcessor
+	if len(s.started) > 0 {
+		next = s.started[0]
+	}
+	s.teller.Store(next)
 }
