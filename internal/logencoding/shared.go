@@ -22,12 +22,16 @@ func haveAll(logs plog.Logs, name string) bool {
 	for _, rl := range logs.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, r := range sl.LogRecords().All() {
-				v, ok := r.Attributes().Get(name)
-				if !ok || v.Type() == pcommon.ValueTypeEmpty || v.Type() == pcommon.ValueTypeStr && v.Str() == "" {
+				if v, ok := r.Attributes().Get(name); !ok || IsEmpty(v) {
 					return false
 				}
 			}
 		}
 	}
 	return true
+}
+
+// IsEmpty says that a value is none, or a text without characters.
+func IsEmpty(v pcommon.Value) bool {
+	return v.Type() == pcommon.ValueTypeEmpty || v.Type() == pcommon.ValueTypeStr && v.Str() == ""
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -22,7 +21,7 @@ import (
 type item struct {
 	key    foldtable.Key
 	uid    uint64 // a fingerprint
-	isNew  bool   // it was given here
+	isNew  bool   // its log.record.uid was given here: nobody can have sent it before
 	origin recordwire.Origin
 	record []byte
 	folds  bool
@@ -122,9 +121,12 @@ func (in *intake) read(ctx context.Context, logs plog.Logs) {
 					tc = transformContext(rl, sl, lr)
 				}
 				it.key, it.folds = in.keys.read(ctx, rl, lr, tc)
+				uid := in.identify(lr, now)
 				if it.folds {
 					in.folds++
-					it.uid, it.isNew = in.identify(lr, now)
+					if it.isNew = uid != ""; it.isNew {
+						it.uid = in.prints.ofNew(uid)
+					}
 					it.starts = in.compiled.starts.holds(ctx, tc, in.conditionFailed)
 					it.ends = in.compiled.ends.holds(ctx, tc, in.conditionFailed)
 					it.early = in.compiled.immediately.holds(ctx, tc, in.conditionFailed)
@@ -137,19 +139,20 @@ func (in *intake) read(ctx context.Context, logs plog.Logs) {
 	}
 }
 
-// identify gives a record a uid where it has none, and the fingerprint of one that is new:
-// nobody can have sent that before.
-func (in *intake) identify(lr plog.LogRecord, now time.Time) (fingerprint uint64, isNew bool) {
+// identify gives a record a uid where it has none, and says which; "" where it has one. One
+// that passes gets one as well: several exporters may be behind, and each would give it its
+// own.
+func (in *intake) identify(lr plog.LogRecord, now time.Time) string {
 	uid, ok := lr.Attributes().Get(uidAttribute)
-	if ok && (uid.Type() != pcommon.ValueTypeStr || uid.Str() != "") && uid.Type() != pcommon.ValueTypeEmpty {
-		return 0, false
+	if ok && !logencoding.IsEmpty(uid) {
+		return ""
 	}
 	if !ok {
 		uid = lr.Attributes().PutEmpty(uidAttribute)
 	}
 	text := in.uids.Next(now).String()
 	uid.SetStr(text)
-	return in.prints.ofNew(text), true
+	return text
 }
 
 // encode takes the records that fold as bytes, and spreads them over the shards.

@@ -32,6 +32,27 @@ func TestRecordsThatOthersHaveToo(t *testing.T) {
 	b.stop(t)
 }
 
+// TestARecordThatPassesHasAUID, its own or one that it gets here: exporters behind would
+// each give it another.
+func TestARecordThatPassesHasAUID(t *testing.T) {
+	for _, more := range []string{"", ", originals: pass"} {
+		next := &keeper{}
+		b := start(t, next, "{idle_timeout: 1m"+more+"}")
+		empty := rec{service: "shop", body: "empty", attrs: map[string]any{"log.record.uid": ""}}
+		b.consume(t, rec{service: "shop", uid: "1", body: "own"}, rec{service: "shop", body: "none"}, empty, rec{service: "shop", request: "a", body: "folds"})
+		b.consume(t, rec{service: "shop", body: "alone"})
+		uids := make(map[any]bool)
+		for _, r := range next.records() {
+			uid := r.attr("log.record.uid")
+			assert.NotEmpty(t, uid, r.Body().Str())
+			uids[uid] = true
+		}
+		assert.True(t, uids["1"])
+		assert.Len(t, uids, len(next.records()), "no two alike")
+		b.stop(t)
+	}
+}
+
 // TestARefusedBatchComesAgainWhole: what folds is still there when what passes was refused.
 func TestARefusedBatchComesAgainWhole(t *testing.T) {
 	refused := errors.New("come again")
