@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/heartwood-otel/heartwood/internal/logencoding"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 )
 
@@ -23,7 +24,9 @@ type item struct {
 	// refused says that request.id itself is no id: it stays, and nothing is put in its
 	// place.
 	refused bool
-	next    int32 // of those of its trace that lack their id, while they wait
+	// drop says that its request.macro_id goes, unless there is one to take its place.
+	drop bool
+	next int32 // of those of its trace that lack their id, while they wait
 }
 
 const noItem = -1
@@ -39,7 +42,8 @@ type batch struct {
 	resourceAttrs  pcommon.Map
 	resourceID     string
 	resourceParent string
-	missing        int // items with a trace and no id
+	uids           *recorduid.Source // nil: none was needed yet
+	missing        int               // items with a trace and no id
 	waited         int
 	skipped        int
 }
@@ -55,6 +59,8 @@ type found struct {
 	place              int
 	traceparent        string
 	refusedOwn         bool
+	uid                bool // there is a log.record.uid
+	macro              bool // there is a request.macro_id that does not count
 }
 
 // look finds the best id in attributes.
@@ -62,14 +68,25 @@ func (b *batch) look(attrs pcommon.Map) (f found) {
 	f.place = len(b.forms)
 	var buf [64]byte
 	for name, value := range attrs.All() {
+		if name == uidAttribute {
+			if f.uid = !logencoding.IsEmpty(value); !b.uidIsSource {
+				continue
+			}
+		}
 		if len(name) > 2*b.longest || !b.ends.mayHave(name) {
 			continue
 		}
 		normal := normalise(buf[:0], name)
 		if kind, ok := b.known[string(normal)]; ok {
-			if kind == isTraceparent {
+			switch kind {
+			case isTraceparent:
 				f.traceparent = textOf(value)
-			} else if text := textOf(value); text != "" && b.accept(text) {
+				continue
+			case isMacro:
+				f.macro = f.macro || name == macroAttribute && !b.keepsMacro(value)
+				continue
+			}
+			if text := textOf(value); text != "" && b.accept(text) {
 				f.parent = text
 			}
 			continue
@@ -81,7 +98,7 @@ func (b *batch) look(attrs pcommon.Map) (f found) {
 		id := b.idIn(value, b.forms[place])
 		if id != "" {
 			f.id, f.source, f.place = id, name, place
-		} else if name == requestAttribute && !isEmpty(value) {
+		} else if name == requestAttribute && !logencoding.IsEmpty(value) {
 			f.refusedOwn = true
 			if textOf(value) == "" && value.Type() != pcommon.ValueTypeSlice {
 				b.refuse(badCharacter) // it is of a type that has none
@@ -89,11 +106,6 @@ func (b *batch) look(attrs pcommon.Map) (f found) {
 		}
 	}
 	return f
-}
-
-// isEmpty says that a value holds nothing.
-func isEmpty(value pcommon.Value) bool {
-	return value.Type() == pcommon.ValueTypeEmpty || value.Type() == pcommon.ValueTypeStr && value.Str() == ""
 }
 
 // textOf is a value's text: of a list, the first element's.
@@ -137,6 +149,18 @@ func (b *batch) idIn(value pcommon.Value, how form) string {
 	return ""
 }
 
+// keepsMacro says whether the request.macro_id that an item brings may stay: where senders
+// are believed, and it is an id.
+func (b *batch) keepsMacro(value pcommon.Value) bool {
+	if !b.cfg.KeepMacroID {
+		return false
+	}
+	if value.Type() == pcommon.ValueTypeStr && value.Str() != "" {
+		return b.accept(value.Str())
+	}
+	return false
+}
+
 // maxElements of a list are looked at: a header comes once, seldom twice.
 const maxElements = 8
 
@@ -160,12 +184,19 @@ func (b *batch) refuse(why refusal) {
 // resource begins the items of a resource.
 func (b *batch) resource(attrs pcommon.Map) {
 	f := b.look(attrs)
+	if f.macro {
+		attrs.Remove(macroAttribute)
+	}
 	b.resourceAttrs, b.resourceID, b.resourceParent = attrs, f.id, f.parent
 }
 
-// record takes a log record.
+// record takes a log record. Here it gets its uid, where it has none yet: all that is
+// behind knows it by the same.
 func (b *batch) record(r plog.LogRecord) {
 	it, f := b.item(r.Attributes(), r.TraceID())
+	if !f.uid {
+		r.Attributes().PutStr(uidAttribute, b.newUID())
+	}
 	body := ""
 	if r.Body().Type() == pcommon.ValueTypeStr {
 		body = r.Body().Str()
@@ -202,7 +233,7 @@ func (b *batch) record(r plog.LogRecord) {
 // item takes what has attributes and a trace. What it gives is good until the next.
 func (b *batch) item(attrs pcommon.Map, trace pcommon.TraceID) (*item, found) {
 	f := b.look(attrs)
-	b.items = append(b.items, item{attrs: attrs, origin: b.resourceAttrs, trace: trace, id: f.id, source: f.source, parent: f.parent, how: byAttribute, refused: f.refusedOwn && f.source != requestAttribute})
+	b.items = append(b.items, item{attrs: attrs, origin: b.resourceAttrs, trace: trace, id: f.id, source: f.source, parent: f.parent, how: byAttribute, refused: f.refusedOwn && f.source != requestAttribute, drop: f.macro})
 	it := &b.items[len(b.items)-1]
 	switch {
 	case it.refused:
@@ -254,9 +285,16 @@ func (b *batch) join() {
 	}
 }
 
+// newUID makes a UUIDv7.
+func (b *batch) newUID() string {
+	if b.uids == nil {
+		b.uids = b.uidSources.Get().(*recorduid.Source)
+	}
+	return b.uids.Next(b.now).String()
+}
+
 // generate makes ids where the configuration says so.
 func (b *batch) generate() {
-	var uids *recorduid.Source
 	for i := range b.items {
 		it := &b.items[i]
 		switch {
@@ -265,10 +303,7 @@ func (b *batch) generate() {
 			// Another call may have brought one meanwhile: the first to note it is right.
 			it.id, it.how = b.shared.table.NoteGenerated(it.trace, fromTrace(it.trace), b.now), byGeneration
 		case b.cfg.Generate == generateRecord:
-			if uids == nil {
-				uids = recorduid.NewSource()
-			}
-			it.id, it.how = uids.Next(b.now).String(), byGeneration
+			it.id, it.how = b.newUID(), byGeneration
 		}
 	}
 }
@@ -284,6 +319,9 @@ func (b *batch) write() {
 	for i := range b.items {
 		it := &b.items[i]
 		if it.id == "" {
+			if it.drop {
+				it.attrs.Remove(macroAttribute)
+			}
 			continue
 		}
 		// The id is taken before its source goes: it may be the same memory.
@@ -297,6 +335,8 @@ func (b *batch) write() {
 		}
 		if root := b.shared.table.Root(it.id, b.now); root != "" {
 			it.attrs.PutStr(macroAttribute, root)
+		} else if it.drop {
+			it.attrs.Remove(macroAttribute)
 		}
 		if len(fields) > 0 {
 			b.carry(it, fields)
@@ -332,6 +372,13 @@ func (b *batch) carry(it *item, fields []string) {
 
 // maxCarried is the longest value that is handed on, in bytes: it bounds the table.
 const maxCarried = 256
+
+// end gives back what others can use.
+func (b *batch) end() {
+	if b.uids != nil {
+		b.uidSources.Put(b.uids)
+	}
+}
 
 // count tells what became of the items.
 func (b *batch) count(ctx context.Context) {

@@ -22,6 +22,9 @@ type Config struct {
 	BodyPatterns []string `mapstructure:"body_patterns"`
 	// KeepSource leaves the attribute that the id was found in. Default true.
 	KeepSource bool `mapstructure:"keep_source"`
+	// KeepMacroID leaves the request.macro_id that a record brings where no root is known
+	// here. Default false: it goes, as a stranger's word.
+	KeepMacroID bool `mapstructure:"keep_macro_id"`
 	// MaxLength of an id, in bytes. Default 128.
 	MaxLength int `mapstructure:"max_length"`
 	// Generate is "trace" (default), "record" or "none".

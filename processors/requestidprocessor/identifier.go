@@ -31,6 +31,7 @@ var defaultSources = []string{
 var (
 	traceparentNames = []string{"traceparent", "http.request.header.traceparent"}
 	parentNames      = []string{"causedby", "parentrequestid", "parentrequest.id"}
+	macroNames       = []string{"request.macroid"}
 )
 
 // normalise appends a name in lower case without - and _.

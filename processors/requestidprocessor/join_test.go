@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -107,10 +108,10 @@ func TestAResourceHasCarriedFields(t *testing.T) {
 	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
 	logs, r := one(attrs{"tenant": "t2"}, attrs{"request.id": "a"}, "", pcommon.TraceID{})
 	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
-	assert.Equal(t, attrs{"request.id": "a"}, r.Attributes().AsRaw(), "its resource says t2")
+	assert.Equal(t, attrs{"request.id": "a"}, withoutUID(r), "its resource says t2")
 	logs, r = one(nil, attrs{"request.id": "a"}, "", pcommon.TraceID{})
 	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
-	assert.Equal(t, attrs{"request.id": "a", "tenant": "t1"}, r.Attributes().AsRaw())
+	assert.Equal(t, attrs{"request.id": "a", "tenant": "t1"}, withoutUID(r))
 	b.stop(t)
 }
 
@@ -157,7 +158,7 @@ func TestHostileHeaders(t *testing.T) {
 	} {
 		logs, r := one(nil, attrs{name: value}, "", pcommon.TraceID{})
 		require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
-		assert.Equal(t, attrs{name: value}, r.Attributes().AsRaw(), "it stays as it was")
+		assert.Equal(t, attrs{name: value}, withoutUID(r), "it stays as it was")
 	}
 	assert.Positive(t, b.sum(t, "refused", "length"))
 	assert.Positive(t, b.sum(t, "refused", "characters"))
@@ -175,4 +176,76 @@ func TestOneOfTwoTellsWhatTheyShare(t *testing.T) {
 	require.NoError(t, b.traces.ConsumeTraces(t.Context(), traces))
 	assert.EqualValues(t, 2, b.sum(t, "entries", ""))
 	b.stop(t)
+}
+
+// TestEachRecordHasAUID: its own, or one that it gets here, whether it has a request or not.
+func TestEachRecordHasAUID(t *testing.T) {
+	b := start(t, "{generate: none}")
+	uids := make(map[string]bool)
+	for _, record := range []attrs{
+		{}, {"request.id": "a"}, {"log.record.uid": ""}, {"log.record.uid": nil}, {"log.record.uid": "own"}, {"log.record.uid": 7},
+	} {
+		logs, r := one(nil, record, "", trace(1))
+		require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+		uid, _ := r.Attributes().Get(uidAttribute)
+		uids[uid.AsString()] = true
+		if uid.Type() != pcommon.ValueTypeInt && uid.Str() != "own" {
+			id, err := uuid.Parse(uid.AsString())
+			require.NoError(t, err, "%v", record)
+			assert.Equal(t, uuid.Version(7), id.Version())
+		}
+	}
+	assert.Len(t, uids, 6, "no two alike")
+	assert.True(t, uids["own"])
+	assert.True(t, uids["7"])
+	spans, s := span(attrs{"request.id": "a"}, trace(1))
+	require.NoError(t, b.traces.ConsumeTraces(t.Context(), spans))
+	assert.Equal(t, attrs{"request.id": "a"}, s.Attributes().AsRaw(), "a span's ids are its own")
+	b.stop(t)
+
+	b = start(t, "{sources: [log.record.uid]}")
+	logs, r := one(nil, attrs{}, "", pcommon.TraceID{})
+	require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+	assert.Nil(t, idOf(r.Attributes()), "what it gets here is not found as an id")
+	b.stop(t)
+}
+
+// TestAStrangersMacroID does not stay where no root is known, unless senders are believed.
+func TestAStrangersMacroID(t *testing.T) {
+	for name, c := range map[string]struct {
+		config   string
+		resource attrs
+		record   attrs
+		want     any
+		origin   any // the resource's
+	}{
+		"forged":                       {record: attrs{"request.id": "a", "request.macro_id": "victim"}},
+		"forged, of no request":        {config: "generate: none", record: attrs{"request.macro_id": "victim"}},
+		"a list":                       {record: attrs{"request.id": "a", "request.macro_id": []any{"victim"}}},
+		"the resource's":               {resource: attrs{"request.macro_id": "victim"}, record: attrs{"request.id": "a"}},
+		"another name":                 {record: attrs{"request.id": "a", "request_macro_id": "other"}},
+		"the root is known":            {record: attrs{"request.id": "a", "caused_by": "root", "request.macro_id": "victim"}, want: "root"},
+		"believed":                     {config: "keep_macro_id: true", record: attrs{"request.id": "a", "request.macro_id": "agents"}, want: "agents"},
+		"believed, and no id":          {config: "keep_macro_id: true", record: attrs{"request.id": "a", "request.macro_id": "a b"}},
+		"believed, and no text":        {config: "keep_macro_id: true", record: attrs{"request.id": "a", "request.macro_id": []any{"a"}}},
+		"believed, but the root known": {config: "keep_macro_id: true", record: attrs{"request.id": "a", "caused_by": "root", "request.macro_id": "x"}, want: "root"},
+		"believed of the resource":     {config: "keep_macro_id: true", resource: attrs{"request.macro_id": "agents"}, record: attrs{"request.id": "a"}, origin: "agents"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, "{"+c.config+"}")
+			logs, r := one(c.resource, c.record, "", pcommon.TraceID{})
+			require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+			assert.Equal(t, c.want, r.Attributes().AsRaw()[macroAttribute])
+			assert.Equal(t, c.origin, logs.ResourceLogs().At(0).Resource().Attributes().AsRaw()[macroAttribute])
+			if other, ok := c.record["request_macro_id"]; ok {
+				assert.Equal(t, other, r.Attributes().AsRaw()["request_macro_id"])
+			}
+			if len(c.resource) == 0 {
+				traces, s := span(c.record, trace(9))
+				require.NoError(t, b.traces.ConsumeTraces(t.Context(), traces))
+				assert.Equal(t, c.want, s.Attributes().AsRaw()[macroAttribute])
+			}
+			b.stop(t)
+		})
+	}
 }

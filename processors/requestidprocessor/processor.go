@@ -17,10 +17,12 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/heartwood-otel/heartwood/internal/recorduid"
 	"github.com/heartwood-otel/heartwood/processors/requestidprocessor/internal/metadata"
 )
 
 const (
+	uidAttribute     = "log.record.uid"
 	requestAttribute = "request.id"
 	macroAttribute   = "request.macro_id"
 )
@@ -63,10 +65,14 @@ type requestIDProcessor struct {
 	shared   *shared
 	sources  map[string]int // by normalised name: the place in cfg.Sources
 	forms    []form         // by place
-	known    map[string]int // what is neither: traceparent, parents
+	known    map[string]int // what is no source: traceparent, parents, macro id
 	patterns []*regexp.Regexp
 	longest  int  // of the normalised names
 	ends     ends // of the normalised names
+	// uidIsSource says that log.record.uid is one of the sources.
+	uidIsSource bool
+	// uidSources are for one call at a time.
+	uidSources sync.Pool
 
 	closing chan struct{}
 	stop    sync.Once
@@ -92,6 +98,7 @@ func (p *requestIDProcessor) enter() (leave func()) {
 const (
 	isTraceparent = -1
 	isParent      = -2
+	isMacro       = -3
 )
 
 func newProcessor(set processor.Settings, cfg *Config) (*requestIDProcessor, error) {
@@ -123,6 +130,15 @@ func newProcessor(set processor.Settings, cfg *Config) (*requestIDProcessor, err
 		p.known[name] = isParent
 		p.ends.add(name)
 	}
+	for _, name := range macroNames {
+		if _, ok := p.sources[name]; !ok { // who makes a source of it, takes it for the id
+			p.known[name] = isMacro
+			p.longest = max(p.longest, len(name))
+			p.ends.add(name)
+		}
+	}
+	_, p.uidIsSource = p.sources[string(normalise(nil, uidAttribute))]
+	p.uidSources.New = func() any { return recorduid.NewSource() }
 	p.shared = acquire(set.ID, cfg)
 	return p, nil
 }
@@ -192,6 +208,7 @@ type logsProcessor struct {
 func (p *logsProcessor) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	defer p.enter()()
 	b := p.begin(logs.LogRecordCount())
+	defer b.end()
 	for _, rl := range logs.ResourceLogs().All() {
 		b.resource(rl.Resource().Attributes())
 		for _, sl := range rl.ScopeLogs().All() {
@@ -218,6 +235,7 @@ type tracesProcessor struct {
 func (p *tracesProcessor) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
 	defer p.enter()()
 	b := p.begin(traces.SpanCount())
+	defer b.end()
 	for _, rs := range traces.ResourceSpans().All() {
 		b.resource(rs.Resource().Attributes())
 		for _, ss := range rs.ScopeSpans().All() {
