@@ -33,6 +33,7 @@ func (p *foldProcessor) restore() (parts int, err error) {
 	})
 	for _, s := range p.shards {
 		s.mu.Lock()
+		s.table.EndFull(p.now())
 		s.publishLocked()
 		s.mu.Unlock()
 	}

@@ -127,6 +127,38 @@ func TestAnEventBeginsWhereItBegan(t *testing.T) {
 	})
 }
 
+// TestAnEventStaysWholeUnderOtherLimits: one that was delivered before the crash is the same
+// when limits are lower after it, and ends then.
+func TestAnEventStaysWholeUnderOtherLimits(t *testing.T) {
+	for _, lower := range []string{"max_records: 2", "max_bytes: 100B"} {
+		synctest.Test(t, func(t *testing.T) {
+			fs, next := crashfs.New(), &keeper{}
+			const config = `{directory: /journal, style: canonical, idle_timeout: 2s, merge: {keys: {n: list}}`
+			p := startOnDisk(t, fs, next, config+`}`)
+			for n := range 5 {
+				require.NoError(t, p.ConsumeLogs(t.Context(), logs(numbered("1", n))))
+			}
+			left := fs.Killed()
+			time.Sleep(10 * time.Second)
+			require.NoError(t, p.Shutdown(context.Background()))
+			require.Len(t, next.records(), 1)
+
+			p = startOnDisk(t, left, next, config+`, `+lower+`}`)
+			time.Sleep(time.Second)
+			require.Len(t, next.records(), 2, "it has reached the limit")
+			require.NoError(t, p.ConsumeLogs(t.Context(), logs(numbered("1", 5))))
+			time.Sleep(10 * time.Second)
+			require.NoError(t, p.Shutdown(context.Background()))
+			ids := eventsOf(next.records())
+			assert.Len(t, ids, 6)
+			for n, in := range ids {
+				assert.Len(t, in, 1, "%s: record %s", lower, n)
+			}
+			assert.Len(t, next.records(), 3)
+		})
+	}
+}
+
 // TestMemoriesAreRestoredInTheOrderOfTheirEnds: an older one may have been written again.
 func TestMemoriesAreRestoredInTheOrderOfTheirEnds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")

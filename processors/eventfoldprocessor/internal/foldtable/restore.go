@@ -17,7 +17,23 @@ func (t *Table) RestorePart(now int64, place Place, part *Part) {
 	if !isOpen {
 		i = t.openEvent(now, place, part)
 	}
-	t.insert(now, i, part)
+	t.add(now, i, part)
+	if part.Ends {
+		t.end(now, i, Ended)
+	}
+}
+
+// EndFull ends the events that have reached a limit. It comes when all parts are restored:
+// the limits may have been others when the journal was written, and half of an event that
+// was delivered whole would have another ID.
+func (t *Table) EndFull(now int64) {
+	for i := t.openedFirst; i >= 0; {
+		next := t.events[i].openedNext
+		if why, full := t.isFull(i); full {
+			t.end(now, i, why)
+		}
+		i = next
+	}
 }
 
 // RestoreMemory remembers an ended event again, before its key has parts. UIDs are kept.

@@ -145,6 +145,28 @@ func (t *Table) Insert(now int64, place Place, part *Part) {
 }
 
 func (t *Table) insert(now int64, i int32, part *Part) {
+	t.add(now, i, part)
+	if part.Ends {
+		t.end(now, i, Ended)
+	} else if why, full := t.isFull(i); full {
+		t.end(now, i, why)
+	}
+}
+
+// isFull says which limit an open event has reached.
+func (t *Table) isFull(i int32) (why Reason, full bool) {
+	switch e := &t.events[i]; {
+	case int(e.parts) >= t.set.MaxRecords:
+		return MaxRecords, true
+	case len(e.data)-int(e.parts)*partHeader >= t.set.MaxBytes:
+		return MaxBytes, true
+	default:
+		return 0, false
+	}
+}
+
+// add puts a part into an open event.
+func (t *Table) add(now int64, i int32, part *Part) {
 	e := &t.events[i]
 	before := cap(e.data)
 	e.data = t.buffers.withRoom(e.data, partHeader+len(part.Record))
@@ -157,14 +179,6 @@ func (t *Table) insert(now int64, i int32, part *Part) {
 	t.linkTouched(i)
 	if e.parts > maxScanned {
 		t.noteUID(i, part.UID)
-	}
-	switch {
-	case part.Ends:
-		t.end(now, i, Ended)
-	case int(e.parts) >= t.set.MaxRecords:
-		t.end(now, i, MaxRecords)
-	case len(e.data)-int(e.parts)*partHeader >= t.set.MaxBytes:
-		t.end(now, i, MaxBytes)
 	}
 }
 
