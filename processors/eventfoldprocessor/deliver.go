@@ -120,15 +120,17 @@ func (s *shard) countEmitted(batch []*foldtable.Closed) {
 func (s *shard) done(batch []*foldtable.Closed) {
 	var first uint64
 	if s.journal != nil {
+		s.mu.Lock()
+		s.remembering = true
+		s.mu.Unlock()
 		first = s.journal.delivered(batch)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.journal != nil {
+		s.rememberLocked(batch, first)
+	}
 	for _, c := range batch {
-		if s.journal != nil && !c.Early {
-			s.table.Remembered(c, first)
-			first++
-		}
 		s.table.Done(c)
 	}
 	s.publishLocked()

@@ -108,12 +108,37 @@ func (s *shard) moveLocked() {
 	}
 	s.moved = old
 	s.table.MoveMemories(old, func(m foldtable.PastEvent) uint64 {
-		entry := foldjournal.AppendEnded(nil, &foldjournal.Ended{
-			Key: m.Key, ID: m.ID, Generation: m.Generation, Reason: byte(m.Reason),
-			Ended: s.started.UnixNano() + m.Ended, UIDs: m.UIDs,
-		})
-		return number(s.journal.spool.Enqueue(spool.Batch{Records: [][]byte{entry}, Acks: []spool.ID{spoolID(m.Journal)}}).First)
+		return s.write(m, spoolID(m.Journal))
 	})
+}
+
+// write writes a memory into the journal, and gives the number of its entry.
+func (s *shard) write(m foldtable.PastEvent, acks ...spool.ID) uint64 {
+	entry := foldjournal.AppendEnded(nil, &foldjournal.Ended{
+		Key: m.Key, ID: m.ID, Generation: m.Generation, Reason: byte(m.Reason),
+		Ended: s.started.UnixNano() + m.Ended, UIDs: m.UIDs,
+	})
+	return number(s.journal.spool.Enqueue(spool.Batch{Records: [][]byte{entry}, Acks: acks}).First)
+}
+
+// writeAgainEvery is between two attempts to write what the journal should remember, in ns.
+const writeAgainEvery = int64(time.Second)
+
+// writeAgainLocked writes memories whose entries could not be written: the parts are
+// acknowledged all the same, and after a crash nothing would know of them. next is when
+// there is something to do, as is what is given.
+func (s *shard) writeAgainLocked(now, next int64) int64 {
+	if !s.table.HasUnwritten() {
+		return next
+	}
+	if now < s.writeAgain {
+		if next == 0 || s.writeAgain < next {
+			return s.writeAgain
+		}
+		return next
+	}
+	s.table.WriteAgain(func(m foldtable.PastEvent) uint64 { return s.write(m) })
+	return next
 }
 
 // enqueueLocked puts a part into the journal, and gives its number; false: the journal
@@ -228,7 +253,32 @@ func (s *shard) retract(first, last uint64) {
 			s.retracted(u.call)
 		}
 	}
+	if s.table.Unwritten(first, last); s.table.HasUnwritten() {
+		s.writeAgain = s.now() + writeAgainEvery
+		s.wakeUp()
+	}
+	if s.remembering {
+		s.failed = append(s.failed, [2]uint64{first, last})
+	}
 	s.publishLocked()
+}
+
+// rememberLocked notes the entries of the events in the journal, which begin with first.
+// The journal may have failed to write them before it is noted that they are there.
+func (s *shard) rememberLocked(batch []*foldtable.Closed, first uint64) {
+	for _, c := range batch {
+		if c.Early {
+			continue
+		}
+		if slices.ContainsFunc(s.failed, func(r [2]uint64) bool { return first >= r[0] && first <= r[1] }) {
+			s.table.NotRemembered(c)
+			s.writeAgain = s.now() + writeAgainEvery
+		} else {
+			s.table.Remembered(c, first)
+		}
+		first++
+	}
+	s.remembering, s.failed = false, s.failed[:0]
 }
 
 // settled lets the shards deliver that have events whose parts waited for the disk.

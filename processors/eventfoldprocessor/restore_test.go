@@ -2,6 +2,7 @@ package eventfoldprocessor
 
 import (
 	"context"
+	"math/rand/v2"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/heartwood-otel/heartwood/internal/recordwire"
 	"github.com/heartwood-otel/heartwood/internal/spool"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldjournal"
+	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
 )
 
 // writeJournal makes a journal of entries.
@@ -125,6 +127,84 @@ func TestAnEventBeginsWhereItBegan(t *testing.T) {
 			assert.Len(t, in, 1, "record %s", n)
 		}
 	})
+}
+
+// TestWhatCouldNotBeRememberedIsWrittenAgain: the disk fails for a while when an event has
+// been delivered. After a crash, the event must be known.
+func TestWhatCouldNotBeRememberedIsWrittenAgain(t *testing.T) {
+	for name, delay := range map[string]time.Duration{"the disk fails at once": 0, "it fails later": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fs := crashfs.New()
+				d := &disk{FS: fs}
+				broken := func() error {
+					time.Sleep(delay) // the entry is noted before
+					return errDisk
+				}
+				next := &keeper{}
+				next.before = func(_ context.Context, call int) error {
+					if call == 1 {
+						d.set(broken)
+					}
+					return nil
+				}
+				p := startCrashing(t, d, next)
+				require.NoError(t, p.ConsumeLogs(t.Context(), logs(numbered("1", 1), numbered("1", 2))))
+				time.Sleep(5 * time.Second)
+				d.set(nil)
+				time.Sleep(2 * time.Minute)
+				require.Len(t, next.records(), 1)
+				require.NoError(t, p.ConsumeLogs(t.Context(), logs(numbered("2", 3)))) // in a new segment, which knows what is acknowledged
+				time.Sleep(10 * time.Second)
+				left := fs.Restart(rand.New(rand.NewPCG(1, 1)))
+				require.NoError(t, p.Shutdown(context.Background()))
+				require.Len(t, next.records(), 2)
+
+				p = startCrashing(t, left, next)
+				require.NoError(t, p.ConsumeLogs(t.Context(), logs(numbered("1", 2))))
+				time.Sleep(10 * time.Second)
+				require.NoError(t, p.Shutdown(context.Background()))
+				assert.Len(t, next.records(), 2, "it is a repeat")
+			})
+		})
+	}
+}
+
+// TestTheDiskFailsBeforeItIsNoted: it can say so before the shard knows which entries are
+// those of its events.
+func TestTheDiskFailsBeforeItIsNoted(t *testing.T) {
+	b := start(t, &keeper{}, withJournal(filepath.Join(t.TempDir(), "journal"), ""))
+	s := b.shards[0]
+	s.mu.Lock()
+	var batch []*foldtable.Closed
+	for n := range 4 {
+		key := foldtable.Key{1: byte(n)}
+		place := s.table.Place(1, key, uint64(n), false)
+		s.table.Insert(1, place, &foldtable.Part{UID: uint64(n)})
+		s.table.EndOldest(1, foldtable.Ended)
+		batch = append(batch, s.table.Take())
+	}
+	s.remembering = true
+	s.mu.Unlock()
+	s.retract(1, 99)
+	s.retract(101, 102)
+	s.mu.Lock()
+	s.rememberLocked(batch, 100) // so the second and the third
+	s.mu.Unlock()
+	again := 0
+	s.mu.Lock()
+	s.table.WriteAgain(func(m foldtable.PastEvent) uint64 {
+		again++
+		assert.Contains(t, []byte{1, 2}, m.Key[1])
+		return 200
+	})
+	for _, c := range batch {
+		s.table.Done(c)
+	}
+	s.mu.Unlock()
+	assert.Equal(t, 2, again)
+	assert.Empty(t, s.failed)
+	b.stop(t)
 }
 
 // TestAnEventStaysWholeUnderOtherLimits: one that was delivered before the crash is the same

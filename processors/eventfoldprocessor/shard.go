@@ -33,6 +33,12 @@ type shard struct {
 	moved uint64
 	// unsettled are parts whose entries may not be on disk yet, in their order.
 	unsettled unsettledParts
+	// remembering says that entries of delivered events are enqueued and not yet noted;
+	// failed are the first and the last of what could not be written meanwhile.
+	remembering bool
+	failed      [][2]uint64
+	// writeAgain is when memories are written again that could not be.
+	writeAgain int64
 
 	// Of run.
 	parts    []foldtable.StoredPart
@@ -193,6 +199,7 @@ func (s *shard) collect(batch []*foldtable.Closed, closing bool) ([]*foldtable.C
 	if s.journal != nil {
 		s.journal.forget(s.table.TakeUnneeded())
 		s.moveLocked()
+		next = s.writeAgainLocked(now, next)
 	}
 	s.publishLocked()
 	s.due = next

@@ -42,8 +42,10 @@ type past struct {
 	first uint64 // the number of queue[0]
 	// unneeded are entries of the journal that nothing stands for any more.
 	unneeded []uint64
-	bytes    int
-	top      int // those before are forgotten
+	// unwritten are memories, by number, whose entry could not be written.
+	unwritten []uint64
+	bytes     int
+	top       int // those before are forgotten
 }
 
 func newPast() past {
@@ -218,6 +220,38 @@ func (p *past) void(number uint64) {
 	*m = memory{ended: m.ended}
 }
 
+// Unwritten says that the journal's entries from first to last could not be written.
+func (t *Table) Unwritten(first, last uint64) {
+	p := &t.past
+	for i := p.top; i < len(p.queue); i++ {
+		if m := &p.queue[i]; m.journal >= first && m.journal <= last && m.journal != 0 {
+			m.journal = 0
+			p.unwritten = append(p.unwritten, p.first+uint64(i))
+		}
+	}
+}
+
+// NotRemembered says that the entry which was to remember the event could not be written.
+func (t *Table) NotRemembered(c *Closed) { t.past.unwritten = append(t.past.unwritten, c.memory) }
+
+// HasUnwritten says whether there are memories whose entry could not be written.
+func (t *Table) HasUnwritten() bool { return len(t.past.unwritten) > 0 }
+
+// WriteAgain calls write for each memory whose entry could not be written; what it gives is
+// the number of the entry from now on.
+func (t *Table) WriteAgain(write func(PastEvent) uint64) {
+	for _, number := range t.past.unwritten {
+		if m := t.past.get(number); m != nil {
+			m.journal = write(m.event())
+		}
+	}
+	t.past.unwritten = nil
+}
+
+func (m *memory) event() PastEvent {
+	return PastEvent{Key: m.key, ID: m.id, Generation: m.generation, Reason: m.reason, Ended: m.ended, UIDs: m.uids, Journal: m.journal}
+}
+
 // PastEvent is an ended event that is remembered.
 type PastEvent struct {
 	Key        Key
@@ -235,9 +269,7 @@ func (t *Table) MoveMemories(upTo uint64, move func(PastEvent) uint64) {
 	for i := t.past.top; i < len(t.past.queue); i++ {
 		m := &t.past.queue[i]
 		if m.journal != 0 && m.journal <= upTo {
-			m.journal = move(PastEvent{
-				Key: m.key, ID: m.id, Generation: m.generation, Reason: m.reason, Ended: m.ended, UIDs: m.uids, Journal: m.journal,
-			})
+			m.journal = move(m.event())
 		}
 	}
 }
