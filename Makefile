@@ -71,6 +71,18 @@ $(TOOLS)/golangci-lint: $(TOOLMOD)/go.mod
 $(TOOLS)/versitygw: $(TOOLMOD)/go.mod
 	@go -C $(TOOLMOD) build -ldflags '-s -w' -o $@.$$$$ github.com/versity/versitygw/cmd/versitygw && mv $@.$$$$ $@
 
+# The page of the viewer exporter is committed as it is built, so that a build of the
+# binary needs no Node.
+PAGE := exporters/viewerexporter/web
+
+.PHONY: page
+page: $(PAGE)/node_modules/.package-lock.json ## build and test the viewer's page, exporters/viewerexporter/web/dist (needs Node)
+	@cd $(PAGE) && npm test --silent >node_modules/.test.log 2>&1 || { cat node_modules/.test.log; exit 1; }
+	@cd $(PAGE) && npm run --silent build -- --logLevel warn
+
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package.json $(PAGE)/package-lock.json
+	@cd $(PAGE) && npm ci --silent --no-audit --no-fund
+
 # --- running ------------------------------------------------------------------
 
 .PHONY: run
@@ -178,8 +190,12 @@ generate: $(TOOLS)/ocb ## run mdatagen for every component, write the dashboards
 generated: generate ## fail when a generated file differs from what is committed
 	@git diff --exit-code --stat -- . || { echo "generated files differ: run 'make generate' and commit the result"; exit 1; }
 
+.PHONY: page-built
+page-built: page ## fail when the viewer's page differs from what its sources make
+	@test -z "$$(git status --porcelain -- $(PAGE)/dist)" || { git status --short -- $(PAGE)/dist; echo "the page is not what its sources make: run 'make page' and commit the result"; exit 1; }
+
 .PHONY: check
-check: lint generated test-all ## what CI runs after 'make test'
+check: lint generated page-built test-all ## what CI runs after 'make test'
 
 .PHONY: vulncheck
 vulncheck: ## look for known vulnerabilities (needs the open internet, so it is no part of check)
