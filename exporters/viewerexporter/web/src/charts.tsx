@@ -194,6 +194,7 @@ function Panel({ metric }: { metric: Metric }) {
           height={86}
           format={format}
           exemplars={found?.exemplars ?? []}
+          measured={metric.type !== 'counter'}
           describe={(e) => `${format(e.value)} at ${clock(e.time, utc.peek())}: the story of ${visible(e.request ?? e.trace ?? 'nothing')}`}
           onExemplar={(e) => (e.request || e.trace) && go(storyOf(e))}
         />

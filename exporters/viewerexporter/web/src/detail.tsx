@@ -115,9 +115,11 @@ export function RecordDetail({ record: r, onClose, inStory = false }: { record: 
         </button>
       </header>
       <div class="detail-body" tabIndex={0} role="group" aria-label="Fields">
-        <p class="whole mono" dir="auto">
-          <Long text={typeof r.body === 'string' ? r.body : JSON.stringify(r.body, null, 2)} />
-        </p>
+        {r.body !== null && r.body !== '' && (
+          <p class="whole mono" dir="auto">
+            <Long text={typeof r.body === 'string' ? r.body : JSON.stringify(r.body, null, 2)} />
+          </p>
+        )}
         {!inStory && (r.request || r.trace) && (
           <p>
             <a

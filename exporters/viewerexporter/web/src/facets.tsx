@@ -3,7 +3,7 @@
 import { facets, go, route } from './state.ts';
 import { has, narrow, term, widen } from './query.ts';
 import { compact, whole } from './time.ts';
-import { preview, visible } from './text.ts';
+import { ending, preview, visible } from './text.ts';
 
 export function Facets() {
   const f = facets.value.value;
@@ -23,7 +23,7 @@ export function Facets() {
                   <li key={v.value} class={`facet ${facet.field === 'level' ? v.value : ''}`}>
                     <button class="facet-value" aria-pressed={only} title={visible(wanted)} onClick={() => go({ query: only ? widen(query, wanted) : narrow(query, wanted), record: '' })}>
                       <i class="facet-bar" aria-hidden="true" style={{ width: `${(v.count / most) * 100}%` }} />
-                      <span class="facet-name">{v.value === '' ? '(empty)' : preview(v.value, 80)}</span>
+                      <span class="facet-name">{v.value === '' ? '(empty)' : ending(v.value, 26)}</span>
                       <span class="num faint">{compact(v.count)}</span>
                     </button>
                     <button class="plain small exclude" aria-label={`Without ${visible(facet.field)} ${preview(v.value, 60)}`} title="Without this value" onClick={() => go({ query: narrow(query, `-${wanted}`), record: '' })}>

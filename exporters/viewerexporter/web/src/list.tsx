@@ -6,7 +6,7 @@ import type { LogRecord } from './api.ts';
 import { atTop, bring, go, lines, linesBusy, link, loadMore, next, route, select, step, storyOf, tailing, utc } from './state.ts';
 import { waiting } from './tail.ts';
 import { clock, day, length, whole } from './time.ts';
-import { preview, visible } from './text.ts';
+import { gist, preview, visible } from './text.ts';
 
 const narrow = matchMedia('(max-width: 760px)');
 const rowHeight = signal(narrow.matches ? 46 : 23);
@@ -52,7 +52,7 @@ export function Row(props: { record: LogRecord; index: number; chosen: boolean; 
       </span>
       <span role="gridcell" class="body mono">
         {r.event && <span class="event">{preview(r.event, 60)} </span>}
-        {preview(r.body, mostCharacters)}
+        {preview(gist(r), mostCharacters)}
         {r.duration !== undefined && <span class="faint"> {length(r.duration)}</span>}
       </span>
       <span role="gridcell" class="request">

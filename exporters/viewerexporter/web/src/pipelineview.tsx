@@ -11,6 +11,13 @@ function rateText(n: number): string {
   return `${compact(n)}/s`;
 }
 
+/** The labels by which a value differs from the others of its name. */
+function telling(v: PipelineComponent['values'][number], all: PipelineComponent['values']): string {
+  const others = all.filter((o) => o.name === v.name);
+  const names = Object.keys(v.labels ?? {}).filter((n) => others.some((o) => o.labels?.[n] !== v.labels?.[n]));
+  return names.map((n) => ` ${visible(v.labels?.[n] ?? '')}`).join('');
+}
+
 function isBad(c: PipelineComponent | undefined): boolean {
   return (c?.failed ?? 0) > 0 || (c?.values.some((v) => v.bad) ?? false);
 }
@@ -56,7 +63,7 @@ function Node({ id, kind, of }: { id: string; kind: PipelineComponent['kind']; o
               <dt>
                 {v.bad ? '! ' : ''}
                 {visible(v.name)}
-                {v.labels && Object.keys(v.labels).length > 0 ? ` ${visible(Object.values(v.labels).join(' '))}` : ''}
+                {telling(v, c.values)}
               </dt>
               <dd>{measure(v.value, v.unit)}</dd>
             </div>

@@ -27,6 +27,8 @@ export interface PlotProps {
   axis?: boolean;
   format: (n: number) => string;
   exemplars?: Exemplar[];
+  /** Whether the values of exemplars are those of the axis; otherwise they stand at its foot. */
+  measured?: boolean;
   onExemplar?: (e: Exemplar) => void;
   describe?: (e: Exemplar) => string;
   selectable?: boolean;
@@ -66,7 +68,7 @@ function stack(rows: (number | null)[][]): number[][] {
   return sums;
 }
 
-function draw(host: HTMLElement, p: PlotProps): uPlot {
+function draw(host: HTMLElement, p: PlotProps, current: () => PlotProps): uPlot {
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const ink = colour('ink-2');
   const grid = { stroke: colour('rule'), width: 1 };
@@ -81,7 +83,7 @@ function draw(host: HTMLElement, p: PlotProps): uPlot {
         fill: c,
         width: 0,
         points: { show: false },
-        paths: (u, i, from, to) => bars(u, i, from, to, p.step ?? 1000),
+        paths: (u, i, from, to) => bars(u, i, from, to, current().step ?? 1000),
       });
     } else {
       list.push({ label: line.label, stroke: c, width: 1.5, points: { show: p.times.length < 2, size: 4 }, spanGaps: false });
@@ -97,7 +99,7 @@ function draw(host: HTMLElement, p: PlotProps): uPlot {
       cursor: { drag: { x: false, y: false, setScale: false }, points: { show: !p.stacked, size: 5 }, y: false, sync: { key: 'time', setSeries: false, scales: ['x', null] } },
       scales: {
         x: { time: true, range: () => [span.peek().from, Math.max(span.peek().to, span.peek().from + 1)] },
-        y: { range: (_u, _min, max) => [0, Number.isFinite(max) && max > 0 ? max * 1.06 : 1] },
+        y: { range: (_u, _min, max) => [0, ceiling(max, current())] },
       },
       axes: [
         {
@@ -127,6 +129,13 @@ function draw(host: HTMLElement, p: PlotProps): uPlot {
     data(p),
     host,
   );
+}
+
+/** The axis reaches to the exemplars, unless they would press the lines flat. */
+function ceiling(max: number, p: PlotProps): number {
+  const lines = Number.isFinite(max) && max > 0 ? max : 0;
+  const dots = p.measured ? Math.max(0, ...worthDots(p.exemplars ?? []).map((e) => e.value)) : 0;
+  return Math.max(lines, Math.min(dots, lines * 3)) * 1.08 || 1;
 }
 
 function bars(u: uPlot, series: number, from: number, to: number, step: number): uPlot.Series.Paths {
@@ -222,7 +231,7 @@ function dots(u: uPlot, p: PlotProps): void {
     dot.title = text;
     dot.setAttribute('aria-label', text);
     dot.style.left = `${left}px`;
-    dot.style.top = `${Math.min(height, Math.max(0, u.valToPos(Math.min(e.value, top), 'y')))}px`;
+    dot.style.top = `${Math.min(height, Math.max(0, u.valToPos(p.measured ? Math.min(e.value, top) : 0, 'y') - (p.measured ? 0 : 5)))}px`;
     dot.addEventListener('click', () => p.onExemplar?.(e));
     u.over.append(dot);
   }
@@ -238,7 +247,7 @@ export function Plot(props: PlotProps) {
   useEffect(() => {
     const at = host.current;
     if (!at) return;
-    const u = draw(at, now.current);
+    const u = draw(at, now.current, () => now.current);
     plot.current = u;
     const deaf = listen(u);
     const stop = effect(() => mark(u, drag.value));

@@ -275,10 +275,17 @@ export function setPanels(names: string[]): void {
   go({ panels: names }, 'replace');
 }
 
+/** The window whose lines are there: what else it shows is asked for after them. */
+const settled = signal<Span>(span.peek());
+
 /** Asks for all that a window shows. Charts and facets keep what they had until the new is there. */
 function load(query: string, at: Span, what: { lines: boolean }): void {
-  if (what.lines) void loadLines(query, at);
-  void loadInto(volume, 'volume', 'volume', { query, from: at.from, to: at.to, buckets: 120 });
+  const settle = () => {
+    if (span.peek() === at) settled.value = at;
+  };
+  if (!what.lines) return settle();
+  void loadLines(query, at).then(settle);
+  setTimeout(settle, 120);
 }
 
 const place = computed(() => {
@@ -308,13 +315,19 @@ effect(() => {
 export const atTop = signal(true);
 
 effect(() => {
-  const at = span.value;
+  const at = settled.value;
+  if (at.to === 0) return;
+  void loadInto(volume, 'volume', 'volume', { query: route.peek().query, from: at.from, to: at.to, buckets: 120 });
+});
+
+effect(() => {
+  const at = settled.value;
   if (at.to === 0) return;
   if (facetsOpen.value && route.peek().view === 'records') void loadInto(facets, 'facets', 'facets', { query: route.peek().query, from: at.from, to: at.to, limit: 8 });
 });
 
 effect(() => {
-  const at = span.value;
+  const at = settled.value;
   if (at.to === 0) return;
   for (const metric of panels.value) void loadSeries(metric, at);
 });

@@ -1,8 +1,8 @@
 // The story of a request: where its parts are drawn, and what it is as text.
 
 import type { Part, Story } from './api.ts';
-import { clock, day, length } from './time.ts';
-import { plain, visible } from './text.ts';
+import { clock, day, length, since } from './time.ts';
+import { gist, visible } from './text.ts';
 
 export interface Placed {
   part: Part;
@@ -31,7 +31,7 @@ export function isError(level: string): boolean {
 
 /** Seconds from the story's first to its last moment. */
 export function extent(story: Story): number {
-  let end = (Date.parse(story.to) - Date.parse(story.from)) / 1000;
+  let end = since(story.from, story.to);
   if (!(end > 0)) end = 0;
   for (const lane of story.lanes) {
     for (const p of lane.parts) end = Math.max(end, p.offset + (p.duration ?? 0));
@@ -113,10 +113,10 @@ export function asText(story: Story, utc: boolean): string {
   ];
   const names = Math.max(0, ...story.lanes.map((l) => l.service.length));
   const lines = story.records.map((r) => {
-    const offset = (Date.parse(r.time) - from) / 1000;
+    const offset = since(story.from, r.time);
     const lasts = r.duration !== undefined ? ` (${length(r.duration)})` : '';
     const what = r.kind === 'span' ? 'span' : r.level;
-    return `${`+${length(offset)}`.padStart(10)}  ${what.padEnd(5)}  ${visible(r.service).padEnd(names)}  ${visible(plain(r.body) || r.event || '')}${lasts}`;
+    return `${`+${length(offset)}`.padStart(10)}  ${what.padEnd(5)}  ${visible(r.service).padEnd(names)}  ${[r.event ? `[${visible(r.event)}]` : '', visible(gist(r))].filter(Boolean).join(' ')}${lasts}`;
   });
   return [...head, '', ...lines, ...(story.complete ? [] : ['', 'There is more than this.']), ''].join('\n');
 }

@@ -7,7 +7,7 @@ import { copy, RecordDetail } from './detail.tsx';
 import { Row } from './list.tsx';
 import { go, link, route, select, utc } from './state.ts';
 import { asText, extent, gaps, isError, lay, ticks, type Placed } from './story.ts';
-import { clock, day, length, whole } from './time.ts';
+import { clock, day, length, since, whole } from './time.ts';
 import { preview, visible } from './text.ts';
 import { term } from './query.ts';
 
@@ -223,7 +223,7 @@ export function StoryView() {
             >
               <div role="rowgroup">
                 {s.records.map((r, i) => (
-                  <Row key={r.id} record={r} index={i} chosen={r.id === record} story offset={`+${length((Date.parse(r.time) - from) / 1000)}`} onClick={() => select(r.id === record ? '' : r.id)} />
+                  <Row key={r.id} record={r} index={i} chosen={r.id === record} story offset={`+${length(since(s.from, r.time))}`} onClick={() => select(r.id === record ? '' : r.id)} />
                 ))}
               </div>
             </div>

@@ -1,6 +1,6 @@
 // Text of strangers: made such that a person sees what is there.
 
-import type { Json } from './api.ts';
+import type { Json, LogRecord } from './api.ts';
 
 // How ASCII names its controls.
 const controls = 'NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(' ');
@@ -52,6 +52,38 @@ export function visibleLines(text: string): string {
 export function plain(value: Json | undefined): string {
   if (value === undefined) return '';
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+// What the columns of a row have already, or what nobody reads in a row.
+const seen = /^(request[._]id|trace[._]id|span[._]id|log\.record\.uid|log\.iostream|log\.file\.|request\.id\.|fold\.|heartwood\.|code\.|span\.|dyno$|thread)/;
+
+/** What a record says, in a line: its body, or its attributes where it has none. */
+export function gist(r: LogRecord): string {
+  const a = r.attributes;
+  if (a['fold.id'] !== undefined || a['fold.count'] !== undefined) {
+    const count = Number(a['fold.count'] ?? 0);
+    const head = `${plain(a['fold.outcome']) || 'event'}, ${count} ${count === 1 ? 'part' : 'parts'}`;
+    return typeof r.body === 'string' && r.body !== '' ? `${head}: ${r.body}` : [head, attributes(r)].filter(Boolean).join(': ');
+  }
+  const body = plain(r.body ?? '');
+  return body === '' ? attributes(r) : body;
+}
+
+function attributes(r: LogRecord): string {
+  const list: string[] = [];
+  let size = 0;
+  for (const [name, value] of Object.entries(r.attributes)) {
+    if (seen.test(name) || (typeof value === 'object' && value !== null)) continue;
+    const text = `${name}=${plain(value).slice(0, 200)}`;
+    list.push(text);
+    if ((size += text.length) > 600) break;
+  }
+  return list.join(' ');
+}
+
+/** A long value with its end, which tells paths and functions apart. */
+export function ending(text: string, max: number): string {
+  return text.length > max ? `${visible(text.slice(0, 4))}\u2026${visible(text.slice(5 - max))}` : visible(text);
 }
 
 /** The beginning of a value, visible, in one line. */

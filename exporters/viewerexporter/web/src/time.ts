@@ -14,6 +14,16 @@ export function resolve(text: string, now: number): number {
   return Date.parse(text);
 }
 
+/** Seconds from one RFC 3339 time to another, to the nanosecond, which Date does not keep. */
+export function since(from: string, to: string): number {
+  const parts = (text: string): [number, number] => {
+    const found = /^(.*?\d\d:\d\d:\d\d)(\.\d+)?(.*)$/.exec(text);
+    return found ? [Date.parse(`${found[1]}${found[3]}`) / 1000, Number(found[2] ?? 0)] : [NaN, 0];
+  };
+  const [a, b] = [parts(from), parts(to)];
+  return Math.round((b[0] - a[0]) * 1e9 + (b[1] - a[1]) * 1e9) / 1e9;
+}
+
 const two = (n: number) => String(n).padStart(2, '0');
 
 function fields(ms: number, utc: boolean) {
@@ -129,6 +139,9 @@ export function measure(n: number, unit = ''): string {
       return compact(n);
     case '%':
       return `${short(n)} %`;
+    case '1/s':
+    case '/s':
+      return `${compact(n)}/s`;
     default:
       return `${compact(n)} ${unit.replace(/^\{(.*)\}$/, '$1')}`;
   }

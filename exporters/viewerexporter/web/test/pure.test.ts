@@ -5,8 +5,8 @@ import { merge, Rate, sample } from '../src/lines.ts';
 import { errorsOf, has, narrow, term, widen } from '../src/query.ts';
 import { format, parse } from '../src/route.ts';
 import { asText, extent, gaps, lay, ticks } from '../src/story.ts';
-import { plain, preview, visible, visibleLines } from '../src/text.ts';
-import { bytes, clock, compact, length, measure, resolve, short, stamp, tick, whole } from '../src/time.ts';
+import { ending, gist, plain, preview, visible, visibleLines } from '../src/text.ts';
+import { bytes, clock, compact, length, measure, resolve, short, since, stamp, tick, whole } from '../src/time.ts';
 
 function each<In, Out>(f: (given: In) => Out, cases: [In, Out][]): void {
   for (const [given, want] of cases) assert.deepEqual(f(given), want, JSON.stringify(given));
@@ -206,4 +206,18 @@ test('a rate is that of the last seconds', () => {
   for (let t = 0; t < 20_000; t += 100) rate.add(1000, t);
   assert.ok(Math.abs(rate.perSecond(19_900) - 10_000) < 300, String(rate.perSecond(19_900)));
   assert.equal(rate.perSecond(60_000), 0);
+});
+
+test('offsets are exact to the nanosecond', () => {
+  assert.equal(since('2026-01-01T00:00:00.000000001Z', '2026-01-01T00:00:00.000489002Z'), 0.000489001);
+  assert.equal(since('2026-01-01T00:00:00Z', '2026-01-01T00:01:00.5Z'), 60.5);
+  assert.equal(since('2026-01-01T00:00:00.9Z', '2026-01-01T00:00:01.1Z'), 0.2);
+});
+
+test('a record without a body says its attributes', () => {
+  assert.equal(gist(record(1)), 'line 1');
+  assert.equal(gist(record(1, { body: null, attributes: { fn: 'reserve', 'request.id': 'x', n: 3, deep: { a: 1 } } })), 'fn=reserve n=3');
+  assert.equal(gist(record(1, { body: { parts: [] }, attributes: { 'fold.id': 'f', 'fold.count': 1, 'fold.outcome': 'failure', order: 7 } })), 'failure, 1 part: order=7');
+  assert.equal(ending('github.com/a/b/purchasing.(*Service).done', 20), 'gith…(*Service).done');
+  assert.equal(ending('short', 20), 'short');
 });
