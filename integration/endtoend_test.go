@@ -154,11 +154,12 @@ func startQuickstart(t *testing.T, sink *harness.Sink) *harness.Collector {
 		  prometheus: {config: {global: {scrape_interval: 500ms, scrape_timeout: 400ms}}}
 		service:
 		  pipelines:
-		    logs: {exporters: [otlp_grpc, file/logs, debug, forward]}
-		    traces: {exporters: [otlp_grpc, file/traces, debug]}
-		    metrics: {exporters: [otlp_grpc, file/metrics, prometheus, debug]}
+		    logs: {exporters: [otlp_grpc, file/logs, viewer, debug, forward]}
+		    traces: {exporters: [otlp_grpc, file/traces, viewer, debug]}
+		    metrics: {exporters: [otlp_grpc, file/metrics, viewer, prometheus, debug]}
 	`, harness.WithFile("configs/quickstart.yaml"), harness.With("sink", sink), harness.WithEnv(
 		`HEARTWOOD_RUN_DIR={{dir "run"}}`,
+		`HEARTWOOD_VIEWER_PORT={{port "viewer"}}`,
 		`HEARTWOOD_OTLP_GRPC_PORT={{port "otlp grpc"}}`,
 		`HEARTWOOD_OTLP_HTTP_PORT={{port "otlp http"}}`,
 		`HEARTWOOD_LOGFMT_TCP_PORT={{port "logfmt tcp"}}`,

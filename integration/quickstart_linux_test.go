@@ -34,7 +34,7 @@ func startHeartwood(t *testing.T) *quickstart {
 	t.Helper()
 	q := &quickstart{env: map[string]string{}, dir: t.TempDir()}
 	for _, name := range []string{
-		"OTLP_GRPC", "OTLP_HTTP", "LOGFMT_TCP", "LOGFMT_HTTP", "PROMETHEUS", "TELEMETRY", "HEALTH", "PURCHASING", "INVENTORY", "ORDERING",
+		"VIEWER", "OTLP_GRPC", "OTLP_HTTP", "LOGFMT_TCP", "LOGFMT_HTTP", "PROMETHEUS", "TELEMETRY", "HEALTH", "PURCHASING", "INVENTORY", "ORDERING",
 	} {
 		q.env["HEARTWOOD_"+name+"_PORT"] = strconv.Itoa(freeport.Take(t))
 	}

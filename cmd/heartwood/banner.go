@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ import (
 func (q *quickstart) banner() {
 	at := func(variable string) string { return localhost(q.port(variable)) }
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nUp after %.1f s. What listens where:\n\n", time.Since(q.begun).Seconds())
+	fmt.Fprintf(&b, "\nUp after %.1f s. Look at it:\n\n  %s\n\nWhat listens where:\n\n", time.Since(q.begun).Seconds(), q.pageURL())
 	for _, p := range q.ports {
 		address := localhost(p.number)
 		switch p.variable {
@@ -35,6 +36,11 @@ func (q *quickstart) banner() {
 	b.WriteString("See each request as one story, from another terminal:\n\n  " + q.storiesExample() + "\n\n")
 	b.WriteString("Ctrl-C stops everything. The records, as they come:\n\n")
 	_, _ = q.stdout.Write([]byte(b.String()))
+}
+
+// pageURL is what a person opens.
+func (q *quickstart) pageURL() string {
+	return fmt.Sprintf("http://localhost:%d/?token=%s", q.port("HEARTWOOD_VIEWER_PORT"), url.QueryEscape(q.viewerToken))
 }
 
 func (q *quickstart) examples(at func(string) string) []string {

@@ -20,6 +20,7 @@ type port struct {
 // quickstartPorts in the order in which they are told.
 func quickstartPorts() []port {
 	return []port{
+		{"HEARTWOOD_VIEWER_PORT", 8840, "page to look at"},
 		{"HEARTWOOD_OTLP_GRPC_PORT", 4317, "OTLP over gRPC"},
 		{"HEARTWOOD_OTLP_HTTP_PORT", 4318, "OTLP over HTTP"},
 		{"HEARTWOOD_LOGFMT_TCP_PORT", 5643, "logfmt over TCP"},

@@ -121,12 +121,12 @@ func newestSource(root string, sources []string) (newest string, when time.Time,
 			}
 			name := entry.Name()
 			if entry.IsDir() {
-				if name == "testdata" || path == filepath.Join(root, "internal", "tools") {
+				if name == "testdata" || name == "node_modules" || path == filepath.Join(root, "internal", "tools") {
 					return fs.SkipDir
 				}
 				return nil
 			}
-			if !goesIntoBinary(name) {
+			if !goesIntoBinary(path) {
 				return nil
 			}
 			info, err := entry.Info()
@@ -145,9 +145,13 @@ func newestSource(root string, sources []string) (newest string, when time.Time,
 	return newest, when, nil
 }
 
-func goesIntoBinary(name string) bool {
+func goesIntoBinary(path string) bool {
+	name := filepath.Base(path)
 	switch name {
 	case "go.mod", "go.sum", "builder-config.yaml":
+		return true
+	}
+	if strings.Contains(filepath.ToSlash(path), "/web/dist/") { // it is embedded
 		return true
 	}
 	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
