@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sort"
 
@@ -29,6 +30,9 @@ type window struct {
 	from, to    int64  // time: from inclusive, to exclusive
 	after, upTo uint64 // id: after exclusive, upTo inclusive
 }
+
+// everything is the window without limits.
+var everything = window{from: math.MinInt64, to: math.MaxInt64, upTo: math.MaxUint64}
 
 func (w *window) has(time int64, id uint64) bool {
 	return w.from <= time && time < w.to && w.after < id && id <= w.upTo

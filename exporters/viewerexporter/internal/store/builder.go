@@ -1,0 +1,325 @@
+package store
+
+import (
+	"hash/crc32"
+	"slices"
+	"strings"
+	"unique"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/query"
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
+)
+
+// blockBuilder has the memory that blocks are made in.
+type blockBuilder struct {
+	encoder   columnEncoder
+	filter    filterBuilder
+	zstd      *zstd.Encoder
+	fixed     [fixedColumns][]any
+	names     map[string]int
+	attribute []attributeCells
+	used      int
+	resources map[*record.Field]string
+	summary   map[summaryEntry]uint16
+	raw, fold []byte
+	places    []columnPlace
+}
+
+type attributeCells struct {
+	name  string
+	cells []any
+	count int
+}
+
+func newBlockBuilder() (*blockBuilder, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
+	if err != nil {
+		return nil, err
+	}
+	return &blockBuilder{
+		zstd: encoder, names: map[string]int{}, resources: map[*record.Field]string{}, summary: map[summaryEntry]uint16{},
+	}, nil
+}
+
+// append appends a block of records, which must be in the order of their ids, and normalised.
+func (b *blockBuilder) append(dst []byte, records []record.Record) ([]byte, *block) {
+	n := len(records)
+	b.reset(n)
+	block := &block{ids: idsOf(records)}
+	for i := range records {
+		b.take(records, i)
+		r := &records[i]
+		at, arrived := r.Time.UnixNano(), r.Arrived.UnixNano()
+		if i == 0 {
+			block.minTime, block.maxTime, block.minArrived, block.maxArrived = at, at, arrived, arrived
+		}
+		block.minTime, block.maxTime = min(block.minTime, at), max(block.maxTime, at)
+		block.minArrived, block.maxArrived = min(block.minArrived, arrived), max(block.maxArrived, arrived)
+		if r.Kind == record.Span {
+			block.spans++
+		}
+	}
+	start := len(dst)
+	dst = append(dst, make([]byte, blockHeadSize)...)
+	for i := range b.fixed {
+		dst = b.column(dst, start, columnPlace{fixed: i}, b.fixed[i], searchable(i), fixedFields[i])
+	}
+	slices.SortFunc(b.attribute[:b.used], func(a, b attributeCells) int { return strings.Compare(a.name, b.name) })
+	for i := range b.attribute[:b.used] {
+		a := &b.attribute[i]
+		place := columnPlace{fixed: fixedColumns, name: a.name}
+		if of, ok := copies[a.name]; ok && sameCells(a.cells, b.fixed[of]) {
+			place.stored, place.offset, place.count = storedCopy, uint32(of), a.count
+			b.places = append(b.places, place)
+			continue
+		}
+		dst = b.column(dst, start, place, a.cells, true, query.Fold(a.name))
+	}
+	block.filter.offsetInBlock = uint32(len(dst) - start)
+	filterStart := len(dst)
+	offset := block.filter.offsetInBlock
+	dst, block.filter = b.filter.appendTo(dst)
+	block.filter.offsetInBlock, block.filter.size = offset, uint32(len(dst)-filterStart)
+	if len(b.summary) <= maxSummary {
+		for entry, count := range b.summary {
+			entry.count = count
+			block.summary = append(block.summary, entry)
+		}
+	}
+	footerStart := len(dst)
+	b.raw = appendFooter(b.raw[:0], block, b.places)
+	dst = b.zstd.EncodeAll(b.raw, dst)
+	block.footerOffset, block.footerSize = uint32(footerStart-start), uint32(len(dst)-footerStart)
+	block.footerCRC = crc32.Checksum(dst[footerStart:], castagnoli)
+	block.size = uint32(len(dst) - start)
+	block.putHead(dst[start:])
+	return dst, block
+}
+
+// fixedFields are the fields, by their whole names, whose values are in the filter with them.
+var fixedFields = map[int]string{
+	columnService: "service.name", columnRequest: "request.id", columnMacro: "request.macro_id", columnTrace: "trace",
+	columnUID: "log.record.uid", columnEvent: "event",
+}
+
+// searchable says whether the values of a fixed column can be asked for by their text.
+func searchable(column int) bool {
+	switch column {
+	case columnService, columnBody, columnEvent, columnRequest, columnMacro, columnTrace, columnSpan, columnParent, columnUID:
+		return true
+	default:
+		return false // rest and resource are taken apart
+	}
+}
+
+func (b *blockBuilder) reset(rows int) {
+	for i := range b.fixed {
+		b.fixed[i] = clearedCells(b.fixed[i], rows)
+	}
+	clear(b.names)
+	for i := range b.attribute {
+		clear(b.attribute[i].cells)
+	}
+	if len(b.attribute) > 4*b.used+16 {
+		b.attribute = b.attribute[:b.used+16]
+	}
+	b.used = 0
+	clear(b.resources)
+	clear(b.summary)
+	b.filter.reset()
+	b.places = b.places[:0]
+	if cap(b.raw) > 2*maxBlockBytes {
+		b.raw = nil
+	}
+}
+
+func clearedCells(cells []any, rows int) []any {
+	if cap(cells) < rows {
+		return make([]any, rows, max(rows, maxBlockRecords))
+	}
+	clear(cells[:cap(cells)])
+	return cells[:rows]
+}
+
+// take puts a record's values into the cells.
+func (b *blockBuilder) take(records []record.Record, row int) {
+	r := &records[row]
+	b.fixed[columnTime][row] = r.Time.UnixNano()
+	b.fixed[columnArrived][row] = r.Arrived.UnixNano()
+	b.fixed[columnKind][row] = int64(r.Kind)
+	b.fixed[columnStatus][row] = int64(r.Status)
+	b.fixed[columnSeverity][row] = int64(r.Severity)
+	if r.HasDuration {
+		b.fixed[columnDuration][row] = int64(r.Duration)
+	}
+	if r.Body != nil {
+		b.fixed[columnBody][row] = r.Body
+	}
+	for _, text := range [...]struct {
+		column int
+		value  string
+	}{
+		{columnSeverityText, r.SeverityText},
+		{columnService, r.Service},
+		{columnEvent, r.Event},
+		{columnRequest, r.Request},
+		{columnMacro, r.Macro},
+		{columnTrace, r.Trace},
+		{columnSpan, r.Span},
+		{columnParent, r.Parent},
+		{columnUID, r.UID},
+	} {
+		if text.value != "" {
+			b.fixed[text.column][row] = text.value
+		}
+	}
+	var rest []record.Field
+	for i := range r.Attributes {
+		f := &r.Attributes[i]
+		at := i
+		if at >= b.used || b.attribute[at].name != f.Name {
+			var ok bool
+			if at, ok = b.names[f.Name]; !ok {
+				if b.used == maxAttributeColumns {
+					rest = append(rest, *f)
+					b.filterValue(f.Value)
+					b.filter.addField(nameKey(query.Fold(f.Name)), cellOf(f.Value))
+					continue
+				}
+				at = b.newAttribute(f.Name, len(records))
+			}
+		}
+		b.attribute[at].cells[row] = cellOf(f.Value)
+		b.attribute[at].count++
+	}
+	if rest != nil {
+		b.fixed[columnRest][row] = string(record.AppendFields(nil, rest))
+	}
+	if len(r.Resource) > 0 {
+		key := &r.Resource[0]
+		encoded, ok := b.resources[key]
+		if !ok {
+			encoded = string(record.AppendFields(nil, r.Resource))
+			b.resources[key] = encoded
+			for i := range r.Resource {
+				b.filterValue(r.Resource[i].Value)
+				b.filter.addField(nameKey(query.Fold(r.Resource[i].Name)), cellOf(r.Resource[i].Value))
+			}
+		}
+		b.fixed[columnResource][row] = encoded
+	}
+	if len(b.summary) <= maxSummary {
+		b.summary[summaryEntry{service: unique.Make(r.Service), kind: r.Kind, severity: r.Severity}]++
+	}
+}
+
+func (b *blockBuilder) newAttribute(name string, rows int) int {
+	at := b.used
+	b.used++
+	if at == len(b.attribute) {
+		b.attribute = append(b.attribute, attributeCells{})
+	}
+	a := &b.attribute[at]
+	a.name, a.count = name, 0
+	a.cells = clearedCells(a.cells, rows)
+	b.names[name] = at
+	return at
+}
+
+// filterValue adds the text of a value to the filter, and of a list its elements', since one is enough for
+// a field to be equal.
+func (b *blockBuilder) filterValue(value any) {
+	switch v := value.(type) {
+	case nil, nilCell:
+	case string:
+		b.filter.add(v)
+	case int64:
+		if v >= minLongInteger || v <= -minLongInteger {
+			b.filter.add(record.Text(v))
+		}
+	case []any:
+		for _, element := range v {
+			b.filterValue(element)
+		}
+		b.filter.add(record.Text(v))
+	default:
+		b.filter.add(record.Text(v))
+	}
+}
+
+// filterField adds the values of a field as such. Few ask for a fraction that is one of many.
+func (b *blockBuilder) filterField(name uint64, form byte, values []any) {
+	if form == formFloats {
+		b.filter.others.add(name)
+		return
+	}
+	if form == formUUID {
+		return // isDigits
+	}
+	for _, value := range values {
+		if value != nil {
+			b.filter.addField(name, value)
+		}
+	}
+}
+
+// minLongInteger is the least integer whose text the filter has something of.
+const minLongInteger = 1e14
+
+// column appends a column, if any record has a value in it. search says that the filter has the values, and
+// field, if not empty, by which name.
+func (b *blockBuilder) column(dst []byte, start int, place columnPlace, cells []any, search bool, field string) []byte {
+	for _, cell := range cells {
+		if cell != nil {
+			place.count++
+		}
+	}
+	if place.count == 0 {
+		return dst
+	}
+	var distinct []any
+	b.raw, distinct = b.encoder.append(b.raw[:0], cells)
+	place.form = b.raw[0]
+	if distinct == nil {
+		distinct = cells
+	}
+	if search {
+		for _, value := range distinct {
+			b.filterValue(value)
+		}
+	}
+	if field != "" {
+		b.filterField(nameKey(field), place.form, distinct)
+	}
+	at := len(dst)
+	place.offset, place.rawSize = uint32(at-start), uint32(len(b.raw))
+	if len(b.raw) >= 64 {
+		dst = b.zstd.EncodeAll(b.raw, dst)
+		place.stored = storedZstd
+	}
+	if size := len(dst) - at; size == 0 || size >= len(b.raw)-len(b.raw)/32 {
+		dst = append(dst[:at], b.raw...)
+		place.stored = storedPlain
+	}
+	place.size = uint32(len(dst) - at)
+	place.crc = crc32.Checksum(dst[at:], castagnoli)
+	b.places = append(b.places, place)
+	return dst
+}
+
+func sameCells(a, b []any) bool {
+	for i := range a {
+		if a[i] == nil && b[i] == nil {
+			continue
+		}
+		x, ok := a[i].(string)
+		y, okToo := b[i].(string)
+		if !ok || !okToo || x != y {
+			return false
+		}
+	}
+	return true
+}
