@@ -189,25 +189,38 @@ func (r *reader) readResources() error {
 	if err != nil {
 		return err
 	}
-	if c != nil {
-		known := map[string]int32{}
+	add := func(v any) error {
+		encoded, _ := v.(string)
+		fields, rest, err := record.DecodeFields(encoded)
+		if err != nil || rest != "" {
+			return errColumn
+		}
+		r.resources = append(r.resources, fields)
+		return nil
+	}
+	switch {
+	case c == nil:
+	case c.form == formConst || c.form == formDict:
+		for _, v := range c.values {
+			if err := add(v); err != nil {
+				return err
+			}
+		}
 		for row := range rows {
-			v, ok := c.at(row)
-			if !ok {
-				continue
+			if c.form == formConst {
+				rows[row] = 0
+			} else {
+				rows[row] = int32(c.codes[row]) - 1
 			}
-			encoded, _ := v.(string)
-			at, ok := known[encoded]
-			if !ok {
-				fields, rest, err := record.DecodeFields(encoded)
-				if err != nil || rest != "" {
-					return errColumn
+		}
+	default:
+		for row := range rows {
+			if v, ok := c.at(row); ok {
+				rows[row] = int32(len(r.resources))
+				if err := add(v); err != nil {
+					return err
 				}
-				at = int32(len(r.resources))
-				r.resources = append(r.resources, fields)
-				known[encoded] = at
 			}
-			rows[row] = at
 		}
 	}
 	r.rowResource = rows
