@@ -1,6 +1,6 @@
 // The most frequent values of fields, to narrow the query by.
 
-import { facets, go, route } from './state.ts';
+import { facets, go, queryProblem, route } from './state.ts';
 import { has, narrow, term, widen } from './query.ts';
 import { compact, whole } from './time.ts';
 import { ending, preview, visible } from './text.ts';
@@ -23,7 +23,7 @@ export function Facets() {
                   <li key={v.value} class={`facet ${facet.field === 'level' ? v.value : ''}`}>
                     <button class="facet-value" aria-pressed={only} title={visible(wanted)} onClick={() => go({ query: only ? widen(query, wanted) : narrow(query, wanted), record: '' })}>
                       <i class="facet-bar" aria-hidden="true" style={{ width: `${(v.count / most) * 100}%` }} />
-                      <span class="facet-name">{v.value === '' ? '(empty)' : ending(v.value, 26)}</span>
+                      <span class="facet-name">{v.value === '' ? '(empty)' : ending(v.value, 20)}</span>
                       <span class="num faint">{compact(v.count)}</span>
                     </button>
                     <button class="plain small exclude" aria-label={`Without ${visible(facet.field)} ${preview(v.value, 60)}`} title="Without this value" onClick={() => go({ query: narrow(query, `-${wanted}`), record: '' })}>
@@ -39,7 +39,7 @@ export function Facets() {
       })}
       {f && !f.complete && <p class="faint">Of the newest {whole(f.counted)}</p>}
       {f && f.facets.length === 0 && <p class="faint">Nothing to count here</p>}
-      {facets.value.problem && <p class="problem">{visible(facets.value.problem.message)}</p>}
+      {facets.value.problem && !queryProblem.value && <p class="problem">{visible(facets.value.problem.message)}</p>}
     </nav>
   );
 }

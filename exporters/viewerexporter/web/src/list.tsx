@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { signal, useSignal } from '@preact/signals';
 import type { LogRecord } from './api.ts';
-import { atTop, bring, go, lines, linesBusy, link, loadMore, next, route, select, step, storyOf, tailing, utc } from './state.ts';
+import { atTop, bring, go, lines, linesBusy, link, loadMore, next, queryProblem, route, select, step, storyOf, tailing, utc } from './state.ts';
 import { waiting } from './tail.ts';
 import { clock, day, length, whole } from './time.ts';
 import { gist, preview, visible } from './text.ts';
@@ -169,7 +169,7 @@ export function List() {
           ))}
           {all.length === 0 && (
             <div role="row" class="row-empty">
-              <span role="gridcell">{linesBusy.value ? 'Looking\u2026' : tailing.value !== 'off' ? 'Waiting for lines\u2026' : 'No lines match in this window.'}</span>
+              <span role="gridcell">{linesBusy.value ? 'Looking\u2026' : tailing.value !== 'off' ? 'Waiting for lines\u2026' : queryProblem.value ? 'The query can\u2019t be read.' : 'No lines match in this window.'}</span>
             </div>
           )}
         </div>

@@ -96,7 +96,8 @@ function draw(host: HTMLElement, p: PlotProps, current: () => PlotProps): uPlot 
       ms: 1,
       legend: { show: false },
       padding: [6, 10, p.axis ? 0 : 4, 0],
-      cursor: { drag: { x: false, y: false, setScale: false }, points: { show: !p.stacked, size: 5 }, y: false, sync: { key: 'time', setSeries: false, scales: ['x', null] } },
+      // Its own way of dragging would take back what is drawn for all charts.
+      cursor: { bind: { mousedown: () => null, mouseup: () => null, dblclick: () => null }, drag: { x: false, y: false, setScale: false }, points: { show: !p.stacked, size: 5 }, y: false, sync: { key: 'time', setSeries: false, scales: ['x', null] } },
       scales: {
         x: { time: true, range: () => [span.peek().from, Math.max(span.peek().to, span.peek().from + 1)] },
         y: { range: (_u, _min, max) => [0, ceiling(max, current())] },
@@ -209,7 +210,7 @@ function mark(u: uPlot, of: Span | undefined): void {
   }
 }
 
-const mostDots = 60;
+const mostDots = 40;
 
 /** The exemplars that are worth a dot: the highest, and those that stand apart. */
 export function worthDots(all: readonly Exemplar[], most = mostDots): Exemplar[] {

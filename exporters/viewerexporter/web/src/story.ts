@@ -45,17 +45,22 @@ const order = { fold: 0, span: 1, part: 2, log: 3 } as const;
 export function lay(story: Story): LaneLayout[] {
   const total = extent(story) || 1e-9;
   const near = total / 120; // what is closer would lie on one another
+  const label = total / 7; // what stands beside a bar that is too short for it
   return story.lanes.map((lane) => {
     const ends: number[] = [];
     const placed: Placed[] = [];
+    // The parts of a folded event were often lines of their own before: once is enough.
+    const alone = new Set(lane.parts.filter((p) => p.kind === 'log').map((p) => `${Math.round(p.offset * 1e5)} ${p.level}`));
     let base = 0;
     for (const kind of ['fold', 'span', 'part', 'log'] as const) {
-      const parts = lane.parts.filter((p) => p.kind === kind).sort((a, b) => a.offset - b.offset || (b.duration ?? 0) - (a.duration ?? 0));
+      const parts = lane.parts
+        .filter((p) => p.kind === kind && (kind !== 'part' || !alone.has(`${Math.round(p.offset * 1e5)} ${p.level}`)))
+        .sort((a, b) => a.offset - b.offset || (b.duration ?? 0) - (a.duration ?? 0));
       const first = ends.length;
       for (const part of parts) {
         const lasts = part.duration ?? 0;
         let row = kind === 'span' ? base + (part.depth ?? 0) : kind === 'log' || kind === 'part' ? first : base;
-        while ((ends[row] ?? -1) > part.offset) {
+        while ((ends[row] ?? -1) > part.offset + 1e-12) {
           row++;
           if ((kind === 'log' || kind === 'part') && row >= first + 3) {
             row = first + 2;
@@ -63,7 +68,8 @@ export function lay(story: Story): LaneLayout[] {
           }
         }
         for (let r = ends.length; r < row; r++) ends[r] = -1;
-        ends[row] = Math.max(part.offset + Math.max(lasts, kind === 'log' || kind === 'part' ? near : 0), ends[row] ?? -1);
+        const room = kind === 'log' || kind === 'part' ? Math.max(lasts, near) : lasts > label ? lasts : lasts + label;
+        ends[row] = Math.max(part.offset + room, ends[row] ?? -1);
         placed.push({ part, row, left: Math.min(1, Math.max(0, part.offset / total)), width: Math.min(1, lasts / total) });
       }
       base = ends.length;

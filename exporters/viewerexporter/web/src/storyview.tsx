@@ -56,6 +56,15 @@ function Gantt({ story }: { story: Story }) {
           </span>
         ))}
       </div>
+      {holes.length > 0 && (
+        <div class="gap-names">
+          {holes.map((g) => (
+            <span key={g.from} class="num" style={{ left: at(g.from), width: at(g.to - g.from) }} title={`Nothing is known of ${length(g.to - g.from)}`}>
+              <span>gap {length(g.to - g.from)}</span>
+            </span>
+          ))}
+        </div>
+      )}
       {lanes.map((lane) => (
         <div class="lane" key={lane.service} role="group" aria-label={`${visible(lane.service)}, ${lane.placed.length} parts, ${lane.errors} errors`}>
           <div class="lane-name">
@@ -79,15 +88,6 @@ function Gantt({ story }: { story: Story }) {
           </div>
         </div>
       ))}
-      {holes.length > 0 && (
-        <div class="gap-names">
-          {holes.map((g) => (
-            <span key={g.from} class="num" style={{ left: at(g.from), width: at(g.to - g.from) }} title={`Nothing is known of ${length(g.to - g.from)}`}>
-              <span>gap {length(g.to - g.from)}</span>
-            </span>
-          ))}
-        </div>
-      )}
     </section>
   );
 }
