@@ -270,12 +270,15 @@ function onKey(e: KeyboardEvent): void {
   const act: { [key: string]: (() => void) | undefined } = {
     '?': () => (keysOpen.value = true),
     '/': () => {
-      if (!records) go({ view: 'records', request: '', trace: '', record: '' });
-      requestAnimationFrame(() => {
+      // At once where it is there, so that what is typed next goes into it.
+      const focus = () => {
         const input = document.getElementById('query') as HTMLInputElement | null;
         input?.focus();
         input?.select();
-      });
+      };
+      if (records) return focus();
+      go({ view: 'records', request: '', trace: '', record: '' });
+      requestAnimationFrame(focus);
     },
     n: () => (records ? void toError(1) : storyError(1)),
     p: () => (records ? void toError(-1) : storyError(-1)),
