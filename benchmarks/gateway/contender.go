@@ -16,6 +16,8 @@ type contender struct {
 	memory bool
 	// fold is how event_fold holds what is open; empty: there is none.
 	fold string
+	// viewer gives the page's exporter all records too.
+	viewer bool
 	// stages leaves out what is not named; empty: all. For finding out what costs what.
 	stages string
 }
@@ -33,11 +35,12 @@ var contenders = []contender{
 	{name: "upstream", title: "upstream: `transform`, `redaction`, to `awskinesis` and `file`", upstream: true},
 }
 
-// parts are the same with less, for -only.
+// parts are the same with less, or with the page, for -only.
 var parts = []contender{
 	{name: "receive", title: "`otlp` to `nop`", stages: "none"},
 	{name: "kinesis", title: "to Kinesis alone", stages: "request_id redact measure kinesis"},
 	{name: "archive", title: "to the archive alone", stages: "request_id redact measure worm_s3"},
+	{name: "viewer", title: "without folding, and to the page", viewer: true},
 	{name: "bare", title: "without processors", stages: "kinesis worm_s3"},
 }
 
@@ -109,6 +112,10 @@ exporters:
 		if c.has(stage) {
 			out = append(out, stage)
 		}
+	}
+	if c.viewer {
+		fmt.Fprintf(&y, "  viewer: {endpoint: 127.0.0.1:0, health_endpoint: none, directory: %s/viewer}\n", p.dir)
+		out = append(out, "viewer")
 	}
 	if len(out) == 0 {
 		out = []string{"nop"}
