@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 	"time"
 
@@ -28,6 +29,8 @@ func (s *Spool) commit() {
 			}
 			select {
 			case _, open = <-s.wake:
+				// Callers that can run now add to the group first: one sync for all of them.
+				runtime.Gosched()
 			case <-due:
 			}
 		}

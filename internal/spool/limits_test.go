@@ -437,3 +437,33 @@ func (f failingFile) Sync() error {
 	}
 	return f.File.Sync()
 }
+
+// TestALazyBatchWaitsForOthers, or for AckDelay, or for Close.
+func TestALazyBatchWaitsForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := Settings{Directory: "/spool", FS: crashfs.New(), AckDelay: time.Minute}
+		s, err := Open(set)
+		require.NoError(t, err)
+		begin := time.Now()
+		lazy := Batch{Records: [][]byte{{1}}, Lazy: true}
+		_, err = s.Append(t.Context(), lazy)
+		require.NoError(t, err)
+		assert.Equal(t, time.Minute, time.Since(begin))
+
+		syncs := s.Stats().Syncs
+		ticket := s.Enqueue(lazy)
+		_, err = s.Append(t.Context(), Batch{Records: [][]byte{{2}}})
+		require.NoError(t, err)
+		require.NoError(t, ticket.Wait(t.Context()))
+		assert.Equal(t, time.Minute, time.Since(begin), "with the next one, at once")
+		assert.Equal(t, syncs+1, s.Stats().Syncs)
+
+		s.Enqueue(lazy)
+		require.NoError(t, s.Close())
+		assert.Equal(t, time.Minute, time.Since(begin))
+		s, err = Open(set)
+		require.NoError(t, err)
+		assert.EqualValues(t, 4, s.Recovered().Records)
+		require.NoError(t, s.Close())
+	})
+}

@@ -87,6 +87,9 @@ type Batch struct {
 	// not there and these are acknowledged all the same: on a full disk it is they that
 	// make room. What only the batch's own records replace is acknowledged after Wait.
 	Acks []ID
+	// Lazy says that nobody waits for it: it is written with what comes next, or after
+	// AckDelay.
+	Lazy bool
 }
 
 // Spool is a log of records on disk. It is safe for concurrent use.
@@ -113,6 +116,7 @@ type Spool struct {
 	pending      []*group
 	pendingBytes int
 	closing      bool
+	wakesLater   bool // a timer will wake the committer
 	// waiting counts the callers of Reserve for whom there is no room.
 	waiting int
 	// segments are in the order of their numbers; the last one is written to, if it is
@@ -284,7 +288,11 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 			g.barrier, g.failures = true, s.failures
 		}
 	}
-	s.wakeLocked()
+	if b.Lazy && len(s.pending) == 1 {
+		s.wakeLaterLocked()
+	} else {
+		s.wakeLocked()
+	}
 	return Ticket{First: first, group: g}
 }
 
@@ -334,6 +342,23 @@ func (s *Spool) wakeLocked() {
 	case s.wake <- struct{}{}:
 	default:
 	}
+}
+
+// wakeLaterLocked tells the committer to look after AckDelay, unless it is to look earlier
+// anyway.
+func (s *Spool) wakeLaterLocked() {
+	if s.wakesLater {
+		return
+	}
+	s.wakesLater = true
+	time.AfterFunc(s.set.AckDelay, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.wakesLater = false
+		if !s.closing && len(s.pending) > 0 {
+			s.wakeLocked()
+		}
+	})
 }
 
 // Append writes a batch and waits until it is durable.

@@ -338,7 +338,7 @@ func (j *journal) delivered(batch []*foldtable.Closed) (first uint64) {
 	if len(b.Records) == 0 {
 		return 0
 	}
-	b.Acks = spoolIDs(numbers)
+	b.Acks, b.Lazy = spoolIDs(numbers), true
 	return number(j.spool.Enqueue(b).First)
 }
 
