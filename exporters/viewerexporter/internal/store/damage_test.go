@@ -222,6 +222,7 @@ func TestKilledAnywhere(t *testing.T) {
 		page, err := s.Records(t.Context(), query.Query{}, Range{}, true, 100, "")
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, len(page.Records), flushed, at)
+		require.Equal(t, int64(len(page.Records)), s.Stats().Records, at)
 		for i := range page.Records {
 			require.Equal(t, int64(i), page.Records[i].Body, "crash at call %d: each record once, in order", at)
 		}
