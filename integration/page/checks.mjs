@@ -13,7 +13,7 @@ const [, , settingsText, ...wanted] = process.argv;
 const settings = JSON.parse(settingsText);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const home = new URL(settings.page).origin;
-const patience = 60_000; // of a machine that has much to do
+const patience = 20_000; // of a machine that has much to do
 
 const browser = await chromium.launch({ executablePath: settings.chromium, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
 
@@ -129,13 +129,8 @@ const checks = {
       const url = new URL(page.url());
       const [from, to] = [Number(url.searchParams.get('from')), Number(url.searchParams.get('to'))];
       assert.ok(Math.abs(to - from - 6000) < 700, `a tenth of a minute: ${to - from}`);
-      const first = await eventually('lines of the window', async () => {
-        const text = await page.locator('#lines .row .time').first().innerText();
-        const last = await page.locator('#counts').innerText();
-        return /ms/.test(last) && text;
-      });
       const zone = new Date(to).toLocaleString('sv', { timeZone: 'Europe/Berlin' }).slice(11);
-      assert.ok(first <= `${zone}.999`, `${first} is not after the window's end ${zone}`);
+      await eventually('lines of the window', async () => (await page.locator('#lines .row .time').first().innerText()) <= `${zone}.999`);
       times.push(Number(/(\d+) ms/.exec(await page.locator('#counts').innerText())[1]));
       // Back is the window before.
       await page.goBack();
@@ -263,7 +258,6 @@ const checks = {
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await eventually('the value', async () => /^service(\.name)?:ordering $/.test(await page.locator('#query').inputValue()));
-    await page.keyboard.press('Escape');
     await page.keyboard.press('Enter');
     await page.waitForURL(/query=service/);
     await eventually('only ordering', async () => {

@@ -79,7 +79,7 @@ function Fields({ title, of }: { title: string; of: { [name: string]: Json } }) 
   if (entries.length === 0) return null;
   return (
     <section aria-label={title}>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       <dl>
         {entries.map(([name, value]) => (
           <Field key={name} name={name} value={value} />

@@ -54,6 +54,16 @@ function Head() {
   const s = status.value;
   return (
     <header class="head">
+      <a
+        class="skip"
+        href="#lines"
+        onClick={(e) => {
+          e.preventDefault();
+          (document.getElementById('lines') ?? document.querySelector<HTMLElement>('main'))?.focus();
+        }}
+      >
+        To the content
+      </a>
       <a class="name" href="/" onClick={(e) => (e.preventDefault(), go({ view: 'records', request: '', trace: '', record: '' }))}>
         <img src="/mark.svg" alt="" width="20" height="20" />
         <span>Heartwood</span>
@@ -314,9 +324,6 @@ function Page() {
   const wrong = trouble.value;
   return (
     <>
-      <a class="skip" href="#query" onClick={(e) => (e.preventDefault(), document.getElementById(view === 'records' ? 'lines' : 'page')?.querySelector<HTMLElement>('main')?.focus(), document.getElementById('lines')?.focus())}>
-        To the lines
-      </a>
       <Head />
       {wrong && (
         <p class="problem trouble" role="alert">

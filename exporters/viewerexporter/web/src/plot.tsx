@@ -278,5 +278,10 @@ export function Plot(props: PlotProps) {
     queueMicrotask(() => plot.current === u && dots(u, now.current));
   }, [shape, props.times, props.rows, props.exemplars, from, to]);
 
-  return <div class="plot" ref={host} role="img" aria-label={props.label} style={{ height: `${props.height}px` }} />;
+  return (
+    <>
+      <p class="hidden">{props.label}</p>
+      <div class="plot" ref={host} style={{ height: `${props.height}px` }} />
+    </>
+  );
 }

@@ -21,7 +21,9 @@ function Bar({ placed: p, chosen }: { placed: Placed; chosen: boolean }) {
   const mark = (p.part.kind === 'log' || p.part.kind === 'part') && lasts === 0;
   const right = p.left + p.width;
   const where = p.width > 0.16 ? 'in' : right > 0.7 ? 'before' : 'after';
-  const text = `${p.part.kind === 'fold' ? 'event' : p.part.kind} ${preview(p.part.text, 120)}, at ${length(p.part.offset)}${lasts ? `, lasts ${length(lasts)}` : ''}${bad ? `, ${p.part.level}` : ''}`;
+  // The name begins with what is seen.
+  const seen = `${bad ? '! ' : ''}${preview(p.part.text, 60)} ${mark ? '' : length(lasts)}`.trim();
+  const text = `${seen}, ${p.part.kind === 'fold' ? 'event' : p.part.kind} at ${length(p.part.offset)}${bad ? `, ${p.part.level}` : ''}`;
   return (
     <button
       class={`part ${p.part.kind} ${mark ? 'mark' : ''} ${p.part.level} ${bad ? 'bad' : ''} ${chosen ? 'chosen' : ''} label-${where}`}

@@ -43,7 +43,8 @@ function open(): void {
     const c = counts.peek();
     counts.value = { ...c, matched: c.matched + came.matched, leftOut: c.leftOut + came.left_out, perSecond: rate.perSecond(performance.now()) };
     if (since !== '' && came.matched > came.records.length) void catchUp(since, came.matched, query);
-    held.push(...came.records);
+    if (since !== '') add(came.records); // what came in the pause is shown in full
+    else held.push(...came.records);
     if (held.length > 4 * mostAtOnce) held = sample(held, 2 * mostAtOnce);
     if (!timer) timer = window.setTimeout(show, held.length <= 10 ? 200 : 1000);
   });
