@@ -75,7 +75,8 @@ func TestNamesBeyondTheColumns(t *testing.T) {
 		require.NoError(t, err)
 		return facets
 	}
-	head, block := open(t, Settings{}), open(t, Settings{blockRecords: len(records)})
+	now := func() time.Time { return start }
+	head, block := open(t, Settings{Now: now}), open(t, Settings{Now: now, blockRecords: len(records)})
 	for _, s := range []*Store{head, block} {
 		require.Zero(t, s.Add(append([]record.Record(nil), records...)))
 		require.NoError(t, s.Flush(t.Context()))
