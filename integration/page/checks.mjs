@@ -143,8 +143,9 @@ const checks = {
     const dot = page.locator('.panel').first().locator('.dot').first();
     const text = await dot.getAttribute('aria-label');
     await dot.dispatchEvent('click');
-    await page.waitForURL(/\/story\?request=/);
-    assert.ok(text.includes(new URL(page.url()).searchParams.get('request')), text);
+    await page.waitForURL(/\/story\?(request|trace)=/);
+    const of = new URL(page.url()).searchParams;
+    assert.ok(text.includes(of.get('request') ?? of.get('trace')), text);
     await page.locator('.lane').first().waitFor();
 
     // The same, for who can't see the chart.
@@ -154,7 +155,7 @@ const checks = {
     const dialog = page.getByRole('dialog');
     assert.ok((await dialog.locator('tbody tr').count()) > 3);
     await dialog.locator('.exemplars a').first().click();
-    await page.waitForURL(/\/story\?request=/);
+    await page.waitForURL(/\/story\?(request|trace)=/);
 
     // Panels are chosen, and stay.
     await page.goto(`${home}/`);
@@ -400,6 +401,7 @@ const checks = {
     await close(asked);
     const found = [];
     for (const colorScheme of ['light', 'dark']) {
+      const page = await open('/', { colorScheme });
       for (const [name, path, act] of [
         ['records', '/?from=now-5m', async () => {}],
         ['a record', '/?from=now-5m', (p) => p.keyboard.press('n')],
@@ -411,7 +413,7 @@ const checks = {
         ['story', story, async (p) => (await p.locator('.part.bad').first().click(), p.locator('.detail').waitFor())],
         ['pipeline', '/pipeline', (p) => p.locator('.node').first().waitFor()],
       ]) {
-        const page = await open(path, { colorScheme });
+        await page.goto(home + path);
         await page.locator('main').waitFor();
         if (path.startsWith('/?from')) await ready(page);
         await act(page);
@@ -420,8 +422,8 @@ const checks = {
         await page.evaluate(axe);
         const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
         for (const v of violations) found.push(`${colorScheme}, ${name}: ${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.html.slice(0, 160)} ${n.any.map((a) => a.message).join('; ')}`).join(' | ')}`);
-        await close(page);
       }
+      await close(page);
     }
     assert.deepEqual(found, []);
     say('18 views without a violation');
@@ -558,7 +560,7 @@ const checks = {
   async screenshots(say) {
     const shot = async (name, path, act, options) => {
       for (const colorScheme of ['light', 'dark']) {
-        const page = await open(path, { colorScheme, viewport: { width: 1200, height: 760 }, ...options });
+        const page = await open(path, { colorScheme, viewport: { width: 1000, height: 600 }, ...options });
         await act(page);
         await page.waitForTimeout(2500);
         await page.screenshot({ path: `${settings.images}/viewer-${name}-${colorScheme}.png` });
@@ -566,7 +568,7 @@ const checks = {
       }
     };
     await shot('records', '/?from=now-1m', async (p) => (await ready(p), p.keyboard.press('n')));
-    const errors = await open('/?query=service:purchasing+level:error&from=now-2m');
+    const errors = await open('/?query=service:ordering+level:error&from=now-5m');
     await ready(errors);
     const story = await errors.locator('#lines .row .request a').first().getAttribute('href');
     await close(errors);
