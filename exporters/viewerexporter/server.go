@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -20,6 +21,13 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/metadata"
+)
+
+const (
+	// maxWrite is how long the reader of an answer may take for it, a tail's for each event.
+	maxWrite = time.Minute
+	// endGrace is what answers have at the end. What waits for it is the whole Collector.
+	endGrace = 3 * time.Second
 )
 
 // server serves the page and its API.
@@ -71,7 +79,7 @@ func (s *server) start(ctx context.Context, host component.Host) error {
 	delete(hosts, "")
 	s.api.refuse = s.refuse
 	entry := &guard{
-		next: s.api.handler(), hosts: hosts, token: s.token, cookie: cookieName(s.address), secure: secure != nil, refuse: s.refuse,
+		next: bounded(s.api.handler()), hosts: hosts, token: s.token, cookie: cookieName(s.address), secure: secure != nil, refuse: s.refuse,
 	}
 	if s.http, err = s.cfg.ToServer(ctx, host.GetExtensions(), s.set.TelemetrySettings, entry); err != nil {
 		_ = listener.Close()
@@ -89,6 +97,14 @@ func (s *server) start(ctx context.Context, host component.Host) error {
 		}
 	})
 	return nil
+}
+
+// bounded lets go of readers that take nothing: each holds one of the queries that there may be.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxWrite)) // TestWritesAreBounded
+		next.ServeHTTP(w, r)
+	})
 }
 
 // url is what a person opens.
@@ -120,12 +136,15 @@ func hostOf(endpoint string) string {
 	return host
 }
 
-// shutdown ends tails, waits for other answers until ctx ends, and then cuts them off.
+// shutdown ends tails, waits for other answers for endGrace, or until ctx ends, and then cuts
+// them off.
 func (s *server) shutdown(ctx context.Context) error {
 	if s.http == nil {
 		return nil
 	}
 	s.api.end()
+	ctx, cancel := context.WithTimeout(ctx, endGrace)
+	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if ctx.Err() != nil {
 		err = s.http.Close()
