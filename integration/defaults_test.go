@@ -31,6 +31,7 @@ receivers:
   statsd:
 exporters:
   nop:
+  viewer:
 extensions:
   health_check:
   pprof:
@@ -38,13 +39,13 @@ extensions:
 service:
   extensions: [health_check, pprof, zpages]
   pipelines:
-    logs: {receivers: [otlp, logfmt], exporters: [nop]}
+    logs: {receivers: [otlp, logfmt], exporters: [nop, viewer]}
     metrics: {receivers: [otlp, statsd], exporters: [nop]}
 `
 
 // listenersOfDefaults is how many sockets that makes, one for each of otlp's
-// two, logfmt's three, statsd and the three extensions.
-const listenersOfDefaults = 2 + 3 + 1 + 3
+// two, logfmt's three, statsd, viewer and the three extensions.
+const listenersOfDefaults = 2 + 3 + 1 + 1 + 3
 
 // address is a setting with the address of a listener.
 type address struct {
@@ -104,7 +105,7 @@ func listenAddresses(t *testing.T, config map[string]any) []address {
 	}
 	exporters, _ := config["exporters"].(map[string]any)
 	for name, exporter := range exporters {
-		if kind, _, _ := strings.Cut(name, "/"); kind == "prometheus" {
+		if kind, _, _ := strings.Cut(name, "/"); kind == "prometheus" || kind == "viewer" {
 			walk([]string{"exporters", name}, exporter)
 		}
 	}

@@ -74,6 +74,7 @@ func TestQuickstartCommandsWorkWhenPasted(t *testing.T) {
 		t.Skip("there's no curl on this machine")
 	}
 	q := startHeartwood(t)
+	requireOpens(t, pageURL.FindString(q.Output()))
 
 	printed := pasteable(q.Output())
 	require.GreaterOrEqual(t, len(printed), 3, "bin/heartwood send and curl, for logfmt and for OTLP, in\n%s", q.Output())
