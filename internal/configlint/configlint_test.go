@@ -51,6 +51,7 @@ var shapes = map[string][]string{
 		"warning open-listener otlp/open logs",
 		"warning plain-listener otlp/plain logs",
 		"error password-in-url otlp_http logs",
+		"warning plain-listener viewer/plain logs",
 		"warning open-page zpages",
 	},
 	"measure_after_redact": {},

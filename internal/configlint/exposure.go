@@ -38,6 +38,17 @@ func (k *checker) exposure() {
 			}
 		}
 	}
+	ids, in = k.users(exportersOf)
+	for _, id := range ids {
+		page, set := k.settings(kindExporter, id)
+		if !set || typeOf(id) != "viewer" || !isOpen(page.text("endpoint")) {
+			continue
+		}
+		// It asks for a token by itself, which goes through the network with each request.
+		if _, secured := page.section("tls"); !secured {
+			k.find(rulePlainListener, place{kindExporter, id, in[id], page.path})
+		}
+	}
 	for _, id := range k.extensions {
 		page, defined := k.settings(kindExtension, id)
 		if kind := typeOf(id); defined && (kind == "zpages" || kind == "pprof") && isOpen(page.text("endpoint")) {
