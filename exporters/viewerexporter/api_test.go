@@ -475,6 +475,11 @@ func TestStoreIsThereAgain(t *testing.T) {
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, files, 2)
+	for _, f := range files {
+		info, err := f.Info()
+		require.NoError(t, err)
+		assert.Equal(t, "drwx------", info.Mode().String(), "%s is for its user alone, whatever the files in it are", f.Name())
+	}
 }
 
 func TestTemporaryDirectoryIsRemoved(t *testing.T) {

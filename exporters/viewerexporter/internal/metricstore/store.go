@@ -107,7 +107,7 @@ func Open(settings Settings) (*Store, error) {
 	if settings.Directory == "" {
 		return nil, errors.New("the metrics' store needs a directory")
 	}
-	if err := os.MkdirAll(settings.Directory, 0o750); err != nil {
+	if err := os.MkdirAll(settings.Directory, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of metrics: %w", err)
 	}
 	options := tsdb.DefaultOptions()
