@@ -74,12 +74,7 @@ func checkViewerPage(t *testing.T, col *harness.Collector, seconds int, checks .
 	driver := harness.StartProcess(t, harness.Command{
 		Name: "checks.mjs", Path: "sh", Args: append([]string{script, "run", string(settings)}, checks...), Stdout: &out,
 	})
-	select {
-	case <-driver.Done():
-	case <-time.After(12 * time.Minute):
-		driver.Kill()
-		<-driver.Done()
-	}
+	assert.Zero(t, driver.Wait(t, 12*time.Minute), "the driver's exit code")
 	type result struct{ Check, Error, Said string }
 	results := map[string]result{}
 	for line := range strings.Lines(out.String()) {
