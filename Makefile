@@ -154,8 +154,8 @@ kinesis-servers: ## install the servers that stand for Kinesis, and the example 
 s3-servers: $(TOOLS)/versitygw kinesis-servers ## build and install the servers that stand for S3; moto stands for Kinesis, too
 
 .PHONY: screenshots
-screenshots: build ## make docs/images anew, with Debian's prometheus and chromium; takes four minutes
-	@go test -tags screenshots -count=1 -timeout 15m -run '^TestScreenshots$$' ./integration
+screenshots: build ## make docs/images anew, with Debian's prometheus and chromium; takes seven minutes
+	@go test -tags screenshots -count=1 -timeout 15m -run '^Test(Viewer)?Screenshots$$' ./integration
 
 .PHONY: test-modules
 test-modules: $(GOTEST) ## tests of the tools and of the benchmarks' own code

@@ -60,3 +60,23 @@ func (p *prometheus) screenshot(t *testing.T, name, size string, page url.Values
 	require.NoError(t, err)
 	assert.Less(t, file.Size(), int64(maxScreenshot), path)
 }
+
+// TestViewerScreenshots makes those of the viewer's page, light and dark, under the shop's
+// traffic.
+func TestViewerScreenshots(t *testing.T) {
+	col := startViewer(t)
+	shop := startViewedShop(t, col)
+	time.Sleep(time.Minute) // what is shown is time
+	checkViewerPage(t, col, 0, "screenshots")
+	shop.Stop(t)
+	col.Stop(t)
+	images, err := filepath.Glob(filepath.Join(harness.Root(t), "docs", "images", "viewer-*.png"))
+	require.NoError(t, err)
+	require.Len(t, images, 8)
+	for _, image := range images {
+		info, err := os.Stat(image)
+		require.NoError(t, err)
+		assert.Less(t, info.Size(), int64(maxScreenshot)+50_000, image)
+		assert.WithinDuration(t, time.Now(), info.ModTime(), 10*time.Minute, image)
+	}
+}
