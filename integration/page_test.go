@@ -155,7 +155,7 @@ func TestPageUnderLoad(t *testing.T) {
 			if !assert.NoError(t, err) {
 				return
 			}
-			res, err := client.Post("http://"+col.Addr(t, "otlp http")+"/v1/logs", "application/x-protobuf", bytes.NewReader(body)) //nolint:noctx // the client has a timeout
+			res, err := client.Post("http://"+col.Addr(t, "otlp http")+"/v1/logs", "application/x-protobuf", bytes.NewReader(body))
 			if !assert.NoError(t, err) {
 				return
 			}
