@@ -158,3 +158,41 @@ func TestViewerGuide(t *testing.T) {
 	}
 	col.Stop(t)
 }
+
+// TestRunView: `heartwood run --view` shows a program's lines on a page, without its secrets;
+// the page outlives the program, until somebody has seen enough.
+func TestRunView(t *testing.T) {
+	t.Parallel()
+	p := harness.StartProcess(t, harness.Command{
+		Name: "heartwood run --view", Path: heartwoodCommand(t),
+		Args: []string{
+			"run", "--view", "--collector", harness.Binary(t), "--service", "viewed", "--",
+			"sh", "-c", "echo level=error msg=seen request_id=req-5 password=hunter2secret; exit 3",
+		},
+		Env: []string{"TMPDIR=" + t.TempDir()},
+	})
+	p.WaitOutput(t, "the page stays until Ctrl-C", patience)
+	url := regexp.MustCompile(`http://localhost:(\d+)/\?token=(\w+)`).FindStringSubmatch(p.Output())
+	require.NotNil(t, url, p.Output())
+	body := ""
+	require.Eventually(t, func() bool {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+url[1]+"/api/v1/records?query=request:req-5", http.NoBody)
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+url[2])
+		request.Close = true
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false // not yet
+		}
+		defer func() { _ = answer.Body.Close() }()
+		text, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		body = string(text)
+		return strings.Contains(body, `"body":"seen"`)
+	}, patience, 50*time.Millisecond)
+	assert.Contains(t, body, `"service":"viewed"`)
+	assert.Contains(t, body, `"level":"error"`)
+	assert.NotContains(t, body, "hunter2secret")
+	p.Interrupt(t)
+	assert.Equal(t, 3, p.Wait(t, time.Minute), "the program's exit status")
+}

@@ -40,7 +40,11 @@ func (q *quickstart) banner() {
 
 // pageURL is what a person opens.
 func (q *quickstart) pageURL() string {
-	return fmt.Sprintf("http://localhost:%d/?token=%s", q.port("HEARTWOOD_VIEWER_PORT"), url.QueryEscape(q.viewerToken))
+	return pageURL(q.port("HEARTWOOD_VIEWER_PORT"), q.viewerToken)
+}
+
+func pageURL(port int, token string) string {
+	return fmt.Sprintf("http://localhost:%d/?token=%s", port, url.QueryEscape(token))
 }
 
 func (q *quickstart) examples(at func(string) string) []string {

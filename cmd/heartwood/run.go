@@ -33,6 +33,7 @@ loggers, stack traces.
   heartwood run --endpoint http://localhost:4318 -- python app.py
   heartwood run --pretty -- ./server --port 8080
   heartwood run --config pipeline.yaml -- java -jar app.jar
+  heartwood run --view -- npm start
 
 Where they go:
   --endpoint      http://host:4318    OTLP over HTTP; https:// with TLS
@@ -40,6 +41,9 @@ Where they go:
   --config FILE   a collector's configuration that says what becomes of them. They come
                   from the receiver stdout_tail/run, which must stand in a pipeline
                   of the file and need not be configured there.
+  --view          a page to look at, on this machine alone, besides or in place of an
+                  endpoint: its URL is printed first. Secrets are taken out of what it
+                  shows. It stays when the program has ended, until Ctrl-C.
   neither         OTEL_EXPORTER_OTLP_ENDPOINT, with OTEL_EXPORTER_OTLP_HEADERS and
                   OTEL_EXPORTER_OTLP_PROTOCOL (their _LOGS_ forms too), is used when
                   it is set. Otherwise they are only shown.
@@ -85,6 +89,7 @@ type runner struct {
 	argv         []string
 	collector    string
 	config       string
+	view         bool
 	endpoint     string
 	headers      headerFlag
 	service      string
@@ -100,11 +105,12 @@ type runner struct {
 	terminal lockedWriter
 }
 
-func runRun(_ context.Context, p *program, flags *flag.FlagSet, args []string) error {
+func runRun(ctx context.Context, p *program, flags *flag.FlagSet, args []string) error {
 	r := &runner{program: p}
 	flags.StringVar(&r.endpoint, "endpoint", "", "the `address` that OTLP is sent to")
 	flags.Var(&r.headers, "header", "`name=value` sent with each request, may be given more than once; of @FILE as value, the file's content is")
 	flags.StringVar(&r.config, "config", "", "the collector's configuration `file`, in place of --endpoint")
+	flags.BoolVar(&r.view, "view", false, "show the program's records on a page, too")
 	flags.StringVar(&r.service, "service", "", "the `name` of the service")
 	flags.Var(&r.pretty, "pretty", "show records with time, level, message and fields in their places, and stack traces indented (default: only when nothing is sent, on a terminal)")
 	flags.StringVar(&r.color, "color", "auto", "`when` --pretty uses colours: auto (on a terminal, unless NO_COLOR is set), always, never")
@@ -121,6 +127,11 @@ func runRun(_ context.Context, p *program, flags *flag.FlagSet, args []string) e
 	r.argv = flags.Args()
 	if err := r.check(); err != nil {
 		return usageError{err}
+	}
+	if r.view {
+		if err := r.showPage(ctx); err != nil {
+			return err
+		}
 	}
 	return r.main()
 }
@@ -143,6 +154,8 @@ func (r *runner) check() error {
 		return errors.New("it needs a program: heartwood run -- python app.py")
 	case r.endpoint != "" && r.config != "":
 		return errors.New("--endpoint and --config both say where records go; give one of them")
+	case r.view && r.config != "":
+		return errors.New("--view makes a page by itself; with --config, put a viewer exporter into the file")
 	case len(r.headers) > 0 && r.config != "":
 		return errors.New("--header goes with --endpoint; with --config, headers stand in the file")
 	case r.color != "auto" && r.color != "always" && r.color != "never":
@@ -190,7 +203,9 @@ func (r *runner) main() error {
 	r.child = c
 	r.terminal.raw = c.Raw
 	if r.target != nil {
-		r.shipment = r.ship()
+		if r.shipment = r.ship(); r.shipment != nil && r.target.view != nil {
+			r.say("look at it: %s", r.target.view.url())
+		}
 	} else {
 		r.say("nothing is sent; --endpoint http://localhost:4318, or OTEL_EXPORTER_OTLP_ENDPOINT, says where to")
 	}
@@ -215,7 +230,7 @@ func (r *runner) main() error {
 	}
 	c.Close()
 	if r.shipment != nil {
-		r.shipment.finish(hurry)
+		r.shipment.finish(r.shipment.linger(hurry))
 	}
 	if status != 0 {
 		return exitStatus(status)

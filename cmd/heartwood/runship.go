@@ -179,6 +179,21 @@ func (l *line) end() {
 	l.feed.Add(l.framer.AppendEnd(l.buf[:0], time.Now()))
 }
 
+// linger keeps the page of a program that has ended until somebody has seen enough. What is
+// shown has been delivered then, so finish need not be hurried.
+func (s *shipment) linger(hurry <-chan struct{}) <-chan struct{} {
+	if s.target.view == nil {
+		return hurry
+	}
+	s.say("the program has ended; the page stays until Ctrl-C: %s", s.target.view.url())
+	select {
+	case <-hurry:
+		return nil
+	case <-s.collector.Done():
+		return hurry
+	}
+}
+
 // finish waits until all is delivered, or the time for that is over, or somebody does
 // not want to wait. It tells what did not arrive.
 func (s *shipment) finish(hurry <-chan struct{}) {

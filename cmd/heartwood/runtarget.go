@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +26,36 @@ type target struct {
 	settings map[string]any
 	// file is a configuration of the user's.
 	file string
+	// view is the page that shows the records; nil: none.
+	view *pageView
 }
+
+// pageView is a page on this machine.
+type pageView struct {
+	port  int
+	token string
+}
+
+// viewPort is the usual one.
+const viewPort = 8840
+
+// showPage finds a port for a page, and has the records go there too.
+func (r *runner) showPage(ctx context.Context) error {
+	port := viewPort
+	if listenable(ctx, port) != nil {
+		var err error
+		if port, err = freePort(ctx, port, nil); err != nil {
+			return fmt.Errorf("--view: no port is to be had: %w", err)
+		}
+	}
+	if r.target == nil {
+		r.target = &target{shown: "the page"}
+	}
+	r.target.view = &pageView{port, rand.Text()}
+	return nil
+}
+
+func (v *pageView) url() string { return pageURL(v.port, v.token) }
 
 // runReceiver is what the program's output comes from. It is written in people's
 // configurations.
@@ -297,13 +328,24 @@ func (t *target) configs(resource map[string]string, pid int, accept time.Durati
 		// No port of its own: another collector may have it.
 		"service": object{"telemetry": object{"metrics": object{"level": "none"}}},
 	}
-	if t.exporter != "" {
+	if t.file == "" {
 		const pidProcessor = "resource/run" // the receiver's own resource attributes are strings
-		base["processors"] = object{pidProcessor: object{"attributes": []object{{"key": "process.pid", "value": pid, "action": "insert"}}}}
-		base["exporters"] = object{t.exporter: t.settings}
-		base["service"].(object)["pipelines"] = object{"logs": object{
-			"receivers": []string{runReceiver}, "processors": []string{pidProcessor}, "exporters": []string{t.exporter},
-		}}
+		processors := object{pidProcessor: object{"attributes": []object{{"key": "process.pid", "value": pid, "action": "insert"}}}}
+		exporters, pipelines := object{}, object{}
+		if t.exporter != "" {
+			exporters[t.exporter] = t.settings
+			pipelines["logs"] = object{
+				"receivers": []string{runReceiver}, "processors": []string{pidProcessor}, "exporters": []string{t.exporter},
+			}
+		}
+		if t.view != nil {
+			processors["request_id"], processors["redact"] = object{"generate": "none"}, object{}
+			exporters["viewer"] = object{"endpoint": localhost(t.view.port), "token": t.view.token, "health_endpoint": "none"}
+			pipelines["logs/view"] = object{
+				"receivers": []string{runReceiver}, "processors": []string{pidProcessor, "request_id", "redact"}, "exporters": []string{"viewer"},
+			}
+		}
+		base["processors"], base["exporters"], base["service"].(object)["pipelines"] = processors, exporters, pipelines
 	}
 	logs := object{"service": object{"telemetry": object{"logs": object{
 		"encoding": "json", "level": "info", "output_paths": []string{"stderr"}, "sampling": object{"enabled": false},
