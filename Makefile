@@ -120,7 +120,7 @@ test-race: $(GOTEST) ## unit tests with the race detector
 
 .PHONY: integration
 integration: build validate $(GOTEST) $(TOOLS)/versitygw ## black-box tests of the built binary
-	@$(GOTEST) -count=1 -timeout 20m ./integration/...
+	@$(GOTEST) -count=1 -timeout 40m ./integration/...
 
 # One of them: make soak SCENARIO=KilledInTurn; HEARTWOOD_SOAK_FOR=10m bounds those that last.
 SCENARIO ?= .
