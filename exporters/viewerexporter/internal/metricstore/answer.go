@@ -75,13 +75,15 @@ func (s *Store) Series(ctx context.Context, expression string, from, to time.Tim
 	if t := parsed.Type(); t != parser.ValueTypeVector && t != parser.ValueTypeScalar {
 		return Result{}, &ExpressionError{0, fmt.Sprintf("this is a %s; write one that has a value at each time, such as rate(%s)", t, expression)}
 	}
-	step := max(to.Sub(from)/time.Duration(max(points-1, 1)), time.Second).Round(time.Second)
+	step := (to.Sub(from)/time.Duration(max(points-1, 1)) + time.Second - 1).Truncate(time.Second)
+	step = max(step, time.Second)
+	to = to.Add(-time.Millisecond) // which is not in the window
 	// Steps stand at the same times whatever the window is, so that lines do not dance.
 	start := from.Truncate(step)
 	if start.Before(from) {
 		start = start.Add(step)
 	}
-	if to.Sub(from) < time.Second {
+	if start.After(to) {
 		start = from
 	}
 	query, err := s.engine.NewRangeQuery(ctx, s.db, promql.NewPrometheusQueryOpts(false, 0), expression, start, to, step)

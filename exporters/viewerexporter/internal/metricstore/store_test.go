@@ -228,7 +228,7 @@ func TestNumbersWithoutAFormAreNull(t *testing.T) {
 	for _, p := range answer.Series[0].Points {
 		values = append(values, p[1])
 	}
-	assert.Equal(t, []any{nil, nil, 3.0, 3.0}, values)
+	assert.Equal(t, []any{nil, nil, 3.0}, values)
 }
 
 func TestRestart(t *testing.T) {
@@ -246,6 +246,27 @@ func TestRestart(t *testing.T) {
 	require.Len(t, answer.Series, 1)
 	assert.InDelta(t, 4.0, last(t, answer.Series[0]), 0)
 	assert.Positive(t, s.Stats().Bytes)
+}
+
+func TestPointsAreNoMoreThanAskedFor(t *testing.T) {
+	s := open(t, Settings{})
+	b := newBatch("x")
+	b.gauge("level", clock.Add(-time.Minute), 1)
+	add(t, s, b)
+	for _, window := range []time.Duration{time.Millisecond, time.Second, 7 * time.Second, 479 * time.Second, 480 * time.Second, 481 * time.Second, 3 * time.Hour} {
+		for _, points := range []int{2, 3, 60, 400} {
+			for _, offset := range []time.Duration{0, 300 * time.Millisecond, 17 * time.Second} {
+				to := clock.Add(offset)
+				answer, err := s.Series(t.Context(), "vector(1)", to.Add(-window), to, points, 1)
+				require.NoError(t, err)
+				require.Len(t, answer.Series, 1)
+				got := answer.Series[0].Points
+				require.LessOrEqual(t, len(got), points, "%s", window)
+				require.Less(t, got[len(got)-1][0].(int64), to.UnixMilli(), "%s", window)
+				require.GreaterOrEqual(t, got[0][0].(int64), to.Add(-window).UnixMilli(), "%s", window)
+			}
+		}
+	}
 }
 
 func TestWrongExpressions(t *testing.T) {
