@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/heartwood-otel/heartwood/internal/jsontext"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
 )
 
@@ -130,7 +131,7 @@ func (o *object) name(name string) {
 func (o *object) text(name, value string) {
 	if value != "" {
 		o.name(name)
-		o.dst = appendString(o.dst, value)
+		o.dst = jsontext.AppendString(o.dst, value)
 	}
 }
 
@@ -167,7 +168,7 @@ func (o *object) unsigned(name string, n uint64) {
 
 func (o *object) float(name string, n float64) {
 	o.name(name)
-	o.dst = appendFloat(o.dst, n)
+	o.dst = jsontext.AppendFloat(o.dst, n)
 }
 
 func begin(dst []byte) object { return object{dst: append(dst, '{'), start: len(dst)} }
@@ -292,10 +293,10 @@ func named(name, prefix string, front *nameSet) (memberName, nameBits) {
 		name = prefix + name
 		return memberName{text: name, plain: true}, bitOf(name)
 	}
-	if allPlain(name) {
+	if jsontext.AllPlain(name) {
 		return memberName{text: name, plain: true}, bitOf(name)
 	}
-	name = valid(name)
+	name = jsontext.Valid(name)
 	return memberName{text: name}, bitOf(name)
 }
 
@@ -304,9 +305,9 @@ func (o *object) attribute(name memberName, v pcommon.Value) {
 		o.dst = append(o.dst, ',')
 	}
 	if name.plain {
-		o.dst = appendPlain(o.dst, name.text)
+		o.dst = jsontext.AppendPlain(o.dst, name.text)
 	} else {
-		o.dst = appendString(o.dst, name.text)
+		o.dst = jsontext.AppendString(o.dst, name.text)
 	}
 	o.dst = append(o.dst, ':')
 	o.dst = appendValue(o.dst, v)
@@ -511,7 +512,7 @@ func (f *Flat) histogram(o *object, p pmetric.HistogramDataPoint) pcommon.Map {
 	o.counts("buckets", p.BucketCounts())
 	if bounds := p.ExplicitBounds(); bounds.Len() > 0 {
 		o.name("bounds")
-		o.list(bounds.Len(), func(i int) { o.dst = appendFloat(o.dst, bounds.At(i)) })
+		o.list(bounds.Len(), func(i int) { o.dst = jsontext.AppendFloat(o.dst, bounds.At(i)) })
 	}
 	return p.Attributes()
 }

@@ -526,18 +526,3 @@ func requireNamesOnce(tb testing.TB, document []byte) {
 		require.NoError(tb, decoder.Decode(&value))
 	}
 }
-
-// TestAllPlain holds eight bytes at a time to one at a time, with each byte at each place.
-func TestAllPlain(t *testing.T) {
-	for n := range 20 {
-		text := []byte(strings.Repeat("a", n))
-		assert.True(t, allPlain(string(text)))
-		for i := range text {
-			for c := range 256 {
-				text[i] = byte(c)
-				assert.Equal(t, c >= 0x20 && c < 0x80 && plain[c], allPlain(string(text)), "%q", text)
-			}
-			text[i] = 'a'
-		}
-	}
-}

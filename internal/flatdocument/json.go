@@ -3,131 +3,16 @@ package flatdocument
 import (
 	"encoding/base64"
 	"math"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/heartwood-otel/heartwood/internal/jsontext"
 	"github.com/heartwood-otel/heartwood/internal/timestamp"
 )
 
 const hexDigits = "0123456789abcdef"
-
-// plain are the bytes that stand in a JSON string as they are; those of UTF-8 sequences
-// too.
-var plain = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c >= ' ' && c != '"' && c != '\\'
-	}
-	return t
-}()
-
-// appendString appends s as a JSON string.
-func appendString(dst []byte, s string) []byte {
-	if allPlain(s) {
-		return appendPlain(dst, s)
-	}
-	return append(appendEscaped(append(dst, '"'), valid(s)), '"')
-}
-
-// appendPlain appends s as a JSON string; nothing of it has to be escaped.
-func appendPlain(dst []byte, s string) []byte {
-	n := len(dst)
-	dst = slices.Grow(dst, len(s)+2)[:n+len(s)+2]
-	dst[n], dst[len(dst)-1] = '"', '"'
-	copy(dst[n+1:], s)
-	return dst
-}
-
-// allPlain says that text is ASCII of which nothing has to be escaped; eight bytes at a
-// time, the last eight with some that were looked at before.
-func allPlain(s string) bool {
-	if len(s) < 8 {
-		return shortPlain(s)
-	}
-	for at := 0; at < len(s)-8; at += 8 {
-		if odd(eight(s[at:])) {
-			return false
-		}
-	}
-	return !odd(eight(s[len(s)-8:]))
-}
-
-// eight are the first eight bytes of a text.
-func eight(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-// odd says that a byte of eight is none that is plain: its highest bit is set where it is
-// above 0x7F, or below 0x20, or one of the two.
-func odd(w uint64) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	quote, back := w^ones*'"', w^ones*'\\'
-	return (w|(w-ones*0x20)|(quote-ones)&^quote|(back-ones)&^back)&high != 0
-}
-
-func shortPlain(s string) bool {
-	for i := range len(s) {
-		if !plain[s[i]] || s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-func valid(s string) string {
-	if allPlain(s) || utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(s, "\ufffd")
-}
-
-func appendEscaped(dst []byte, s string) []byte {
-	from := 0
-	for i := 0; i < len(s); i++ {
-		if plain[s[i]] {
-			continue
-		}
-		dst = append(dst, s[from:i]...)
-		from = i + 1
-		switch c := s[i]; c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-	}
-	return append(dst, s[from:]...)
-}
-
-// appendFloat appends a number; those that JSON has no number for are strings, as in
-// OTLP's JSON.
-func appendFloat(dst []byte, f float64) []byte {
-	switch {
-	case math.IsNaN(f):
-		return append(dst, `"NaN"`...)
-	case math.IsInf(f, 1):
-		return append(dst, `"Infinity"`...)
-	case math.IsInf(f, -1):
-		return append(dst, `"-Infinity"`...)
-	}
-	form := byte('f')
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		form = 'e'
-	}
-	return strconv.AppendFloat(dst, f, form, -1, 64)
-}
 
 func appendBase64(dst, b []byte) []byte {
 	dst = append(dst, '"')
@@ -159,13 +44,13 @@ func appendHex(dst, id []byte) []byte {
 func appendValue(dst []byte, v pcommon.Value) []byte {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return appendString(dst, v.Str())
+		return jsontext.AppendString(dst, v.Str())
 	case pcommon.ValueTypeBool:
 		return strconv.AppendBool(dst, v.Bool())
 	case pcommon.ValueTypeInt:
 		return strconv.AppendInt(dst, v.Int(), 10)
 	case pcommon.ValueTypeDouble:
-		return appendFloat(dst, v.Double())
+		return jsontext.AppendFloat(dst, v.Double())
 	case pcommon.ValueTypeBytes:
 		return appendBase64(dst, v.Bytes().AsRaw())
 	case pcommon.ValueTypeSlice:
@@ -191,7 +76,7 @@ func appendMap(dst []byte, m pcommon.Map) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = appendString(dst, name)
+		dst = jsontext.AppendString(dst, name)
 		dst = append(dst, ':')
 		dst = appendValue(dst, v)
 	}

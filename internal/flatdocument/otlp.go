@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/heartwood-otel/heartwood/internal/jsontext"
 )
 
 // OTLPLog writes log records as OTLP's JSON, an ExportLogsServiceRequest for each, byte
@@ -94,7 +96,7 @@ func appendPairs(dst []byte, m pcommon.Map) []byte {
 		dst = append(dst, '{')
 		if name != "" {
 			dst = append(dst, `"key":`...)
-			dst = append(appendString(dst, name), ',')
+			dst = append(jsontext.AppendString(dst, name), ',')
 		}
 		dst = append(dst, `"value":`...)
 		dst = append(appendAny(dst, v), '}')
@@ -107,7 +109,7 @@ func appendAny(dst []byte, v pcommon.Value) []byte {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		dst = append(dst, `{"stringValue":`...)
-		dst = appendString(dst, v.Str())
+		dst = jsontext.AppendString(dst, v.Str())
 	case pcommon.ValueTypeBool:
 		dst = append(dst, `{"boolValue":`...)
 		dst = strconv.AppendBool(dst, v.Bool())
@@ -116,7 +118,7 @@ func appendAny(dst []byte, v pcommon.Value) []byte {
 		dst = append(strconv.AppendInt(dst, v.Int(), 10), '"')
 	case pcommon.ValueTypeDouble:
 		dst = append(dst, `{"doubleValue":`...)
-		dst = appendFloat(dst, v.Double())
+		dst = jsontext.AppendFloat(dst, v.Double())
 	case pcommon.ValueTypeBytes:
 		dst = append(dst, `{"bytesValue":`...)
 		dst = appendBase64(dst, v.Bytes().AsRaw())

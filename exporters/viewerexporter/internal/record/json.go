@@ -3,11 +3,11 @@ package record
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
+
+	"github.com/heartwood-otel/heartwood/internal/jsontext"
 )
 
 // MarshalJSON gives the schema Record of openapi.yaml. Integers that a browser can't hold
@@ -29,7 +29,7 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `","level":"`...)
 	dst = append(dst, Level(r.Severity)...)
 	dst = append(dst, `","service":`...)
-	dst = appendString(dst, r.Service)
+	dst = jsontext.AppendString(dst, r.Service)
 	dst = append(dst, `,"body":`...)
 	dst = appendJSON(dst, r.Body)
 	for _, member := range [...]struct{ name, value string }{
@@ -46,12 +46,12 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 			dst = append(dst, ',', '"')
 			dst = append(dst, member.name...)
 			dst = append(dst, '"', ':')
-			dst = appendString(dst, member.value)
+			dst = jsontext.AppendString(dst, member.value)
 		}
 	}
 	if r.HasDuration {
 		dst = append(dst, `,"duration":`...)
-		dst = appendFloat(dst, r.Duration.Seconds())
+		dst = jsontext.AppendFloat(dst, r.Duration.Seconds())
 	}
 	if r.Kind == Span {
 		dst = append(dst, `,"status":"`...)
@@ -118,7 +118,7 @@ func appendFields(dst []byte, fields []Field) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, fields[i].Name)
+		dst = jsontext.AppendString(dst, fields[i].Name)
 		dst = append(dst, ':')
 		dst = appendJSON(dst, fields[i].Value)
 	}
@@ -133,7 +133,7 @@ func appendJSON(dst []byte, value any) []byte {
 	case nil:
 		return append(dst, "null"...)
 	case string:
-		return appendString(dst, v)
+		return jsontext.AppendString(dst, v)
 	case int64:
 		if v > maxExact || v < -maxExact {
 			dst = append(dst, '"')
@@ -142,7 +142,7 @@ func appendJSON(dst []byte, value any) []byte {
 		}
 		return strconv.AppendInt(dst, v, 10)
 	case float64:
-		return appendFloat(dst, v)
+		return jsontext.AppendFloat(dst, v)
 	case bool:
 		return strconv.AppendBool(dst, v)
 	case []any:
@@ -160,71 +160,12 @@ func appendJSON(dst []byte, value any) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendString(dst, name)
+			dst = jsontext.AppendString(dst, name)
 			dst = append(dst, ':')
 			dst = appendJSON(dst, v[name])
 		}
 		return append(dst, '}')
 	default:
-		return appendString(dst, fmt.Sprint(v))
+		return jsontext.AppendString(dst, fmt.Sprint(v))
 	}
-}
-
-func appendFloat(dst []byte, v float64) []byte {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		dst = append(dst, '"')
-		dst = strconv.AppendFloat(dst, v, 'g', -1, 64)
-		return append(dst, '"')
-	}
-	return strconv.AppendFloat(dst, v, 'g', -1, 64)
-}
-
-const hexDigits = "0123456789abcdef"
-
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf && c != 0x7f {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 {
-				dst = append(dst, s[start:i]...)
-				dst = append(dst, `\ufffd`...)
-				i++
-				start = i
-				continue
-			}
-			if r == '\u2028' || r == '\u2029' {
-				// A line's end to older JavaScript.
-				dst = append(dst, s[start:i]...)
-				dst = append(dst, `\u202`...)
-				dst = append(dst, hexDigits[r&15])
-				start = i + size
-			}
-			i += size
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-		i++
-		start = i
-	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
 }

@@ -33,7 +33,7 @@ func TestJSON(t *testing.T) {
 	require.NoError(t, err)
 	want := `{"id":"1883041935157887277","kind":"span","time":"2026-05-01T10:00:00.123456789Z","arrived":"2026-05-01T10:00:01Z","level":"error","service":"api","body":"GET /",
 		"severity":"ERR","event":"ev","request":"r","macro":"m","trace":"t","span":"s","parent":"p","uid":"u","duration":1.5,"status":"error",
-		"attributes":{"big":"9223372036854775807","exact":9007199254740991,"inf":"+Inf","list":["a",1,null,true,0.5],"map":{"a":[],"b":"c"},"nan":"NaN","nil":null,
+		"attributes":{"big":"9223372036854775807","exact":9007199254740991,"inf":"Infinity","list":["a",1,null,true,0.5],"map":{"a":[],"b":"c"},"nan":"NaN","nil":null,
 		"quotes":"\"\\\n\u0001\u007f<b>\u2028é\ufffd😀"},"resource":{"host.name":"h"}}`
 	assert.JSONEq(t, want, string(got))
 
