@@ -67,10 +67,11 @@ func start(t *testing.T, config string) *viewer {
 	require.NoError(t, v.logs.Start(t.Context(), host))
 	require.NoError(t, v.traces.Start(t.Context(), host))
 	require.NoError(t, v.metrics.Start(t.Context(), host))
-	cores.mu.Lock()
-	v.core = cores.byKey[coreKey{set.ID, cfg}]
-	cores.mu.Unlock()
-	require.Equal(t, 3, v.core.users, "one for all signals")
+	require.Equal(t, 1, cores.Len(), "one for all signals")
+	require.Equal(t, 3, cores.Users(coreKey{set.ID, cfg}))
+	v.core, err = cores.Acquire(coreKey{set.ID, cfg}, nil)
+	require.NoError(t, err)
+	require.NoError(t, cores.Release(coreKey{set.ID, cfg}, nil))
 	t.Cleanup(func() { v.stop(t) })
 	return v
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/metadata"
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/store"
+	"github.com/heartwood-otel/heartwood/internal/sharedvalue"
 )
 
 var (
@@ -42,8 +42,6 @@ type core struct {
 	points    metricSource
 	health    *health
 	server    *server
-
-	users int // guarded by cores.mu
 }
 
 // coreKey names a core. The configuration is the same one for all signals of an id.
@@ -53,37 +51,23 @@ type coreKey struct {
 }
 
 // cores are those that run.
-var cores = struct {
-	mu    sync.Mutex
-	byKey map[coreKey]*core
-}{byKey: map[coreKey]*core{}}
+var cores sharedvalue.Values[coreKey, *core]
 
 // acquire starts the core, unless the exporter of another signal has.
 func acquire(ctx context.Context, host component.Host, set exporter.Settings, cfg *Config) (*core, error) {
-	cores.mu.Lock()
-	defer cores.mu.Unlock()
 	key := coreKey{set.ID, cfg}
-	c, ok := cores.byKey[key]
-	if !ok {
-		c = &core{key: key, cfg: cfg, set: set}
+	return cores.Acquire(key, func() (*core, error) {
+		c := &core{key: key, cfg: cfg, set: set}
 		if err := c.open(ctx, host); err != nil {
 			return nil, errors.Join(err, c.close(ctx))
 		}
-		cores.byKey[key] = c
-	}
-	c.users++
-	return c, nil
+		return c, nil
+	})
 }
 
 // release lets go; the last one ends it.
 func (c *core) release(ctx context.Context) error {
-	cores.mu.Lock()
-	defer cores.mu.Unlock()
-	if c.users--; c.users > 0 {
-		return nil
-	}
-	delete(cores.byKey, c.key)
-	return c.close(ctx)
+	return cores.Release(c.key, func(c *core) error { return c.close(ctx) })
 }
 
 // open opens what close closes.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -20,6 +19,7 @@ import (
 	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/diskfs"
 	"github.com/heartwood-otel/heartwood/internal/objectstore"
+	"github.com/heartwood-otel/heartwood/internal/sharedvalue"
 )
 
 // engine is the archiver.
@@ -49,8 +49,6 @@ type core struct {
 	copies     *copies
 	// unlocked says that the bucket has no locks, and that the configuration allows it.
 	unlocked bool
-
-	users int // guarded by cores.mu
 }
 
 // coreKey names a core. The configuration is the same one for all signals of an id.
@@ -60,49 +58,37 @@ type coreKey struct {
 }
 
 // cores are those that run.
-var cores = struct {
-	mu    sync.Mutex
-	byKey map[coreKey]*core
-}{byKey: map[coreKey]*core{}}
+var cores sharedvalue.Values[coreKey, *core]
 
 // Shutting down waits for the bucket no longer than this: what is not there then is on disk.
 const maxShutdown = time.Minute
 
 // acquire starts the core, unless the exporter of another signal has.
 func acquire(ctx context.Context, host component.Host, set exporter.Settings, cfg *Config) (*core, error) {
-	cores.mu.Lock()
-	defer cores.mu.Unlock()
 	key := coreKey{set.ID, cfg}
-	c, ok := cores.byKey[key]
-	if !ok {
+	return cores.Acquire(key, func() (*core, error) {
 		builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 		if err != nil {
 			return nil, err
 		}
-		c = &core{key: key, cfg: cfg, set: set, tel: newTelemetry(builder, set.Logger, cfg)}
+		c := &core{key: key, cfg: cfg, set: set, tel: newTelemetry(builder, set.Logger, cfg)}
 		if err := c.open(ctx, host); err != nil {
 			return nil, errors.Join(err, c.close(ctx))
 		}
-		cores.byKey[key] = c
-	}
-	c.users++
-	return c, nil
+		return c, nil
+	})
 }
 
 // release lets go; the last one ends it.
 func (c *core) release(ctx context.Context) error {
-	cores.mu.Lock()
-	defer cores.mu.Unlock()
-	if c.users--; c.users > 0 {
-		return nil
-	}
-	delete(cores.byKey, c.key)
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, min(maxShutdown, c.cfg.Timeout))
-		defer cancel()
-	}
-	return c.close(ctx)
+	return cores.Release(c.key, func(c *core) error {
+		if _, ok := ctx.Deadline(); !ok {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, min(maxShutdown, c.cfg.Timeout))
+			defer cancel()
+		}
+		return c.close(ctx)
+	})
 }
 
 // open opens what close closes.

@@ -55,7 +55,7 @@ func TestSignalsOfOneIDShareOneEngine(t *testing.T) {
 	require.NoError(t, metrics.ConsumeMetrics(ctx, someMetrics()), "the others go on")
 	require.NoError(t, metrics.Shutdown(ctx))
 	assert.Equal(t, 1, b.engine.shutDown)
-	assert.Empty(t, cores.byKey)
+	assert.Zero(t, cores.Len())
 
 	// Again, as after a change of the configuration.
 	logs, err = factory.CreateLogs(ctx, b.set, b.cfg)
@@ -188,7 +188,7 @@ func TestStartsThatFailLeaveNothing(t *testing.T) {
 		b := newBench(t, text).withEngine(t)
 		require.ErrorContains(t, b.startError(t, host{}), want, text)
 		assert.Equal(t, b.engine.started, b.engine.shutDown, text)
-		assert.Empty(t, cores.byKey, text)
+		assert.Zero(t, cores.Len(), text)
 	}
 }
 
