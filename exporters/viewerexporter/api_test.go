@@ -432,6 +432,12 @@ func TestTail(t *testing.T) {
 		assert.Equal(t, last.id, last.data.Cursor)
 	}
 	assert.Equal(t, 500, matched)
+	require.NoError(t, v.logs.ConsumeLogs(t.Context(), manyLogs(3)))
+	for matched = 0; matched < 3; {
+		last = readEvent(t, events)
+		matched += last.data.Matched
+	}
+	assert.Equal(t, 3, matched, "none of them twice")
 	end()
 
 	// It goes on where it was, without a gap, and so does records.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -31,11 +32,13 @@ otelcol_exporter_queue_size{data_type="logs",exporter="otlp_grpc/x"} 90
 otelcol_exporter_queue_capacity{data_type="logs",exporter="otlp_grpc/x"} 100
 # TYPE otelcol_exporter_send_failed_log_records counter
 otelcol_exporter_send_failed_log_records{exporter="otlp_grpc/x"} %d
+# TYPE otelcol_exporter_worm_s3_records_archived counter
+otelcol_exporter_worm_s3_records_archived{class="access"} %d
 # TYPE otelcol_exporter_worm_s3_checkpoint_age_seconds gauge
 otelcol_exporter_worm_s3_checkpoint_age_seconds 700
 # TYPE otelcol_exporter_worm_s3_checkpoint_interval_seconds gauge
 otelcol_exporter_worm_s3_checkpoint_interval_seconds 300
-`, 1000*n, 50*n, 10*n)
+`, 1000*n, 50*n, 10*n, 100*n)
 	}))
 	defer source.Close()
 	v := start(t, `
@@ -58,6 +61,7 @@ pipelines:
 	assert.Len(t, byID, 7)
 	assert.Equal(t, "connector", byID["measure"]["kind"])
 	assert.Zero(t, byID["otlp"]["failed"])
+	assert.Less(t, byID["otlp"]["out"], 1500.0, "1,000 a second, not all since the start")
 	assert.Positive(t, byID["redact"]["in"])
 	assert.InDelta(t, byID["otlp"]["out"].(float64)/20, byID["redact"]["in"], 1e-6)
 	assert.Positive(t, byID["otlp_grpc/x"]["failed"])
@@ -72,7 +76,20 @@ pipelines:
 	assert.Equal(t, map[string]any{"name": "secrets taken out", "value": 12.0, "labels": map[string]any{"action": "label", "detector": "payment_card"}}, value("redact", "secrets taken out"))
 	assert.Equal(t, true, value("otlp_grpc/x", "queue")["bad"])
 	assert.Equal(t, true, value("worm_s3", "last checkpoint")["bad"], "twice the interval and more")
+	archived := value("worm_s3", "archived")
+	assert.InDelta(t, byID["otlp"]["out"].(float64)/10, archived["value"], 1e-6)
+	assert.Equal(t, "1/s", archived["unit"])
 	assert.Nil(t, value("worm_s3/second", "last checkpoint"), "whose it is can't be known: the first has it")
+}
+
+func TestRates(t *testing.T) {
+	at := func(seconds int) scrape {
+		return scrape{time.Unix(int64(1000+seconds), 0), map[string]*dto.MetricFamily{}}
+	}
+	assert.InDelta(t, 20.0, perSecond(300, 100, at(10), at(0)), 0)
+	assert.InDelta(t, 3.0, perSecond(30, 100, at(10), at(0)), 0, "a counter that began anew")
+	assert.Zero(t, perSecond(300, 0, at(10), scrape{}), "nothing to compare with")
+	assert.Zero(t, perSecond(300, 100, at(0), at(0)))
 }
 
 func TestPipelineHealthCannotBeRead(t *testing.T) {

@@ -176,6 +176,22 @@ func TestEachKindOfMetric(t *testing.T) {
 	assert.Equal(t, []any{"r-20", "01140000000000000000000000000000", "0200000000000000", 0.5, float64(clock.UnixMilli())}, []any{e.Request, e.Trace, e.Span, e.Value, e.Time})
 }
 
+// TestOneExemplarOfTwoSeries: the same measurement in two metrics is one dot.
+func TestOneExemplarOfTwoSeries(t *testing.T) {
+	s := open(t, Settings{})
+	b := newBatch("orders")
+	for _, name := range []string{"a", "b"} {
+		e := b.counter(name, clock, 5).Exemplars().AppendEmpty()
+		e.SetTimestamp(at(clock))
+		e.SetDoubleValue(1)
+		e.SetTraceID(pcommon.TraceID{7})
+	}
+	add(t, s, b)
+	answer, err := s.Series(t.Context(), "a_total + b_total", clock.Add(-time.Minute), clock.Add(time.Second), 100, 10)
+	require.NoError(t, err)
+	assert.Len(t, answer.Exemplars, 1)
+}
+
 func TestWhatIsNoSeries(t *testing.T) {
 	s := open(t, Settings{MaxSeries: 4})
 	b := newBatch("orders")
