@@ -46,6 +46,14 @@ func startKafka(t *testing.T) string {
 	return addr
 }
 
+// waitForTwoPartitions waits until a gateway reads two of the topic's four partitions.
+func waitForTwoPartitions(t *testing.T, gateway *harness.Collector) {
+	t.Helper()
+	gateway.WaitMetrics(t, "two of four partitions", func(m harness.Metrics) bool {
+		return m.Sum("otelcol_kafka_receiver_partition_start")-m.Sum("otelcol_kafka_receiver_partition_close") == 2
+	})
+}
+
 // TestKafkaFoldsEveryRequestOnce: what two agents write to Kafka is folded by two
 // gateways, one document for each request, with a trace or without, also when a gateway is
 // killed. The trace ids are the records' own again, and a large batch passes. Behind them,
@@ -79,8 +87,13 @@ func TestKafkaFoldsEveryRequestOnce(t *testing.T) {
 		}
 	}
 	send("first", 10) // the topic is there when the gateways ask for it
-	gateways := []*harness.Collector{gateway("gateway 1"), gateway("gateway 2")}
+	gateways := []*harness.Collector{gateway("gateway 1")}
 	sender.requireFolded(t, sink)
+	// A request that is under way while partitions move is divided.
+	gateways = append(gateways, gateway("gateway 2"))
+	for _, g := range gateways {
+		waitForTwoPartitions(t, g)
+	}
 	send("both", 40)
 	sender.requireFolded(t, sink)
 	documents := sink.Logs()
@@ -103,19 +116,29 @@ func TestKafkaFoldsEveryRequestOnce(t *testing.T) {
 	ok := assert.Eventually(t, func() bool { return len(sender.missing(folded(t, sink.Logs()))) == 0 }, time.Minute, 200*time.Millisecond)
 	assert.True(t, ok, "lost: %q", sender.missing(folded(t, sink.Logs())))
 
-	// More than Kafka takes in a message, of records without a request.
-	logs := plog.NewLogs()
-	records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
-	for range 40 {
-		text := make([]byte, 50<<10)
-		_, _ = rand.NewChaCha8([32]byte{byte(records.Len())}).Read(text)
-		records.AppendEmpty().Body().SetStr("large " + hex.EncodeToString(text))
+	// More at once than Kafka takes in a message, of records without a request.
+	for batch := range 4 {
+		logs := plog.NewLogs()
+		records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		for range 40 {
+			text := make([]byte, 50<<10)
+			_, _ = rand.NewChaCha8([32]byte{byte(records.Len()), byte(batch)}).Read(text)
+			records.AppendEmpty().Body().SetStr("large " + hex.EncodeToString(text))
+		}
+		body, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
+		require.NoError(t, err)
+		require.Greater(t, len(body), 4<<20-100<<10)
+		post(t, "http://"+agents[0].Addr(t, "otlp http")+"/v1/logs", body)
 	}
-	body, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
-	require.NoError(t, err)
-	require.Greater(t, len(body), 4<<20-100<<10)
-	post(t, "http://"+agents[0].Addr(t, "otlp http")+"/v1/logs", body)
-	require.Eventually(t, func() bool { return len(sink.Logs(harness.BodyContains("large "))) >= 40 }, time.Minute, 100*time.Millisecond, "large records")
+	distinct := func() int {
+		bodies := map[string]bool{}
+		for _, r := range sink.Logs(harness.BodyContains("large ")) {
+			bodies[fmt.Sprint(r.Body)] = true
+		}
+		return len(bodies)
+	}
+	ok = assert.Eventually(t, func() bool { return distinct() == 160 }, time.Minute, 200*time.Millisecond)
+	require.True(t, ok, "%d of 160 large records", distinct())
 
 	events := harness.NewSink(t)
 	reader := harness.Start(t, `
