@@ -114,16 +114,20 @@ const checks = {
 
     // A drag over each chart in turn; the others show it meanwhile.
     const times = [];
-    for (const chart of [0, 1, 2]) {
+    for (const chart of [0, 1, 2, 0, 1, 2, 0, 1, 2]) {
       await page.goto(`${home}/?from=now-1m&panels=shop_http_request_duration_seconds,shop_http_requests_total`);
       await ready(page);
+      await page.locator('.plot .u-over').nth(2).waitFor(); // the panels push what is below them down
       const at = await eventually('chart', async () => page.locator('.plot .u-over').nth(chart).boundingBox());
       const y = at.y + at.height / 2;
       await page.mouse.move(at.x + at.width * 0.8, y);
       await page.mouse.down();
       await page.mouse.move(at.x + at.width * 0.85, y, { steps: 3 });
       await page.mouse.move(at.x + at.width * 0.9, y, { steps: 3 });
-      for (const select of await page.locator('.plot .u-select').all()) assert.ok((await select.boundingBox()).width > at.width * 0.08, 'the selection is drawn in every chart');
+      await eventually('the selection in every chart', async () => {
+        const widths = await page.locator('.plot .u-select').evaluateAll((all) => all.map((e) => e.getBoundingClientRect().width));
+        return widths.length === 3 && widths.every((w) => w > at.width * 0.08);
+      });
       await page.mouse.up();
       await page.waitForURL(/from=\d+&to=\d+/);
       const url = new URL(page.url());
@@ -137,7 +141,7 @@ const checks = {
       await page.waitForURL((u) => u.searchParams.get('from') === 'now-1m');
     }
     say(`lines of a window after ${times.join(', ')} ms`);
-    assert.ok(median(times) < 5000);
+    assert.ok(median(times) < 1000);
 
     // A dot leads to the story of its request.
     const dot = page.locator('.panel').first().locator('.dot').first();

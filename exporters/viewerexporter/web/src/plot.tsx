@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { effect, signal } from '@preact/signals';
 import uPlot from 'uplot';
 import type { Exemplar, Level } from './api.ts';
-import { colours, drag, setWindow, span, utc, type Span } from './state.ts';
+import { colours, drag, setWindow, settled, utc, type Span } from './state.ts';
 import { tick } from './time.ts';
 
 /** The moment under the pointer, in any chart. */
@@ -99,7 +99,7 @@ function draw(host: HTMLElement, p: PlotProps, current: () => PlotProps): uPlot 
       // Its own way of dragging would take back what is drawn for all charts.
       cursor: { bind: { mousedown: () => null, mouseup: () => null, dblclick: () => null }, drag: { x: false, y: false, setScale: false }, points: { show: !p.stacked, size: 5 }, y: false, sync: { key: 'time', setSeries: false, scales: ['x', null] } },
       scales: {
-        x: { time: true, range: () => [span.peek().from, Math.max(span.peek().to, span.peek().from + 1)] },
+        x: { time: true, range: () => [settled.peek().from, Math.max(settled.peek().to, settled.peek().from + 1)] },
         y: { range: (_u, _min, max) => [0, ceiling(max, current())] },
       },
       axes: [
@@ -119,6 +119,8 @@ function draw(host: HTMLElement, p: PlotProps, current: () => PlotProps): uPlot 
       ...(utc.peek() ? { tzDate: (ms: number) => uPlot.tzDate(new Date(ms), 'Etc/UTC') } : {}),
       series: list,
       hooks: {
+        // One that is made while someone drags has no scale before it is drawn.
+        draw: [(u) => drag.peek() !== undefined && mark(u, drag.peek())],
         setCursor: [
           (u) => {
             const i = u.cursor.left ?? -1;
@@ -162,29 +164,44 @@ function data(p: PlotProps): uPlot.AlignedData {
   return [p.times, ...rows] as uPlot.AlignedData;
 }
 
-/** Pointers of all kinds: a drag selects, in every chart at once. */
-function listen(u: uPlot): () => void {
+/** Pixels that a pointer moves before it drags. */
+const leastDrag = 4;
+
+/**
+ * Pointers of all kinds: a drag selects, in every chart at once. The host hears them, since
+ * a chart is made anew when other lines come, also while someone drags over it.
+ */
+function listen(host: HTMLElement, chart: () => uPlot | undefined): () => void {
   let start: number | undefined;
-  const at = (e: PointerEvent) => {
+  let pressed = 0;
+  const at = (u: uPlot, e: PointerEvent) => {
     const box = u.over.getBoundingClientRect();
     return u.posToVal(Math.min(box.width, Math.max(0, e.clientX - box.left)), 'x');
   };
   const down = (e: PointerEvent) => {
-    if (e.button !== 0 || (e.target as HTMLElement).closest('.dot')) return;
-    start = at(e);
-    u.over.setPointerCapture(e.pointerId);
+    const u = chart();
+    if (u === undefined || e.button !== 0 || !(e.target as HTMLElement).closest('.u-over')) return;
+    start = at(u, e);
+    pressed = e.clientX;
   };
   const move = (e: PointerEvent) => {
-    if (start === undefined) return;
-    const end = at(e);
+    const u = chart();
+    if (start === undefined || u === undefined) return;
+    const end = at(u, e);
+    if (drag.peek() === undefined) {
+      // Until then it may become a click on a dot.
+      if (Math.abs(e.clientX - pressed) <= leastDrag) return;
+      host.setPointerCapture(e.pointerId);
+    }
     drag.value = { from: Math.min(start, end), to: Math.max(start, end) };
   };
   const up = (e: PointerEvent) => {
     if (start === undefined) return;
     start = undefined;
+    const u = chart();
     const chosen = drag.peek();
     drag.value = undefined;
-    if (e.type === 'pointerup' && chosen && u.valToPos(chosen.to, 'x') - u.valToPos(chosen.from, 'x') > 4) setWindow(chosen.from, chosen.to);
+    if (e.type === 'pointerup' && u && chosen && u.valToPos(chosen.to, 'x') - u.valToPos(chosen.from, 'x') > leastDrag) setWindow(chosen.from, chosen.to);
   };
   const escape = (e: KeyboardEvent) => {
     if (e.key === 'Escape' && start !== undefined) {
@@ -193,11 +210,11 @@ function listen(u: uPlot): () => void {
     }
   };
   const leave = () => (moment.value = undefined);
-  u.over.addEventListener('pointerdown', down);
-  u.over.addEventListener('pointermove', move);
-  u.over.addEventListener('pointerup', up);
-  u.over.addEventListener('pointercancel', up);
-  u.over.addEventListener('pointerleave', leave);
+  host.addEventListener('pointerdown', down);
+  host.addEventListener('pointermove', move);
+  host.addEventListener('pointerup', up);
+  host.addEventListener('pointercancel', up);
+  host.addEventListener('pointerleave', leave);
   addEventListener('keydown', escape);
   return () => removeEventListener('keydown', escape);
 }
@@ -245,12 +262,13 @@ export function Plot(props: PlotProps) {
   now.current = props;
   const shape = JSON.stringify([props.lines, props.stacked, props.height, props.axis, utc.value, colours.value, props.step, props.times.length < 2]);
 
+  useEffect(() => host.current ? listen(host.current, () => plot.current) : undefined, []);
+
   useEffect(() => {
     const at = host.current;
     if (!at) return;
     const u = draw(at, now.current, () => now.current);
     plot.current = u;
-    const deaf = listen(u);
     const stop = effect(() => mark(u, drag.value));
     const size = new ResizeObserver(() => {
       const width = at.clientWidth;
@@ -263,14 +281,13 @@ export function Plot(props: PlotProps) {
     dots(u, now.current);
     return () => {
       stop();
-      deaf();
       size.disconnect();
       u.destroy();
       plot.current = undefined;
     };
   }, [shape]);
 
-  const { from, to } = span.value;
+  const { from, to } = settled.value;
   useEffect(() => {
     const u = plot.current;
     if (!u) return;

@@ -275,8 +275,8 @@ export function setPanels(names: string[]): void {
   go({ panels: names }, 'replace');
 }
 
-/** The window whose lines are there: what else it shows is asked for after them. */
-const settled = signal<Span>(span.peek());
+/** The window whose lines are there: what else it shows is asked for, and drawn, after them. */
+export const settled = signal<Span>(span.peek());
 
 /** Asks for all that a window shows. Charts and facets keep what they had until the new is there. */
 function load(query: string, at: Span, what: { lines: boolean }): void {
