@@ -244,6 +244,80 @@ func TestDrain(t *testing.T) {
 	assert.NotContains(t, strings.ToLower(v.col.Output()), "panic")
 }
 
+// TestDrainTracesAndMetrics: the same with spans and data points, which share the spools of
+// their exporters.
+func TestDrainTracesAndMetrics(t *testing.T) {
+	t.Parallel()
+	s3, bed := newFakeBed(t)
+	kinesis := kinesisfake.Start(t, kinesisfake.Settings{Streams: map[string]int{"measured": 2}})
+	col := harness.New(t, `
+		receivers:
+		  otlp: {protocols: {http: {endpoint: {{addr "in"}}}}}
+		exporters:
+		  kinesis: {stream: measured, region: {{.bed.Region}}, endpoint: {{.kinesis}}, encoding: json, retry: {max_interval: 200ms}, timeout: 2s, spool: {directory: {{dir "kinesis"}}}}
+		  worm_s3:
+		    bucket: {{.bed.Bucket}}
+		    prefix: '{{.bed.Prefix}}'
+		    region: {{.bed.Region}}
+		    endpoint: {{.bed.URL}}
+		    origin: `+archiveOrigin+`
+		    writer: {{.bed.Writer}}
+		    signing_key_file: {{.bed.Keys}}/{{.bed.Writer}}.key
+		    rules: [{name: measured, mode: COMPLIANCE, period: 3d}]
+		    max_retention: 3d
+		    max_object_age: 1s
+		    checkpoint_interval: 1s
+		    retry: {initial_interval: 10ms, max_interval: 200ms}
+		    timeout: 2s
+		    spool: {directory: {{dir "archive"}}}
+		service:
+		  pipelines:
+		    traces: {receivers: [otlp], exporters: [kinesis, worm_s3]}
+		    metrics: {receivers: [otlp], exporters: [kinesis, worm_s3]}
+	`, harness.With("bed", *bed), harness.With("kinesis", kinesis.URL()), harness.WithEnv(bed.env...))
+	col.Start(t)
+	s3.Down()
+	kinesis.Down()
+	spans, points := spansAndPoints(t)
+	post(t, "http://"+col.Addr(t, "in")+"/v1/traces", spans)
+	post(t, "http://"+col.Addr(t, "in")+"/v1/metrics", points)
+	col.Kill()
+
+	v := &volume{archiveBed: bed, col: col}
+	assert.Equal(t, map[string]int{"kinesis": 40, "worm_s3": 40}, v.held(t, col.Path("")))
+	kinesis.Up(t)
+	s3.Up(t)
+	r := v.run(t, v.drainArgs(col.Path(""))...)
+	require.Zero(t, r.Code, r.Stderr)
+	assert.Equal(t, map[string]int{"kinesis": 0, "worm_s3": 0}, v.held(t, col.Path("")))
+
+	want := map[string]int{}
+	for i := range 20 {
+		want[fmt.Sprintf("GET /%d", i)], want[fmt.Sprintf("orders.%d", i)] = 1, 1
+	}
+	count := func(lines [][]byte) map[string]int {
+		found := map[string]int{}
+		for _, line := range lines {
+			var d struct{ Name string }
+			require.NoError(t, json.Unmarshal(line, &d), "%s", line)
+			found[d.Name]++
+		}
+		return found
+	}
+	var streamed, archived [][]byte
+	for _, user := range kinesis.UserRecords(t, "measured") {
+		streamed = append(streamed, user.Data)
+	}
+	a := bed.read(t)
+	for _, o := range a.objects {
+		archived = append(archived, o.lines...)
+	}
+	assert.Equal(t, want, count(streamed), "in the stream")
+	assert.Equal(t, want, count(archived), "in the archive")
+	a.requireLog(t, bed, archiveWriter)
+	bed.requireGood(t)
+}
+
 // start starts bin/heartwood.
 func (v *volume) start(t *testing.T, args ...string) *harness.Process {
 	t.Helper()
