@@ -340,7 +340,7 @@ func (t *target) configs(resource map[string]string, pid int, accept time.Durati
 		}
 		if t.view != nil {
 			processors["request_id"], processors["redact"] = object{"generate": "none"}, object{}
-			exporters["viewer"] = object{"endpoint": localhost(t.view.port), "token": t.view.token, "health_endpoint": "none"}
+			exporters["viewer"] = object{"endpoint": localhost(t.view.port), "token": t.view.token, "health_endpoint": "none", "max_cpu_share": 1}
 			pipelines["logs/view"] = object{
 				"receivers": []string{runReceiver}, "processors": []string{pidProcessor, "request_id", "redact"}, "exporters": []string{"viewer"},
 			}

@@ -21,6 +21,8 @@ const (
 	// noHealth is for health_endpoint: the Collector's own metrics are not read.
 	noHealth = "none"
 
+	defaultCPUShare = 0.05
+
 	minToken      = 16
 	minMaxSize    = 8 * bytesize.MiB
 	minMaxWaiting = bytesize.MiB
@@ -53,6 +55,10 @@ type Config struct {
 
 	// MaxWaiting is what may wait in memory for the store. Default 16MiB.
 	MaxWaiting bytesize.Size `mapstructure:"max_waiting"`
+
+	// MaxCPUShare is the part of all processors (GOMAXPROCS) that records and spans that come
+	// in may take, by the mean of 10 s. Default 0.05.
+	MaxCPUShare float64 `mapstructure:"max_cpu_share"`
 
 	// HealthEndpoint is where the Collector's own metrics are read. Default
 	// http://localhost:8888/metrics; "none" for none.
@@ -87,6 +93,7 @@ func createDefaultConfig() component.Config {
 		MaxAge:         24 * time.Hour,
 		MaxMetricsSize: 128 * bytesize.MiB,
 		MaxWaiting:     16 * bytesize.MiB,
+		MaxCPUShare:    defaultCPUShare,
 		HealthEndpoint: defaultHealth,
 		HealthInterval: 5 * time.Second,
 	}
@@ -123,6 +130,9 @@ func (c *Config) Validate() error {
 		if size.size < size.least {
 			fail("%s is %s; it must be %s at least", size.name, size.size, size.least)
 		}
+	}
+	if !(c.MaxCPUShare > 0 && c.MaxCPUShare <= 1) {
+		fail("max_cpu_share is %v; it must be more than 0, such as %v, and 1 at most, which is all processors", c.MaxCPUShare, defaultCPUShare)
 	}
 	if c.MaxAge < minMaxAge {
 		fail("max_age is %s; it must be %s at least", c.MaxAge, minMaxAge)

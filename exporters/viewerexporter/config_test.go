@@ -24,6 +24,8 @@ func TestConfigs(t *testing.T) {
 		"{max_size: 1MiB}":                                            "max_size is 1MiB; it must be 8MiB at least",
 		"{max_metrics_size: 1MiB}":                                    "max_metrics_size is 1MiB; it must be 8MiB at least",
 		"{max_waiting: 1KiB}":                                         "max_waiting is 1KiB; it must be 1MiB at least",
+		"{max_cpu_share: 0}":                                          "max_cpu_share is 0; it must be more than 0, such as 0.05, and 1 at most",
+		"{max_cpu_share: 5}":                                          "max_cpu_share is 5; it must be more than 0, such as 0.05, and 1 at most",
 		"{max_age: 1s}":                                               "max_age is 1s; it must be 1m0s at least",
 		"{health_interval: 1ms}":                                      "health_interval is 1ms; it must be 1s at least",
 		"{health_endpoint: 'localhost:8888'}":                         `health_endpoint is "localhost:8888"; write the URL`,

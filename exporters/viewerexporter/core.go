@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/cpubudget"
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/metadata"
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/store"
 	"github.com/heartwood-otel/heartwood/internal/sharedvalue"
@@ -37,7 +38,8 @@ type core struct {
 	set exporter.Settings
 	tel *metadata.TelemetryBuilder
 
-	temporary string // the directory, where it is removed at the end
+	temporary string            // the directory, where it is removed at the end
+	budget    *cpubudget.Budget // for records and spans
 	store     *store.Store
 	points    metricSource
 	health    *health
@@ -79,9 +81,10 @@ func (c *core) open(ctx context.Context, host component.Host) (err error) {
 		}
 		c.temporary = directory
 	}
+	c.budget = cpubudget.New(c.cfg.MaxCPUShare, nil)
 	if c.store, err = store.Open(store.Settings{
 		Directory: filepath.Join(directory, "records"), MaxSize: int64(c.cfg.MaxSize), MaxAge: c.cfg.MaxAge,
-		MaxWaiting: int64(c.cfg.MaxWaiting), Logger: c.set.Logger,
+		MaxWaiting: int64(c.cfg.MaxWaiting), Spent: c.budget.Spend, Logger: c.set.Logger,
 	}); err != nil {
 		return fmt.Errorf("directory %s: %w", directory, err)
 	}

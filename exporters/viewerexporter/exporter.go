@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/cpubudget"
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
 )
 
@@ -35,22 +36,29 @@ func (x *viewerExporter) shutdown(ctx context.Context) error {
 }
 
 func (x *viewerExporter) logs(ctx context.Context, logs plog.Logs) error {
-	x.add(ctx, logsSignal, recordsOfLogs(logs))
+	x.add(ctx, logsSignal, logs.LogRecordCount(), func() []record.Record { return recordsOfLogs(logs) })
 	return nil
 }
 
 func (x *viewerExporter) traces(ctx context.Context, traces ptrace.Traces) error {
-	x.add(ctx, tracesSignal, recordsOfTraces(traces))
+	x.add(ctx, tracesSignal, traces.SpanCount(), func() []record.Record { return recordsOfTraces(traces) })
 	return nil
 }
 
-func (x *viewerExporter) add(ctx context.Context, signal metric.MeasurementOption, records []record.Record) {
-	if len(records) == 0 {
+// add gives the store what it has the time for.
+func (x *viewerExporter) add(ctx context.Context, signal metric.MeasurementOption, count int, records func() []record.Record) {
+	if count == 0 {
 		return
 	}
-	received := int64(len(records))
-	leftOut := x.core.store.Add(records)
-	x.core.tel.ExporterViewerReceived.Add(ctx, received, signal)
+	leftOut := count
+	if x.core.budget.Allows() {
+		watch := cpubudget.Start()
+		leftOut = x.core.store.Add(records())
+		x.core.budget.Spend(watch.Stop())
+	} else {
+		x.core.store.LeaveOut(count)
+	}
+	x.core.tel.ExporterViewerReceived.Add(ctx, int64(count), signal)
 	if leftOut > 0 {
 		x.core.tel.ExporterViewerLeftOut.Add(ctx, int64(leftOut), signal)
 	}

@@ -83,6 +83,19 @@ func TestSlowReaders(t *testing.T) {
 	assert.Less(t, time.Since(begun), 15*time.Second, "a reader's time for one event is 30 s")
 }
 
+// TestProcessorTimeIsBounded: what there is no processor time for is left out, counted and said.
+func TestProcessorTimeIsBounded(t *testing.T) {
+	v := start(t, "max_cpu_share: 0.0000001\n")
+	for range 3 {
+		require.NoError(t, v.logs.ConsumeLogs(t.Context(), manyLogs(200)))
+	}
+	require.NoError(t, v.core.store.Flush(t.Context()))
+	status := v.get(t, "status")
+	assert.InDelta(t, 200, status["store"].(map[string]any)["records"], 0, "there is a microsecond at the start, and the first batch takes longer")
+	assert.InDelta(t, 400, status["left_out"], 0)
+	assert.Equal(t, int64(600), v.core.store.Stats().Received)
+}
+
 // deadlines is an answer that can have a deadline.
 type deadlines struct {
 	*httptest.ResponseRecorder

@@ -65,6 +65,8 @@ type Settings struct {
 	QueryTime time.Duration
 	// FlushInterval is how much of the newest a crash may take: 1 s.
 	FlushInterval time.Duration
+	// Spent is told the processor time that went into writing records. It may be nil.
+	Spent func(time.Duration)
 	// Now is the clock.
 	Now    func() time.Time
 	Logger *zap.Logger
@@ -83,6 +85,9 @@ func (s *Settings) defaults() {
 	setDefault(&s.FlushInterval, time.Second)
 	if s.Now == nil {
 		s.Now = time.Now
+	}
+	if s.Spent == nil {
+		s.Spent = func(time.Duration) {}
 	}
 	if s.Logger == nil {
 		s.Logger = zap.NewNop()
@@ -375,6 +380,15 @@ func (s *Store) Add(records []record.Record) (leftOut int) {
 		}
 	}
 	return leftOut
+}
+
+// LeaveOut counts records that their sender left out, as Add would.
+func (s *Store) LeaveOut(count int) {
+	now := s.settings.Now()
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	s.received += int64(count)
+	s.leftOut.add(now, count)
 }
 
 // Flush waits until what was added before is on disk, as far as that is to be had, and can be queried.

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/cpubudget"
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
 )
 
@@ -19,13 +20,20 @@ func (s *Store) write() {
 	defer close(s.stopped)
 	ticker := time.NewTicker(s.settings.FlushInterval)
 	defer ticker.Stop()
+	timed := func(work func()) {
+		watch := cpubudget.Start()
+		work()
+		s.settings.Spent(watch.Stop())
+	}
 	for {
 		select {
 		case <-s.wake:
-			s.take()
+			timed(s.take)
 		case <-ticker.C:
-			_ = s.flush()
-			s.expire()
+			timed(func() {
+				_ = s.flush()
+				s.expire()
+			})
 		case done := <-s.flushes:
 			s.take()
 			done <- s.flush()

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package cpubudget
+
+import "time"
+
+func threadTime() time.Duration { return passed() }
