@@ -1,5 +1,7 @@
 // Terms of the query language, put into a query and taken out of it.
 
+import type { Completions } from './api.ts';
+
 const bare = /^[A-Za-z0-9._/@][A-Za-z0-9._\-/@]*$/;
 const words = /^(and|or|not)$/i;
 
@@ -91,4 +93,15 @@ export function widen(query: string, unwanted: string): string {
 /** Errors alone, of what matches. */
 export function errorsOf(query: string): string {
   return query.trim() === '' ? 'level>=error' : `(${query}) level>=error`;
+}
+
+/**
+ * What is left of the completions for one text when more of it has been typed, so that none is
+ * taken that no longer fits, while the next are on their way.
+ */
+export function fitting(found: Completions, before: string, text: string, caret: number): Completions | undefined {
+  if (caret < found.from || text.slice(0, found.from) !== before.slice(0, found.from) || text.slice(caret) !== before.slice(found.to)) return undefined;
+  const typed = text.slice(found.from, caret).toLowerCase();
+  const completions = found.completions.filter((c) => c.text.toLowerCase().startsWith(typed));
+  return completions.length > 0 ? { ...found, to: caret, completions } : undefined;
 }

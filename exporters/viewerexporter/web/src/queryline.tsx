@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import { ask, type Completions } from './api.ts';
 import { go, queryProblem, route, span } from './state.ts';
+import { fitting } from './query.ts';
 import { compact } from './time.ts';
 import { visible } from './text.ts';
 
@@ -13,6 +14,7 @@ export function QueryLine() {
   const text = useSignal(route.value.query);
   const offered = useSignal<Completions | undefined>(undefined);
   const chosen = useSignal(-1);
+  const offeredFor = useRef('');
   const asked = useRef<AbortController | undefined>(undefined);
   const timer = useRef(0);
   const query = route.value.query;
@@ -31,14 +33,16 @@ export function QueryLine() {
 
   const offer = () => {
     clearTimeout(timer.current);
+    asked.current?.abort(); // what it would give is of another text
     timer.current = window.setTimeout(() => {
       const at = input.current?.selectionStart ?? text.peek().length;
-      asked.current?.abort();
       asked.current = new AbortController();
       const { from, to } = span.peek();
-      ask<Completions>('completions', { query: text.peek() || ' ', at: text.peek() ? at : 0, from, to }, asked.current.signal).then(
+      const whole = text.peek();
+      ask<Completions>('completions', { query: whole || ' ', at: whole ? at : 0, from, to }, asked.current.signal).then(
         (found) => {
           chosen.value = -1;
+          offeredFor.current = whole;
           offered.value = found.completions.length > 0 && document.activeElement === input.current ? found : undefined;
         },
         () => (offered.value = undefined),
@@ -128,6 +132,12 @@ export function QueryLine() {
             aria-activedescendant={chosen.value >= 0 ? `completion-${chosen.value}` : undefined}
             onInput={(e) => {
               text.value = e.currentTarget.value;
+              const found = offered.peek();
+              if (found) {
+                chosen.value = -1;
+                offered.value = fitting(found, offeredFor.current, text.peek(), e.currentTarget.selectionStart ?? text.peek().length);
+                offeredFor.current = text.peek();
+              }
               offer();
             }}
             onFocus={() => text.peek() === '' && offer()}

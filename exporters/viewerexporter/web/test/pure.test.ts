@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LogRecord, Part, Story } from '../src/api.ts';
+import type { Completions, LogRecord, Part, Story } from '../src/api.ts';
 import { merge, Rate, sample } from '../src/lines.ts';
-import { errorsOf, has, narrow, term, widen } from '../src/query.ts';
+import { errorsOf, fitting, has, narrow, term, widen } from '../src/query.ts';
 import { format, parse } from '../src/route.ts';
 import { asText, extent, gaps, lay, ticks } from '../src/story.ts';
 import { ending, gist, plain, preview, visible, visibleLines } from '../src/text.ts';
@@ -220,4 +220,17 @@ test('a record without a body says its attributes', () => {
   assert.equal(gist(record(1, { body: { parts: [] }, attributes: { 'fold.id': 'f', 'fold.count': 1, 'fold.outcome': 'failure', order: 7 } })), 'failure, 1 part: order=7');
   assert.equal(ending('github.com/a/b/purchasing.(*Service).done', 20), 'gith…(*Service).done');
   assert.equal(ending('short', 20), 'short');
+});
+
+test('of what was offered stays what still fits', () => {
+  const found = { from: 4, to: 5, completions: [{ kind: 'field', text: 'service.name' }, { kind: 'field', text: 'Severity' }, { kind: 'field', text: 'span' }] } as Completions;
+  const texts = (text: string, caret = text.length) => fitting(found, 'a:b s', text, caret)?.completions.map((c) => c.text);
+  assert.deepEqual(texts('a:b se'), ['service.name', 'Severity']);
+  assert.deepEqual(texts('a:b servi'), ['service.name']);
+  assert.equal(fitting(found, 'a:b s', 'a:b servi', 9)?.to, 9);
+  assert.equal(texts('a:b sx'), undefined);
+  assert.equal(texts('x:b se'), undefined, 'what stands before is another');
+  assert.deepEqual(texts('a:b '), ['service.name', 'Severity', 'span'], 'a character less');
+  assert.equal(texts('a:'), undefined);
+  assert.equal(texts('a:b se c', 6), undefined, 'what stands behind is another');
 });
