@@ -44,7 +44,7 @@ func freeAddress(ctx context.Context) (string, error) {
 
 // start runs a collector and waits until it is healthy.
 func (c contender) start(ctx context.Context, binary string, cores int, p *places) (_ *process, err error) {
-	for _, address := range []*string{&p.grpc, &p.http, &p.health, &p.pprof} {
+	for _, address := range []*string{&p.grpc, &p.http, &p.health, &p.pprof, &p.page} {
 		if *address, err = freeAddress(ctx); err != nil {
 			return nil, err
 		}

@@ -60,6 +60,7 @@ func (c contender) has(stage string) bool {
 // places are where a collector listens, writes and sends.
 type places struct {
 	grpc, http, health, pprof string // addresses
+	page                      string // the viewer's address
 	stream, bucket, metrics   string // URLs
 	dir, keyFile              string
 }
@@ -114,7 +115,7 @@ exporters:
 		}
 	}
 	if c.viewer {
-		fmt.Fprintf(&y, "  viewer: {endpoint: 127.0.0.1:0, health_endpoint: none, directory: %s/viewer}\n", p.dir)
+		fmt.Fprintf(&y, "  viewer: {endpoint: %s, token: %s, health_endpoint: none, directory: %s/viewer}\n", p.page, pageToken, p.dir)
 		out = append(out, "viewer")
 	}
 	if len(out) == 0 {

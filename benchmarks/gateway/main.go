@@ -101,7 +101,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 				return err
 			}
 			r.Rounds = append(r.Rounds, m)
-			fmt.Fprintf(progress, "round %d/%d  %-50s %7.0f records per CPU-second, %4.0f MiB, p99 %5.0f ms, %d refused\n", round+1, *count, r.Title, m.perCPU(), m.PeakRSS, m.StreamP99, m.Refused)
+			fmt.Fprintf(progress, "round %d/%d  %-50s %7.0f records per CPU-second, %4.0f MiB, p99 %5.0f ms, %d refused, %d of %d left out of the page\n", round+1, *count, r.Title, m.perCPU(), m.PeakRSS, m.StreamP99, m.Refused, m.LeftOut, m.Records)
 		}
 	}
 	if *asJSON {

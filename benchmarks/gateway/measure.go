@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,8 +52,9 @@ type measurement struct {
 	AnswerP99 float64 `json:"answer_p99_ms"`
 	StreamP50 float64 `json:"stream_p50_ms"`
 	StreamP99 float64 `json:"stream_p99_ms"`
-	Refused   int64   `json:"refused"`  // answers that told the sender to come again
-	Repeated  int     `json:"repeated"` // came to the stream again: a call took too long
+	LeftOut   int64   `json:"left_out,omitempty"` // records that the page did not take
+	Refused   int64   `json:"refused"`            // answers that told the sender to come again
+	Repeated  int     `json:"repeated"`           // came to the stream again: a call took too long
 	Stream    flow    `json:"stream"`
 	Archive   flow    `json:"archive"`
 	// S3 are requests by operation.
@@ -168,6 +170,11 @@ func measure(ctx context.Context, c contender, s settings) (m measurement, err e
 	if err != nil {
 		return m, err
 	}
+	if c.viewer {
+		if m.LeftOut, err = leftOut(ctx, p.page); err != nil {
+			return m, err
+		}
+	}
 	ended = true
 	if err := run.end(syscall.SIGTERM); err != nil {
 		return m, fmt.Errorf("%s: %w", c.name, err)
@@ -183,6 +190,30 @@ func measure(ctx context.Context, c contender, s settings) (m measurement, err e
 	m.Refused = l.refused.Load()
 	m.times(l, out.stream)
 	return m, m.look(c, out, p)
+}
+
+// pageToken opens the viewer's page.
+const pageToken = "the-token-of-the-benchmark"
+
+// leftOut asks a viewer how many records it has left out.
+func leftOut(ctx context.Context, address string) (int64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/api/v1/status", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Authorization", "Bearer "+pageToken)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var status struct {
+		LeftOut int64 `json:"left_out"`
+	}
+	if response.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("the page's status is answered with %s", response.Status)
+	}
+	return status.LeftOut, json.NewDecoder(response.Body).Decode(&status)
 }
 
 // expected are the records that come out for so many that go in.
