@@ -1,13 +1,16 @@
 package integration
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -68,6 +71,7 @@ func TestSBOM(t *testing.T) {
 		}
 	}
 	require.NoError(t, json.Unmarshal(text, &document))
+	requireCycloneDX(t, strings.TrimSpace(run("sh", "integration/sbom/sbom.sh", "prepare")), text)
 	assert.Equal(t, "CycloneDX", document.BOMFormat)
 	assert.Equal(t, "1.6", document.SpecVersion)
 	assert.Equal(t, "otelcol-heartwood "+version, document.Metadata.Component.Name+" "+document.Metadata.Component.Version)
@@ -98,4 +102,30 @@ func TestSBOM(t *testing.T) {
 	text, err = os.ReadFile(bom)
 	require.NoError(t, err)
 	assert.Equal(t, first, string(text), "the same binary has the same bill")
+}
+
+// requireCycloneDX holds a bill to CycloneDX's own JSON Schema, of which a folder has the
+// parts.
+func requireCycloneDX(t *testing.T, schemas string, bill []byte) {
+	t.Helper()
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	const base = "http://cyclonedx.org/schema/"
+	for _, name := range []string{"bom-1.6", "spdx", "jsf-0.82"} {
+		file, err := os.Open(filepath.Join(schemas, name+".SNAPSHOT.schema.json"))
+		require.NoError(t, err)
+		schema, err := jsonschema.UnmarshalJSON(file)
+		require.NoError(t, errors.Join(err, file.Close()), name)
+		for _, suffix := range []string{".schema.json", ".SNAPSHOT.schema.json"} {
+			require.NoError(t, compiler.AddResource(base+name+suffix, schema))
+		}
+	}
+	schema, err := compiler.Compile(base + "bom-1.6.schema.json")
+	require.NoError(t, err)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(bill))
+	require.NoError(t, err)
+	require.NoError(t, schema.Validate(document))
+	delete(document.(map[string]any), "specVersion")
+	document.(map[string]any)["components"].([]any)[0].(map[string]any)["scope"] = "everywhere"
+	require.ErrorContains(t, schema.Validate(document), "/components/0/scope")
 }
