@@ -337,13 +337,23 @@ func (s *Spool) apply(g *group, records bool) {
 			seg.add(uint64(f.records))
 			seg.came(f.first, now)
 		}
-		for _, id := range f.acks {
-			seg := s.segmentOfLocked(id)
-			if seg == nil || !seg.ack(id) || seg.unacked > 0 || !seg.closed {
-				continue
-			}
-			s.doneLocked(seg, records)
+		for _, r := range f.acks {
+			s.ackLocked(r, records)
 		}
+	}
+}
+
+// ackLocked notes acknowledgements of records, which may be of several segments.
+func (s *Spool) ackLocked(r idRange, said bool) {
+	seg := s.segmentOfLocked(ID(r.from))
+	for id := ID(r.from); id < ID(r.from+r.count); id++ {
+		if seg == nil || id >= seg.first+ID(seg.count) {
+			seg = s.segmentOfLocked(id)
+		}
+		if seg == nil || !seg.ack(id) || seg.unacked > 0 || !seg.closed {
+			continue
+		}
+		s.doneLocked(seg, said)
 	}
 }
 

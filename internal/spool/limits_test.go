@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"path/filepath"
 	"slices"
@@ -108,6 +109,58 @@ func TestUnknownAcknowledgementsDoNoHarm(t *testing.T) {
 	require.NoError(t, s.Close())
 	s = open(t, fs, Settings{})
 	assert.Equal(t, []string{"b", "c"}, texts(drain(t, s)), "IDs that were not given yet stay unacknowledged")
+	require.NoError(t, s.Close())
+}
+
+func TestRunsAreAcknowledged(t *testing.T) {
+	runs := func(pairs ...uint64) iter.Seq2[ID, uint64] {
+		return func(yield func(ID, uint64) bool) {
+			for at := 0; at < len(pairs) && yield(ID(pairs[at]), pairs[at+1]); at += 2 {
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		acked []uint64 // in pairs, counted from the first record
+		left  []string
+	}{
+		"none":                   {nil, []string{"a", "b", "c", "d", "e", "f"}},
+		"of no length":           {[]uint64{1, 0}, []string{"a", "b", "c", "d", "e", "f"}},
+		"through segments":       {[]uint64{1, 3}, []string{"a", "e", "f"}},
+		"next to each other":     {[]uint64{0, 1, 1, 1, 2, 2}, []string{"e", "f"}},
+		"apart":                  {[]uint64{0, 1, 2, 1, 5, 1}, []string{"b", "d", "e"}},
+		"all":                    {[]uint64{0, 6}, nil},
+		"and some not given yet": {[]uint64{4, 1, 5, 3}, []string{"a", "b", "c", "d"}},
+		"only such":              {[]uint64{6, 2, 9, 1}, []string{"a", "b", "c", "d", "e", "f"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := crashfs.New()
+			s := open(t, fs, Settings{SegmentSize: 100})
+			var first ID
+			for i, text := range []string{"a", "b", "c", "d", "e", "f"} {
+				if id := put(t, s, text); i == 0 {
+					first = id
+				}
+			}
+			require.Greater(t, s.Stats().Segments, 1)
+			for at := 0; at < len(c.acked); at += 2 {
+				c.acked[at] += uint64(first)
+			}
+			require.NoError(t, s.Enqueue(Batch{AckRanges: runs(c.acked...)}).Wait(t.Context()))
+			assert.EqualValues(t, len(c.left), s.Stats().Records)
+			assert.Equal(t, c.left, texts(drain(t, s)))
+			put(t, s, "g", "h")
+			require.NoError(t, s.Close())
+			s = open(t, fs, Settings{})
+			assert.Equal(t, append(c.left, "g", "h"), texts(drain(t, s)))
+			require.NoError(t, s.Close())
+		})
+	}
+	s := open(t, crashfs.New(), Settings{})
+	a := put(t, s, "a", "b", "c")
+	require.ErrorContains(t, s.Enqueue(Batch{AckRanges: runs(uint64(a)+1, 2, uint64(a), 1)}).Wait(t.Context()), "can't be acknowledged behind")
+	require.ErrorContains(t, s.Enqueue(Batch{AckRanges: runs(math.MaxUint64, 2)}).Wait(t.Context()), "can't be acknowledged behind")
+	require.ErrorContains(t, s.Enqueue(Batch{Acks: []ID{a}, AckRanges: runs(uint64(a), 1)}).Wait(t.Context()), "both")
+	assert.Equal(t, []string{"a", "b", "c"}, texts(drain(t, s)))
 	require.NoError(t, s.Close())
 }
 

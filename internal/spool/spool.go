@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -87,6 +88,9 @@ type Batch struct {
 	// not there and these are acknowledged all the same: on a full disk it is they that
 	// make room. What only the batch's own records replace is acknowledged after Wait.
 	Acks []ID
+	// AckRanges are such records, too, of which Acks has none: runs by their first record
+	// and their length, in order. It may be gone through more than once.
+	AckRanges iter.Seq2[ID, uint64]
 	// Lazy says that nobody waits for it: it is written with what comes next, or after
 	// AckDelay.
 	Lazy bool
@@ -153,7 +157,6 @@ type group struct {
 	buf     []byte
 	frames  []pendingFrame
 	records int
-	acks    int
 	// barrier says that someone wants to know whether all before is durable, too;
 	// failures is the spool's count then.
 	barrier  bool
@@ -166,7 +169,7 @@ type pendingFrame struct {
 	offset  int
 	first   ID
 	records int
-	acks    []ID
+	acks    []idRange // by ID
 }
 
 // Ticket stands for a batch that was enqueued.
@@ -248,11 +251,9 @@ func (s *Spool) Reserve(ctx context.Context, bytes int) error {
 
 // Enqueue takes a batch, and numbers its records. It never waits for the disk.
 func (s *Spool) Enqueue(b Batch) Ticket {
-	var ranges []idRange
-	var acks []ID
-	if len(b.Acks) > 0 {
-		acks = append(acks, b.Acks...)
-		ranges = rangesOf(acks)
+	ranges, err := b.ranges()
+	if err != nil {
+		return Ticket{err: err}
 	}
 	if len(b.Heads) > 0 && len(b.Heads) != len(b.Records) {
 		return Ticket{err: fmt.Errorf("%d heads of %d records can't be written", len(b.Heads), len(b.Records))}
@@ -268,19 +269,14 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 	}
 	g := s.groupLocked(frameHead + size)
 	first := s.nextID
-	if n := len(acks); n > 0 && acks[n-1] >= first {
-		// Not given to anyone yet: it must not be acknowledged when it is.
-		cut, _ := slices.BinarySearch(acks, first)
-		acks = acks[:cut]
-		ranges = rangesOf(acks)
-	}
-	if len(b.Records) > 0 || len(acks) > 0 {
-		before := len(g.buf)
-		g.frames = append(g.frames, pendingFrame{offset: len(g.buf), first: first, records: len(b.Records), acks: acks})
+	// Those not given to anyone yet must not be acknowledged when they are.
+	ranges = rangesBefore(ranges, first)
+	if len(b.Records) > 0 || len(ranges) > 0 {
+		start := len(g.buf)
+		g.frames = append(g.frames, pendingFrame{offset: start, first: first, records: len(b.Records), acks: ranges})
 		g.buf = appendFrame(g.buf, first, b.Heads, b.Records, ranges)
-		s.pendingBytes += len(g.buf) - before
+		s.pendingBytes += len(g.buf) - start
 		g.records += len(b.Records)
-		g.acks += len(acks)
 		s.nextID += ID(len(b.Records))
 	} else {
 		g.records++ // it is to be synced as records are
@@ -294,6 +290,52 @@ func (s *Spool) Enqueue(b Batch) Ticket {
 		s.wakeLocked()
 	}
 	return Ticket{First: first, group: g}
+}
+
+// ranges are those of the records that the batch acknowledges.
+func (b *Batch) ranges() ([]idRange, error) {
+	if b.AckRanges == nil {
+		if len(b.Acks) == 0 {
+			return nil, nil
+		}
+		return rangesOf(b.Acks), nil
+	}
+	if len(b.Acks) > 0 {
+		return nil, errors.New("a batch can't have both records and runs of them to acknowledge")
+	}
+	n := 0
+	for range b.AckRanges {
+		n++
+	}
+	ranges := make([]idRange, 0, n)
+	end := uint64(0)
+	for first, count := range b.AckRanges {
+		from := uint64(first)
+		switch {
+		case count == 0:
+			continue
+		case from < end || from+count < from:
+			return nil, fmt.Errorf("a run of %d records from %d can't be acknowledged behind one that ends at %d", count, from, end)
+		case from == end && len(ranges) > 0:
+			ranges[len(ranges)-1].count += count
+		default:
+			ranges = append(ranges, idRange{from, count})
+		}
+		end = from + count
+	}
+	return ranges, nil
+}
+
+// rangesBefore cuts off what is not before a record.
+func rangesBefore(ranges []idRange, id ID) []idRange {
+	for n := len(ranges); n > 0; n-- {
+		last := &ranges[n-1]
+		if last.from < uint64(id) {
+			last.count = min(last.count, uint64(id)-last.from)
+			return ranges[:n]
+		}
+	}
+	return nil
 }
 
 // groupLocked is the group to add so many bytes to, with room for them.
@@ -379,7 +421,7 @@ func (s *Spool) Append(ctx context.Context, b Batch) (ID, error) {
 }
 
 // Ack lets records go.
-func (s *Spool) Ack(ids ...ID) Ticket { return s.Enqueue(Batch{Acks: ids}) }
+func (s *Spool) Ack(ids ...ID) Ticket { return s.Enqueue(Batch{Acks: slices.Clone(ids)}) }
 
 // Stats is the state of a spool.
 type Stats struct {

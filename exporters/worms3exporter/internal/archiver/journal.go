@@ -232,19 +232,31 @@ func parseRanges(form []byte) (idRanges, error) {
 	return r, nil
 }
 
-// all gives the IDs.
-func (r *idRanges) all() iter.Seq[spool.ID] {
-	return func(yield func(spool.ID) bool) {
+// runs gives the first ID and the length of each run.
+func (r *idRanges) runs() iter.Seq2[spool.ID, uint64] {
+	return func(yield func(first spool.ID, count uint64) bool) {
 		f := fields{rest: r.bytes()}
 		var end spool.ID
 		for len(f.rest) > 0 {
 			gap, count := f.uvarint(), f.uvarint()
-			end += spool.ID(gap)
+			first := end + spool.ID(gap)
+			if !yield(first, count) {
+				return
+			}
+			end = first + spool.ID(count)
+		}
+	}
+}
+
+// all gives the IDs.
+func (r *idRanges) all() iter.Seq[spool.ID] {
+	return func(yield func(spool.ID) bool) {
+		for id, count := range r.runs() {
 			for range count {
-				if !yield(end) {
+				if !yield(id) {
 					return
 				}
-				end++
+				id++
 			}
 		}
 	}

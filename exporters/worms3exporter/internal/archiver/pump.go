@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -38,7 +37,7 @@ type pump struct {
 }
 
 type pendingAck struct {
-	ids    []spool.ID
+	ids    idRanges
 	ticket spool.Ticket
 }
 
@@ -361,17 +360,9 @@ func (p *pump) wait(ctx context.Context, now time.Time, v view) error {
 }
 
 // ack acknowledges records in the queue, that are in the journal.
-func (p *pump) ack(ctx context.Context, ranges ...*idRanges) {
-	var total int64
-	for _, r := range ranges {
-		total += r.total
-	}
-	ids := make([]spool.ID, 0, total)
-	for _, r := range ranges {
-		ids = slices.AppendSeq(ids, r.all())
-	}
-	if len(ids) > 0 {
-		p.acks = append(p.acks, pendingAck{ids, p.a.queue.Ack(ids...)})
+func (p *pump) ack(ctx context.Context, ids *idRanges) {
+	if ids.total > 0 {
+		p.acks = append(p.acks, pendingAck{*ids, p.a.ackRanges(ids)})
 	}
 	// Those that are done need no memory.
 	ended, cancel := context.WithCancel(ctx)
@@ -386,6 +377,11 @@ func (p *pump) ack(ctx context.Context, ranges ...*idRanges) {
 	p.acks = kept
 }
 
+// ackRanges acknowledges records in the queue.
+func (a *Archiver) ackRanges(ids *idRanges) spool.Ticket {
+	return a.queue.Enqueue(spool.Batch{AckRanges: ids.runs()})
+}
+
 // settle waits until all acknowledgements are durable.
 func (p *pump) settle(ctx context.Context) error {
 	for len(p.acks) > 0 {
@@ -393,7 +389,7 @@ func (p *pump) settle(ctx context.Context) error {
 		err := p.a.retry.do(ctx, "acknowledge in the queue", func(ctx context.Context) error {
 			err := ack.ticket.Wait(ctx)
 			if err != nil && ctx.Err() == nil {
-				ack.ticket = p.a.queue.Ack(ack.ids...)
+				ack.ticket = p.a.ackRanges(&ack.ids)
 			}
 			return err
 		})
