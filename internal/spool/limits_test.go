@@ -155,6 +155,9 @@ func TestRunsAreAcknowledged(t *testing.T) {
 			require.NoError(t, s.Close())
 		})
 	}
+	joined, err := (&Batch{AckRanges: runs(1, 2, 3, 1, 9, 1, 10, 0, 10, 5)}).ranges()
+	require.NoError(t, err)
+	assert.Equal(t, []idRange{{1, 3}, {9, 6}}, joined)
 	s := open(t, crashfs.New(), Settings{})
 	a := put(t, s, "a", "b", "c")
 	require.ErrorContains(t, s.Enqueue(Batch{AckRanges: runs(uint64(a)+1, 2, uint64(a), 1)}).Wait(t.Context()), "can't be acknowledged behind")

@@ -33,6 +33,8 @@ type Reader struct {
 	// fresh says that none of the frame's records was acknowledged when it was read:
 	// then none is asked about one by one.
 	fresh bool
+	// touched is what touch has read, so that it is read.
+	touched byte
 }
 
 // NewReader begins before the oldest record. Each Reader reads for itself.
@@ -211,9 +213,21 @@ func (r *Reader) recent() (f frame, size int, err error) {
 	}
 	data := r.chunk.buf[r.at-r.chunk.start:]
 	if size, err = readFrameHead(data, r.segment.salt); err == nil {
+		r.touched += touch(data[:size])
 		f, err = decodeFrame(data[:size], r.slots)
 	}
 	return f, size, err
+}
+
+// touch reads a byte of each line of the processor's cache. Another one wrote them: in order
+// they are fetched ahead, while the records of a frame, each of which says where the next one
+// is, would be waited for one by one.
+func touch(data []byte) (sum byte) {
+	const line = 64
+	for i := 0; i < len(data); i += line {
+		sum += data[i]
+	}
+	return sum
 }
 
 // stored reads the next frame from the file.
