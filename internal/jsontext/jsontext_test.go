@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAllPlain holds eight bytes at a time to one at a time, with each byte at each place.
+// TestAllPlain holds eight bytes at a time to one at a time, with each byte at each place, and
+// AppendString to what reads it.
 func TestAllPlain(t *testing.T) {
 	for n := range 20 {
 		text := []byte(strings.Repeat("a", n))
@@ -19,6 +20,9 @@ func TestAllPlain(t *testing.T) {
 			for c := range 256 {
 				text[i] = byte(c)
 				assert.Equal(t, c >= 0x20 && c < 0x80 && plain[c], AllPlain(string(text)), "%q", text)
+				var back string
+				require.NoError(t, json.Unmarshal(AppendString(nil, string(text)), &back), "%q", text)
+				require.Equal(t, strings.ToValidUTF8(string(text), "\ufffd"), back)
 			}
 			text[i] = 'a'
 		}
