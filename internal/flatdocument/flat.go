@@ -1,6 +1,7 @@
 package flatdocument
 
 import (
+	"math"
 	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/heartwood-otel/heartwood/internal/jsontext"
 	"github.com/heartwood-otel/heartwood/internal/recorduid"
+	"github.com/heartwood-otel/heartwood/internal/timestamp"
 )
 
 // The names at the front of a document, by signal. An attribute of such a name stands
@@ -65,6 +67,10 @@ type Flat struct {
 	// they are few; many has them when they are not.
 	names []memberName
 	many  map[string]struct{}
+
+	// known are names as they stand in documents: most records have those of the one before.
+	known knownNames
+	times timestamp.Recent
 }
 
 // fewNames is how many names are compared with each other.
@@ -73,8 +79,34 @@ const fewNames = 24
 // memberName is what an attribute is called.
 type memberName struct {
 	text  string
-	plain bool // nothing of it has to be escaped
-	again bool // one before it has the name
+	plain bool       // nothing of it has to be escaped
+	again bool       // one before it has the name
+	known *knownName // has it as it stands in documents; nil: none
+}
+
+// knownNames has for each bit of nameBits a name that was met, of none at the front.
+type knownNames [64]knownName
+
+// knownName is a name's text in documents, with the comma before it and the colon: a name in
+// which nothing has to be escaped. It is one of the attributes in documents with such a front.
+type knownName struct {
+	front *nameSet
+	size  uint8
+	text  [maxKnownName + 4]byte
+}
+
+// maxKnownName is the longest that is kept, in bytes.
+const maxKnownName = 51
+
+func (k *knownName) is(name string, front *nameSet) bool {
+	return k.front == front && int(k.size) == len(name)+4 && string(k.text[2:k.size-2]) == name
+}
+
+func (k *knownName) set(name string, front *nameSet) {
+	k.front, k.size = front, uint8(len(name)+4)
+	text := append(k.text[:0], ',', '"')
+	text = append(text, name...)
+	_ = append(text, '"', ':')
 }
 
 // member is an attribute that was written: its text begins where that of the one before ends.
@@ -86,12 +118,15 @@ type member struct {
 // nameBits has a bit for each of some names: a name whose bit it has not is none of them.
 type nameBits uint64
 
-func bitOf(name string) nameBits {
+func bitOf(name string) nameBits { return 1 << placeOf(name) }
+
+// placeOf is the place of a name's bit.
+func placeOf(name string) int {
 	n := len(name)
 	if n == 0 {
-		return 1
+		return 0
 	}
-	return 1 << ((n*7 ^ int(name[n-1]) ^ int(name[n/2])<<2) & 63)
+	return (n*7 ^ int(name[n-1]) ^ int(name[n/2])<<2) & 63
 }
 
 // Begin says what the items that follow belong to. They must stay unchanged until the
@@ -103,7 +138,8 @@ func (f *Flat) Begin(resource pcommon.Resource, scope pcommon.InstrumentationSco
 // End lets go of what Begin was given.
 func (f *Flat) End() {
 	clear(f.members[:cap(f.members)])
-	*f = Flat{names: f.names[:0], many: f.many, members: f.members[:0], membersText: f.membersText[:0]}
+	f.resource, f.scope, f.front = pcommon.Map{}, "", nil
+	f.names, f.members, f.membersText, f.membersSeen = f.names[:0], f.members[:0], f.membersText[:0], 0
 	if cap(f.membersText) > maxKeptText {
 		f.membersText = nil
 	}
@@ -175,6 +211,17 @@ func begin(dst []byte) object { return object{dst: append(dst, '{'), start: len(
 
 func (o *object) end() []byte { return append(o.dst, '}') }
 
+// time is object.time for times of which many are of one second.
+func (f *Flat) time(o *object, name string, at pcommon.Timestamp) {
+	if at == 0 || at > math.MaxInt64 {
+		o.time(name, at)
+		return
+	}
+	o.name(name)
+	o.dst = append(o.dst, '"')
+	o.dst = append(f.times.Append(o.dst, int64(at)), '"')
+}
+
 // attributes writes the resource's attributes and the item's, each name once: of one
 // resource and item, the item's counts, and of two in one map the first.
 func (f *Flat) attributes(o *object, item pcommon.Map, front *nameSet) {
@@ -189,7 +236,7 @@ func (f *Flat) attributes(o *object, item pcommon.Map, front *nameSet) {
 	f.names = f.names[:0]
 	var seen nameBits
 	for name := range item.All() {
-		n, bit := named(name, "attributes.", front)
+		n, bit := f.named(name, seen, front)
 		n.again = seen&bit != 0 && contains(f.names, n.text)
 		f.names = append(f.names, n)
 		seen |= bit
@@ -287,6 +334,22 @@ func (f *Flat) manyAttributes(o *object, item pcommon.Map, front *nameSet) {
 	clear(f.many)
 }
 
+// named is what an attribute of an item is called in a document, where those before it have
+// the bits in seen. It is known from then on, unless one of those has its place.
+func (f *Flat) named(name string, seen nameBits, front *nameSet) (memberName, nameBits) {
+	place := placeOf(name)
+	k, bit := &f.known[place], nameBits(1)<<place
+	if k.is(name, front) {
+		return memberName{text: name, plain: true, known: k}, bit
+	}
+	n, got := named(name, "attributes.", front)
+	if seen&bit == 0 && n.plain && n.text == name && len(name) <= maxKnownName {
+		k.set(name, front)
+		n.known = k
+	}
+	return n, got
+}
+
 // named is what an attribute is called in a document.
 func named(name, prefix string, front *nameSet) (memberName, nameBits) {
 	if front.has(name) {
@@ -301,6 +364,11 @@ func named(name, prefix string, front *nameSet) (memberName, nameBits) {
 }
 
 func (o *object) attribute(name memberName, v pcommon.Value) {
+	if name.known != nil {
+		o.dst = appendMembers(o.dst, o.start, name.known.text[:name.known.size])
+		o.dst = appendValue(o.dst, v)
+		return
+	}
 	if len(o.dst) > o.start+1 {
 		o.dst = append(o.dst, ',')
 	}
@@ -320,8 +388,8 @@ func (f *Flat) AppendLog(dst []byte, r plog.LogRecord) []byte {
 	if at == 0 {
 		at = r.ObservedTimestamp()
 	}
-	o.time("time", at)
-	o.time("observed_time", r.ObservedTimestamp())
+	f.time(&o, "time", at)
+	f.time(&o, "observed_time", r.ObservedTimestamp())
 	o.text("severity", r.SeverityText())
 	if n := r.SeverityNumber(); n != 0 {
 		o.integer("severity_number", int64(n))

@@ -179,6 +179,58 @@ func attributesOf(t *testing.T, names []string) pcommon.Map {
 }
 
 // TestFewNamesAreWrittenAsMany writes attributes in both ways.
+// TestKnownNamesChangeNothing: what a Flat has written before is not to be seen in what it
+// writes. Some of the names have one place among those that are known.
+func TestKnownNamesChangeNothing(t *testing.T) {
+	names := []string{"", "a", "b", "body", "time", "name", "kind", "status", "value", "\"", "\xff", "é", strings.Repeat("n", 200)}
+	for size := 40; size < 70; size++ {
+		names = append(names, strings.Repeat("l", size))
+	}
+	places := map[int]int{}
+	for i := range 200 {
+		name := fmt.Sprintf("name.%d", i)
+		names = append(names, name)
+		places[placeOf(name)]++
+	}
+	met := 0
+	for _, n := range places {
+		met += n - 1
+	}
+	require.Greater(t, met, 100, "names of one place")
+	dice := rand.New(rand.NewPCG(1, 2))
+	fill := func(m pcommon.Map, most int) {
+		for range dice.IntN(most) {
+			m.PutInt(names[dice.IntN(len(names))], dice.Int64N(1000))
+		}
+	}
+	var used Flat
+	for range 300 {
+		resource, scope := pcommon.NewResource(), pcommon.NewInstrumentationScope()
+		fill(resource.Attributes(), 6)
+		used.Begin(resource, scope)
+		for range 20 {
+			var fresh Flat
+			fresh.Begin(resource, scope)
+			r, s := plog.NewLogRecord(), ptrace.NewSpan()
+			r.SetTimestamp(pcommon.Timestamp(dice.Int64N(3e9)))
+			fill(r.Attributes(), 12)
+			fill(s.Attributes(), 12)
+			got := used.AppendLog(nil, r)
+			require.Equal(t, string(fresh.AppendLog(nil, r)), string(got))
+			var document map[string]any
+			require.NoError(t, json.Unmarshal(got, &document))
+			for name, v := range r.Attributes().All() {
+				if logNames.has(name) {
+					name = "attributes." + name
+				}
+				require.EqualValues(t, v.Int(), document[strings.ToValidUTF8(name, "\ufffd")], "%q in %s", name, got)
+			}
+			require.Equal(t, string(fresh.AppendSpan(nil, s)), string(used.AppendSpan(nil, s)))
+		}
+		used.End()
+	}
+}
+
 func TestFewNamesAreWrittenAsMany(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	names := []string{
