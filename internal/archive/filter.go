@@ -3,10 +3,12 @@ package archive
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"hash/maphash"
+	"math/bits"
 
 	"golang.org/x/crypto/blake2b"
 )
@@ -29,6 +31,8 @@ const (
 	// are, unless they are longer than that, so that most are not hashed again. There is
 	// room for four times as many as the filter has, in which few meet, up to 128 KiB.
 	minRecentIDs, maxRecentIDs, maxRecentID = 256, 2048, 63
+	// Trace ids are remembered by themselves, as bytes, in 32 KiB.
+	maxRecentTraces = 2048
 )
 
 // FilterBuilder collects the ids of an object's records, at 20 to 40 bytes for each. It is
@@ -39,6 +43,9 @@ type FilterBuilder struct {
 	ids    map[[16]byte]struct{}
 	seed   maphash.Seed
 	recent []recentID // a power of two
+	// traces are those that came last.
+	traces    [][16]byte
+	traceSeed [2]uint64
 }
 
 // recentID is an id as it is; all of it is together in memory.
@@ -47,10 +54,15 @@ type recentID struct {
 	id   [maxRecentID]byte
 }
 
+func (r *recentID) is(id []byte) bool { return string(r.id[:r.size]) == string(id) }
+
 // NewFilterBuilder begins a filter with a random key.
 func NewFilterBuilder() *FilterBuilder {
 	b := &FilterBuilder{ids: map[[16]byte]struct{}{}, seed: maphash.MakeSeed(), recent: make([]recentID, minRecentIDs)}
 	rand.Read(b.key[:])
+	var seed [16]byte
+	rand.Read(seed[:])
+	b.traceSeed = [2]uint64{binary.LittleEndian.Uint64(seed[:]), binary.LittleEndian.Uint64(seed[8:])}
 	b.hasher = newFilterHasher(b.key[:])
 	return b
 }
@@ -62,16 +74,41 @@ func (b *FilterBuilder) Add(id []byte) {
 		return
 	}
 	if len(id) <= maxRecentID {
-		slot := &b.recent[maphash.Bytes(b.seed, id)&uint64(len(b.recent)-1)]
-		if string(slot.id[:slot.size]) == string(id) {
+		// Each has two places beside each other, the first of the one that came last.
+		place := maphash.Bytes(b.seed, id) & uint64(len(b.recent)-2)
+		first, second := &b.recent[place], &b.recent[place+1]
+		if first.is(id) || second.is(id) {
 			return
 		}
-		slot.size = uint8(copy(slot.id[:], id))
+		*second = *first
+		first.size = uint8(copy(first.id[:], id))
 	}
 	b.ids[b.hasher.sum(id)] = struct{}{}
 	if 4*len(b.ids) > len(b.recent) && len(b.recent) < maxRecentIDs {
 		b.recent = make([]recentID, 2*len(b.recent))
 	}
+}
+
+// AddTraceID is Add for the 32 lower-case hex digits of a trace id.
+func (b *FilterBuilder) AddTraceID(id [16]byte) {
+	if id == ([16]byte{}) { // as a place that is free is
+		b.Add(hex.AppendEncode(nil, id[:]))
+		return
+	}
+	high, low := bits.Mul64(binary.LittleEndian.Uint64(id[:])^b.traceSeed[0], binary.LittleEndian.Uint64(id[8:])^b.traceSeed[1])
+	if b.traces == nil {
+		b.traces = make([][16]byte, maxRecentTraces)
+	}
+	// As in Add, two places.
+	place := (high ^ low) % (maxRecentTraces / 2) * 2
+	first, second := &b.traces[place], &b.traces[place+1]
+	if *first == id || *second == id {
+		return
+	}
+	*second, *first = *first, id
+	var text [32]byte
+	hex.Encode(text[:], id[:])
+	b.ids[b.hasher.sum(text[:])] = struct{}{}
 }
 
 // Len is how many ids it has.

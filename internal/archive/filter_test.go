@@ -2,7 +2,11 @@ package archive
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -113,4 +117,41 @@ func FuzzFilter(f *testing.F) {
 			t.Fatal("all bits are set")
 		}
 	})
+}
+
+// TestTraceIDsAreTheirDigits: a trace id is found by its digits, as often as it comes, among
+// more than are remembered.
+func TestTraceIDsAreTheirDigits(t *testing.T) {
+	b, want := NewFilterBuilder(), NewFilterBuilder()
+	want.key, want.hasher = b.key, b.hasher
+	var ids [][16]byte
+	for i := range 3 * maxRecentTraces {
+		ids = append(ids, [16]byte{1, byte(i), byte(i >> 8), 15: byte(i % 3)})
+	}
+	ids = append(ids, ids...)
+	for i, id := range ids {
+		for range 1 + i%2 {
+			b.AddTraceID(id)
+		}
+		want.Add([]byte(hex.EncodeToString(id[:])))
+	}
+	require.Equal(t, 3*maxRecentTraces, b.Len(), "none is there twice")
+	b.AddTraceID([16]byte{})
+	want.Add([]byte(strings.Repeat("0", 32)))
+	require.Equal(t, want.Len(), b.Len())
+	require.Equal(t, want.Append(nil), b.Append(nil))
+}
+
+// TestRecentIDsAreStillThere: what is known as an id that was added is one.
+func TestRecentIDsAreStillThere(t *testing.T) {
+	dice := rand.New(rand.NewPCG(1, 2))
+	b, added := NewFilterBuilder(), map[string]bool{}
+	for range 50_000 {
+		// Few are near in time, more in all than are remembered.
+		id := strings.Repeat("x", dice.IntN(5)*16) + strconv.Itoa(len(added)/2+dice.IntN(500))
+		b.Add([]byte(id))
+		added[id] = true
+	}
+	require.Greater(t, len(added), 2*maxRecentIDs)
+	require.Len(t, added, b.Len())
 }

@@ -148,9 +148,12 @@ func (o *openObject) add(id spool.ID, s *stored, p *pump) error {
 	if len(s.requestID) > 0 {
 		o.filter.Add(s.requestID)
 	}
-	if len(s.traceID) > 0 {
-		p.hex = hex.AppendEncode(p.hex[:0], s.traceID)
-		o.filter.Add(p.hex)
+	switch len(s.traceID) {
+	case 0:
+	case len([16]byte{}):
+		o.filter.AddTraceID([16]byte(s.traceID))
+	default: // no trace id that we write
+		o.filter.Add(hex.AppendEncode(nil, s.traceID))
 	}
 	for more := (fields{rest: s.moreIDs}); len(more.rest) > 0; {
 		o.filter.Add(more.text())

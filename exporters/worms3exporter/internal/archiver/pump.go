@@ -31,7 +31,6 @@ type pump struct {
 	// last says that nothing more comes into the queue.
 	last   bool
 	record stored
-	hex    []byte
 	// touched is for how many of the next records the window knows that they come.
 	touched int
 }
