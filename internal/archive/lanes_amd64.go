@@ -3,7 +3,6 @@
 package archive
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/klauspost/cpuid/v2"
@@ -43,7 +42,7 @@ type lanes struct {
 type lane struct {
 	at   int // in its buffer
 	left int // blocks
-	out  int // where the hash goes, or -1
+	out  int // where the hash goes
 }
 
 // putDigest writes a state's hash.
@@ -73,54 +72,52 @@ func (l *lanes) load(i int, line []byte, out int) {
 	l.lane[i] = lane{left: blocks, out: out}
 }
 
-// appendLines is LeafHasher.AppendLines. A lane takes the next line when it is done with
-// one, so that lines of different lengths keep both busy.
-func (l *lanes) appendLines(h *LeafHasher, dst, block []byte) []byte {
-	l.lane = [2]lane{{out: -1}, {out: -1}}
-	for {
-		for i := range l.lane {
-			if l.lane[i].left > 0 {
-				continue
-			}
-			if out := l.lane[i].out; out >= 0 {
-				putDigest(dst[out:], &l.state[i])
-				l.lane[i].out = -1
-			}
-			for len(block) > 0 && l.lane[i].left == 0 {
-				end := bytes.IndexByte(block, '\n')
-				if end < 0 {
-					end = len(block)
-				}
-				line := block[:end]
-				block = block[min(end+1, len(block)):]
-				if len(line) > maxLaneLine {
-					dst = h.Append(dst, line)
-					continue
-				}
-				l.load(i, line, len(dst))
-				dst = append(dst, make([]byte, HashSize)...)
-			}
-		}
-		a, b := &l.lane[0], &l.lane[1]
-		n := min(a.left, b.left)
-		switch {
-		case n > 0:
-		case a.left > 0: // alone: the other lane's state is of no use
-			n = a.left
-			block2(&l.state, &l.bufs[0][a.at], &l.bufs[0][a.at], n)
-			a.left = 0
-			continue
-		case b.left > 0:
-			n = b.left
-			block2(&l.state, &l.bufs[1][b.at], &l.bufs[1][b.at], n)
-			b.left = 0
-			continue
-		default:
-			return dst
-		}
+// add begins with a line. The hash has its place behind dst, and is there when end was
+// called: until then dst is only to be appended to by add. A lane takes the next line when it
+// is done with one, so that lines of different lengths keep both busy.
+func (l *lanes) add(h *LeafHasher, dst, line []byte) []byte {
+	if len(line) > maxLaneLine {
+		return h.Append(dst, line)
+	}
+	a, b := &l.lane[0], &l.lane[1]
+	if n := min(a.left, b.left); n > 0 {
 		block2(&l.state, &l.bufs[0][a.at], &l.bufs[1][b.at], n)
-		a.at, a.left = a.at+n*sha256Block, a.left-n
-		b.at, b.left = b.at+n*sha256Block, b.left-n
+		l.went(0, dst, n)
+		l.went(1, dst, n)
+	}
+	free := 0
+	if a.left > 0 {
+		free = 1
+	}
+	l.load(free, line, len(dst))
+	return append(dst, noHash[:]...)
+}
+
+var noHash [HashSize]byte
+
+// went notes that a lane went on by n blocks.
+func (l *lanes) went(i int, dst []byte, n int) {
+	lane := &l.lane[i]
+	lane.at, lane.left = lane.at+n*sha256Block, lane.left-n
+	if lane.left == 0 {
+		putDigest(dst[lane.out:], &l.state[i])
+	}
+}
+
+// end ends what add has begun.
+func (l *lanes) end(dst []byte) {
+	a, b := &l.lane[0], &l.lane[1]
+	if n := min(a.left, b.left); n > 0 {
+		block2(&l.state, &l.bufs[0][a.at], &l.bufs[1][b.at], n)
+		l.went(0, dst, n)
+		l.went(1, dst, n)
+	}
+	for i := range l.lane {
+		if lane := &l.lane[i]; lane.left > 0 { // alone: the other lane's state is of no use
+			at := &l.bufs[i][lane.at]
+			block2(&l.state, at, at, lane.left)
+			l.went(i, dst, lane.left)
+		}
 	}
 }
 

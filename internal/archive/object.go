@@ -124,7 +124,7 @@ type ObjectWriter struct {
 	block      []byte // of whole lines, not compressed
 	compressed []byte
 	hasher     LeafHasher
-	hashes     []byte
+	hashes     []byte    // of the block's lines
 	leaf       hash.Hash // of an object without lines
 
 	info  ObjectInfo // Size and Bytes without the open block's
@@ -176,6 +176,9 @@ func (w *ObjectWriter) Append(record []byte) error {
 		}
 	}
 	w.block = append(append(w.block, record...), '\n')
+	if w.settings.Hashes != nil {
+		w.hashes = w.hasher.begin(w.hashes, record)
+	}
 	w.info.Leaves++
 	return nil
 }
@@ -195,7 +198,7 @@ func (w *ObjectWriter) appendBytes(record []byte) error {
 	return nil
 }
 
-// flush hashes, compresses and writes the open block.
+// flush compresses and writes the open block.
 func (w *ObjectWriter) flush() error {
 	if len(w.block) == 0 {
 		return nil
@@ -218,10 +221,11 @@ func (w *ObjectWriter) flushBlock() error {
 	case w.leaf != nil:
 		w.leaf.Write(w.block)
 	default:
-		w.hashes = w.hasher.AppendLines(w.hashes[:0], w.block)
+		w.hasher.end(w.hashes)
 		if err := w.settings.Hashes(w.hashes); err != nil {
 			return err
 		}
+		w.hashes = w.hashes[:0]
 	}
 	stored := w.block
 	switch w.settings.Compression {

@@ -36,7 +36,7 @@ type LeafHasher struct {
 	// buf is the mark and the line one behind the other: one call of Sum256 is half the
 	// price of a hash.Hash that is given both.
 	buf   []byte
-	lanes *lanes // of AppendLines
+	lanes *lanes // of begin
 }
 
 func (h *LeafHasher) hash(line []byte) Hash {
@@ -53,26 +53,43 @@ func (h *LeafHasher) Append(dst, line []byte) []byte {
 // AppendLines appends the hashes of the lines of a block to dst, HashSize bytes for each.
 // The last byte of the block is a line's end.
 func (h *LeafHasher) AppendLines(dst, block []byte) []byte {
-	if !twoLanes {
-		return h.appendLines(dst, block)
-	}
-	if h.lanes == nil {
-		h.lanes = new(lanes)
-	}
-	return h.lanes.appendLines(h, dst, block)
+	return h.appendLines(dst, block, twoLanes)
 }
 
-func (h *LeafHasher) appendLines(dst, block []byte) []byte {
+func (h *LeafHasher) appendLines(dst, block []byte, twoLanes bool) []byte {
 	for len(block) > 0 {
 		end := bytes.IndexByte(block, '\n')
 		if end < 0 {
 			end = len(block)
 		}
-		sum := h.hash(block[:end])
-		dst = append(dst, sum[:]...)
+		if line := block[:end]; twoLanes {
+			dst = h.begin(dst, line)
+		} else {
+			dst = h.Append(dst, line)
+		}
 		block = block[min(end+1, len(block)):]
 	}
+	h.end(dst)
 	return dst
+}
+
+// begin appends a place for the hash of one leaf to dst, which has it when end was called:
+// until then dst is only to be appended to, by begin.
+func (h *LeafHasher) begin(dst, line []byte) []byte {
+	if !twoLanes {
+		return h.Append(dst, line)
+	}
+	if h.lanes == nil {
+		h.lanes = new(lanes)
+	}
+	return h.lanes.add(h, dst, line)
+}
+
+// end ends what begin has begun; dst is what it gave last.
+func (h *LeafHasher) end(dst []byte) {
+	if h.lanes != nil {
+		h.lanes.end(dst)
+	}
 }
 
 // Tree is a tree's right edge, which is all that is needed to go on with it: per level

@@ -207,7 +207,7 @@ func TestLanes(t *testing.T) {
 		for range 2 { // what is left in a hasher does not matter
 			require.True(t, bytes.Equal(want, h.AppendLines(nil, block)), "round %d", round)
 		}
-		require.True(t, bytes.Equal(want, h.appendLines(nil, block)), "round %d", round)
+		require.True(t, bytes.Equal(want, h.appendLines(nil, block, false)), "round %d", round)
 		require.Equal(t, before, block, "the block is not written to")
 		random.Shuffle(len(lengths), func(i, j int) { lengths[i], lengths[j] = lengths[j], lengths[i] })
 	}
