@@ -44,13 +44,15 @@ const (
 // intake makes records of what one call brings. It is for one goroutine at a time, and
 // used again.
 type intake struct {
-	signal    archiver.Signal
-	encoding  string
-	source    *recorduid.Source
-	uid       []byte
-	prints    fingerprinter
-	scope     [16]byte // the fingerprint of that of the records at hand
-	partition *partitioner
+	signal   archiver.Signal
+	encoding string
+	source   *recorduid.Source
+	uid      []byte
+	prints   fingerprinter
+	scope    [16]byte // the fingerprint of that of the records at hand
+	// plainResource says that theirs has no ids.
+	plainResource bool
+	partition     *partitioner
 
 	arrival time.Time
 	// buf has lines and ids of the records; records get their parts of it when all are
@@ -93,6 +95,7 @@ func (in *intake) logs(ctx context.Context, logs plog.Logs, rules *rules, encode
 	defer encoder.End()
 	for _, rl := range logs.ResourceLogs().All() {
 		resource := in.prints.resource(rl.Resource(), rl.SchemaUrl())
+		in.plainResource = recordids.PlainResource(rl.Resource().Attributes())
 		for _, sl := range rl.ScopeLogs().All() {
 			if sl.LogRecords().Len() == 0 {
 				continue
@@ -108,15 +111,13 @@ func (in *intake) logs(ctx context.Context, logs plog.Logs, rules *rules, encode
 
 func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLogs, r plog.LogRecord, rules *rules, encoder logencoding.RecordEncoder, begun error) {
 	attributes := r.Attributes()
-	var uid string
-	if v, ok := attributes.Get(uidAttribute); ok {
-		uid = textOf(v)
-	}
+	m := meantBy(attributes)
+	uid := text(m.uid)
 	if uid == "" {
 		uid = in.newUID()
 		attributes.PutStr(uidAttribute, uid)
 	}
-	rule := rules.of(ctx, rl, sl, r)
+	rule := rules.of(ctx, rl, sl, r, m.category)
 	start := len(in.buf)
 	err := begun
 	if err == nil {
@@ -138,14 +139,18 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 		at = r.ObservedTimestamp()
 	}
 	var redactions int64
-	if v, ok := attributes.Get(redactionAttribute); ok && v.Type() == pcommon.ValueTypeInt {
+	if v := m.redactions; v != (pcommon.Value{}) && v.Type() == pcommon.ValueTypeInt {
 		redactions = min(max(v.Int(), 0), maxRedactions)
+	}
+	var more []byte
+	if !m.plain || !in.plainResource {
+		more = moreIDsOfLog(rl.Resource().Attributes(), r)
 	}
 	in.add(archiver.Record{
 		Rule: rule, Partitions: in.partition.partitions(rl.Resource().Attributes(), attributes),
 		Time: timeOf(at), Fingerprint: in.prints.log(uid, in.scope, r), HasUID: true, Redactions: redactions,
-		MoreIDs: moreIDsOfLog(rl.Resource().Attributes(), r),
-	}, start, requestOf(attributes), r.TraceID())
+		MoreIDs: more,
+	}, start, requestIn(m.request), r.TraceID())
 }
 
 // traces takes spans.
@@ -213,7 +218,9 @@ func (in *intake) point(rm pmetric.ResourceMetrics, sm pmetric.ScopeMetrics, m p
 }
 
 // add takes a record whose line begins at start of the buffer and ends with it.
-func (in *intake) add(r archiver.Record, start int, request string, trace pcommon.TraceID) {
+func (in *intake) add(record archiver.Record, start int, request string, trace pcommon.TraceID) {
+	in.records = append(in.records, record)
+	r := &in.records[len(in.records)-1]
 	r.Signal, r.Encoding, r.Arrival = in.signal, in.encoding, in.arrival
 	r.Hour = in.partition.hour(r.Time, in.arrival)
 	at := place{start: start, line: len(in.buf)}
@@ -224,7 +231,6 @@ func (in *intake) add(r archiver.Record, start int, request string, trace pcommo
 	}
 	at.trace = len(in.buf)
 	in.places = append(in.places, at)
-	in.records = append(in.records, r)
 }
 
 // all gives the records with their parts of the buffer.

@@ -9,6 +9,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/ottlfuncs"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
@@ -106,16 +107,14 @@ func (c *Config) logLock() archiver.Retention {
 	return lock
 }
 
-// of gives the rule of a record: the first that fits.
-func (r *rules) of(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLogs, lr plog.LogRecord) archiver.Rule {
+// of gives the rule of a record with such a category, which may be none: the first that fits.
+func (r *rules) of(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLogs, lr plog.LogRecord, of pcommon.Value) archiver.Rule {
 	if len(r.list) == 1 {
 		return r.list[0].Rule
 	}
 	var category string
 	if r.categories {
-		if v, ok := lr.Attributes().Get(categoryAttribute); ok {
-			category = textOf(v)
-		}
+		category = text(of)
 	}
 	var tc *ottllog.TransformContext
 	if r.conditions {

@@ -14,7 +14,8 @@ import (
 func ruleOf(tb testing.TB, r *rules, one rec) string {
 	tb.Helper()
 	rl := newLogs(one).ResourceLogs().At(0)
-	return r.of(tb.Context(), rl, rl.ScopeLogs().At(0), rl.ScopeLogs().At(0).LogRecords().At(0)).Name
+	lr := rl.ScopeLogs().At(0).LogRecords().At(0)
+	return r.of(tb.Context(), rl, rl.ScopeLogs().At(0), lr, meantBy(lr.Attributes()).category).Name
 }
 
 func TestTheFirstRuleThatFitsCounts(t *testing.T) {

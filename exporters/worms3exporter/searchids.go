@@ -11,10 +11,19 @@ import (
 // requestOf is the request id, which most records have one of; "" where it is none, or a
 // list.
 func requestOf(attributes pcommon.Map) string {
-	if v, ok := attributes.Get(recordids.Request); ok && v.Type() != pcommon.ValueTypeSlice {
-		return recordids.Text(v)
+	v, ok := attributes.Get(recordids.Request)
+	if !ok {
+		return ""
 	}
-	return ""
+	return requestIn(v)
+}
+
+// requestIn is the request id that the attribute of one has, or would have.
+func requestIn(v pcommon.Value) string {
+	if v == (pcommon.Value{}) || v.Type() == pcommon.ValueTypeSlice {
+		return ""
+	}
+	return recordids.Text(v)
 }
 
 // idCollector collects ids but one that is known.
@@ -39,11 +48,8 @@ func (c *idCollector) add(id string) {
 }
 
 // moreIDsOfLog are the ids of a record by which it is searched for, but its trace id and
-// that of requestOf. Most records have none.
+// that of requestOf. Most records have none, which meant and the resource say.
 func moreIDsOfLog(resource pcommon.Map, r plog.LogRecord) []byte {
-	if recordids.Plain(resource, r.Attributes()) {
-		return nil
-	}
 	c := idCollector{known: requestOf(r.Attributes())}
 	recordids.OfLog(resource, r, c.add)
 	return c.ids

@@ -24,7 +24,8 @@ const (
 )
 
 const (
-	foldID = "fold.id"
+	// Fold is what event_fold's records have.
+	Fold = "fold.id"
 
 	// MaxLength is the longest id in bytes: what is longer is none, and found by its content.
 	MaxLength = 1 << 10
@@ -89,7 +90,7 @@ func (c *collector) attributes(m pcommon.Map) (folded bool) {
 		switch name {
 		case Request, Macro, Traces:
 			c.value(v)
-		case foldID:
+		case Fold:
 			folded = true
 		}
 	}
@@ -157,7 +158,7 @@ func Of(resource, item pcommon.Map, add func(id string)) {
 func Plain(resource, item pcommon.Map) bool {
 	for name, v := range item.All() {
 		switch name {
-		case Macro, Traces, foldID:
+		case Macro, Traces, Fold:
 			return false
 		case Request:
 			if v.Type() == pcommon.ValueTypeSlice {
@@ -165,6 +166,11 @@ func Plain(resource, item pcommon.Map) bool {
 			}
 		}
 	}
+	return PlainResource(resource)
+}
+
+// PlainResource says that there is no id in the attributes of a resource.
+func PlainResource(resource pcommon.Map) bool {
 	for name := range resource.All() {
 		switch name {
 		case Request, Macro, Traces:
