@@ -82,11 +82,17 @@ var errRecord = errors.New("it is no record of a version that is known")
 // noTime stands for the zero time, and all that have no nanoseconds since 1970.
 const noTime = -1 << 63
 
-// What 64 bits of nanoseconds hold, in whole years.
-const firstYear, lastYear = 1678, 2261
+// What 64 bits of nanoseconds hold, in whole years: 1678 to 2261. In seconds since 1970, which
+// a time is compared with in less than it takes to have its year.
+var firstSecond, endSecond = beginning(1678), beginning(2262)
+
+// What dt=YYYY can say, likewise.
+var firstDay, endOfDays = beginning(1), beginning(10000)
+
+func beginning(year int) int64 { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).Unix() }
 
 func nanos(t time.Time) int64 {
-	if y := t.UTC().Year(); y < firstYear || y > lastYear {
+	if s := t.Unix(); s < firstSecond || s >= endSecond {
 		return noTime
 	}
 	return t.UnixNano()
@@ -305,7 +311,7 @@ func (r *Record) check() error {
 		return fmt.Errorf("a record has %d partitions, the limit is %d", len(r.Partitions), maxPartitions)
 	case len(r.Line) > archive.DefaultMaxLine:
 		return fmt.Errorf("%w: a line has %d bytes, the limit is %d", ErrTooLarge, len(r.Line), archive.DefaultMaxLine)
-	case r.Hour.UTC().Year() < 1 || r.Hour.UTC().Year() > 9999:
+	case r.Hour.Unix() < firstDay || r.Hour.Unix() >= endOfDays:
 		return fmt.Errorf("a record's hour is of the year %d, and dt in keys has four digits", r.Hour.UTC().Year())
 	case r.Rule.Mode != objectstore.Unlocked && r.Rule.Mode != objectstore.Governance && r.Rule.Mode != objectstore.Compliance:
 		return fmt.Errorf("a record has the lock mode %q, which S3 does not know", r.Rule.Mode)

@@ -100,6 +100,45 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
+// TestTimesThatNanosecondsHold are those of whole years.
+func TestTimesThatNanosecondsHold(t *testing.T) {
+	for _, c := range []struct {
+		at    time.Time
+		holds bool
+	}{
+		{time.Time{}, false},
+		{time.Date(1677, 12, 31, 23, 59, 59, 999_999_999, time.UTC), false},
+		{time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC), true},
+		{time.Date(1678, 1, 1, 0, 30, 0, 0, time.FixedZone("", 3600)), false},
+		{time.Date(1969, 12, 31, 23, 59, 59, 1, time.UTC), true},
+		{time.Date(2261, 12, 31, 23, 59, 59, 999_999_999, time.UTC), true},
+		{time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC), false},
+		{time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), false},
+	} {
+		if !c.holds {
+			assert.EqualValues(t, noTime, nanos(c.at), c.at)
+			continue
+		}
+		assert.Equal(t, c.at, fromNanos(nanos(c.at)))
+	}
+}
+
+func TestTheHoursThatKeysCanSay(t *testing.T) {
+	for at, want := range map[time.Time]bool{
+		time.Date(0, 12, 31, 23, 0, 0, 0, time.UTC):    false,
+		time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC):       true,
+		time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC): true,
+		time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC):   false,
+	} {
+		r := Record{Signal: Logs, Encoding: archive.EncodingJSON, Line: []byte("{}"), Rule: Rule{Name: "r", Mode: objectstore.Governance}, Hour: at}
+		if err := r.check(); want {
+			require.NoError(t, err, at)
+		} else {
+			require.ErrorContains(t, err, "hour", at)
+		}
+	}
+}
+
 func TestRanges(t *testing.T) {
 	for _, ids := range [][]spool.ID{nil, {1}, {1, 2, 3}, {5, 6, 9, 100, 101, 1 << 40}} {
 		var r idRanges

@@ -1,7 +1,8 @@
 package archiver
 
 import (
-	"hash/maphash"
+	"crypto/rand"
+	"encoding/binary"
 	"math/bits"
 	"time"
 )
@@ -14,7 +15,7 @@ type fingerprint = [16]byte
 // goroutines.
 type repeatWindow struct {
 	window time.Duration
-	seed   maphash.Seed
+	seed   [2]uint64
 
 	// Entries first to next - 1 are there; entry n is in chunks[n/chunkEntries - base].
 	chunks      []*knownChunk
@@ -54,6 +55,8 @@ const (
 	hashBits     = 32
 	// minTable is the smallest table.
 	minTable = 1 << 11
+	// pageEntries are in a page of memory, of 4 KiB or more.
+	pageEntries = 4 << 10 / 8
 	// maxKnown is where the largest table has a place for each second hash.
 	maxKnown = 1 << 30
 	// groupTime is how exactly times are known.
@@ -65,7 +68,11 @@ const (
 )
 
 func newRepeatWindow(window time.Duration, most int) *repeatWindow {
-	return &repeatWindow{window: window, seed: maphash.MakeSeed(), most: min(most, maxKnown)}
+	w := &repeatWindow{window: window, most: min(most, maxKnown)}
+	var seed [16]byte
+	rand.Read(seed[:])
+	w.seed = [2]uint64{binary.LittleEndian.Uint64(seed[:]), binary.LittleEndian.Uint64(seed[8:])}
+	return w
 }
 
 func (w *repeatWindow) len() int { return int(w.next - w.first) }
@@ -79,8 +86,12 @@ func (w *repeatWindow) number(entry uint64) uint64 {
 	return w.first + uint64(uint32(entry)-uint32(w.first))
 }
 
-// hash is a key of the table. Who sends records does not know the seed.
-func (w *repeatWindow) hash(f *fingerprint) uint64 { return maphash.Bytes(w.seed, f[:])>>hashBits | 1 }
+// hash is a key of the table. A fingerprint is a hash with a key already, which who sends
+// records does not know, nor the seed: its halves need no more than to be mixed.
+func (w *repeatWindow) hash(f *fingerprint) uint64 {
+	high, low := bits.Mul64(binary.LittleEndian.Uint64(f[:])^w.seed[0], binary.LittleEndian.Uint64(f[8:])^w.seed[1])
+	return (high^low)>>hashBits | 1
+}
 
 // touch reads the places of fingerprints that come next, up to touchAtOnce: they are far
 // apart in memory, which answers for all of them in the time that it takes for one.
@@ -212,6 +223,11 @@ func (w *repeatWindow) grow() {
 	table := w.table
 	w.table = make([]uint64, max(2*len(table), minTable))
 	w.shift = hashBits - bits.TrailingZeros(uint(len(w.table)))
+	// New memory that is written to first costs the kernel one fault for a page, and two where
+	// it is read first, as below.
+	for i := 0; i < len(w.table); i += pageEntries {
+		w.table[i] = 0
+	}
 	mask := uint64(len(w.table) - 1)
 	for _, entry := range table {
 		if entry == 0 {
