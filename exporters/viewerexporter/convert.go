@@ -30,21 +30,24 @@ const (
 	maxNesting = 32
 )
 
-// recordsOfLogs copies log records: nothing of the pipeline's is kept.
+// recordsOfLogs copies log records: of the pipeline's only texts are kept, which nobody changes.
 func recordsOfLogs(logs plog.Logs) []record.Record {
+	c := converters.Get().(*converter)
+	defer converters.Put(c)
 	out := make([]record.Record, 0, logs.LogRecordCount())
 	for _, rl := range logs.ResourceLogs().All() {
 		resource, service := fieldsOfResource(rl.Resource())
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {
-				out = append(out, recordOfLog(lr, resource, service))
+				out = append(out, record.Record{})
+				c.log(&out[len(out)-1], lr, resource, service)
 			}
 		}
 	}
 	return out
 }
 
-func recordOfLog(lr plog.LogRecord, resource []record.Field, service string) record.Record {
+func (c *converter) log(r *record.Record, lr plog.LogRecord, resource []record.Field, service string) {
 	at := lr.Timestamp()
 	if at == 0 {
 		at = lr.ObservedTimestamp()
@@ -52,42 +55,42 @@ func recordOfLog(lr plog.LogRecord, resource []record.Field, service string) rec
 	if at == 0 {
 		at = pcommon.NewTimestampFromTime(time.Now())
 	}
-	r := record.Record{
-		Kind: record.Log, Time: timeOf(at), Severity: severityOf(lr.SeverityNumber()), SeverityText: lr.SeverityText(),
-		Service: service, Body: valueOf(lr.Body(), 0), Event: lr.EventName(), Resource: resource,
-		Trace: hexOf(lr.TraceID()), Span: hexOfSpan(lr.SpanID()),
-	}
-	take(&r, lr.Attributes(), 0)
-	for _, f := range r.Attributes {
-		switch f.Name {
-		case attrFold:
-			if seconds, ok := f.Value.(float64); ok && seconds >= 0 && seconds < 1e9 {
-				r.Duration, r.HasDuration = time.Duration(seconds*1e9), true
-			}
-		case attrDuration:
-			if nanos, ok := f.Value.(int64); ok && nanos >= 0 && !r.HasDuration {
-				r.Duration, r.HasDuration = time.Duration(nanos), true
-			}
+	r.Kind, r.Time, r.Severity, r.SeverityText = record.Log, timeOf(at), severityOf(lr.SeverityNumber()), lr.SeverityText()
+	r.Service, r.Body, r.Event, r.Resource = service, valueOf(lr.Body(), 0), lr.EventName(), resource
+	if id := lr.TraceID(); !id.IsEmpty() {
+		if id != c.trace || c.traceText == "" {
+			c.trace, c.traceText = id, c.hex(id[:])
 		}
+		r.Trace = c.traceText
 	}
-	return r
+	if id := lr.SpanID(); !id.IsEmpty() {
+		r.Span = c.hex(id[:])
+	}
+	c.take(r, lr.Attributes(), 0)
+	if fold, ok := valueIn(r.Attributes, attrFold).(float64); ok && fold >= 0 && fold < 1e9 {
+		r.Duration, r.HasDuration = time.Duration(fold*1e9), true
+	} else if nanos, ok := valueIn(r.Attributes, attrDuration).(int64); ok && nanos >= 0 {
+		r.Duration, r.HasDuration = time.Duration(nanos), true
+	}
 }
 
 // recordsOfTraces copies spans. Their events stand in an attribute.
 func recordsOfTraces(traces ptrace.Traces) []record.Record {
+	c := converters.Get().(*converter)
+	defer converters.Put(c)
 	out := make([]record.Record, 0, traces.SpanCount())
 	for _, rs := range traces.ResourceSpans().All() {
 		resource, service := fieldsOfResource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
-				out = append(out, recordOfSpan(s, resource, service))
+				out = append(out, c.span(s, resource, service))
 			}
 		}
 	}
 	return out
 }
 
-func recordOfSpan(s ptrace.Span, resource []record.Field, service string) record.Record {
+func (c *converter) span(s ptrace.Span, resource []record.Field, service string) record.Record {
 	r := record.Record{
 		Kind: record.Span, Time: timeOf(s.StartTimestamp()), Service: service, Body: s.Name(), Resource: resource,
 		Trace: hexOf(s.TraceID()), Span: hexOfSpan(s.SpanID()), Parent: hexOfSpan(s.ParentSpanID()),
@@ -103,7 +106,7 @@ func recordOfSpan(s ptrace.Span, resource []record.Field, service string) record
 		r.Status = record.OK
 	case ptrace.StatusCodeUnset:
 	}
-	take(&r, s.Attributes(), 3)
+	c.take(&r, s.Attributes(), 3)
 	own := []record.Field{{Name: attrKind, Value: s.Kind().String()}}
 	if message := s.Status().Message(); message != "" {
 		own = append(own, record.Field{Name: attrStatus, Value: message})
@@ -126,25 +129,6 @@ func recordOfSpan(s ptrace.Span, resource []record.Field, service string) record
 		}
 	}
 	return r
-}
-
-// take gives a record its attributes, with room for some more, and what has a place of its own.
-func take(r *record.Record, attributes pcommon.Map, more int) {
-	r.Attributes = fieldsOf(attributes, more)
-	for _, f := range r.Attributes {
-		text, ok := f.Value.(string)
-		if !ok {
-			continue
-		}
-		switch f.Name {
-		case attrRequest:
-			r.Request = text
-		case attrMacro:
-			r.Macro = text
-		case attrUID:
-			r.UID = text
-		}
-	}
 }
 
 func fieldsOfResource(resource pcommon.Resource) (fields []record.Field, service string) {

@@ -7,6 +7,7 @@ import (
 	"unique"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/zeebo/xxh3"
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/query"
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
@@ -17,20 +18,23 @@ type blockBuilder struct {
 	encoder   columnEncoder
 	filter    filterBuilder
 	zstd      *zstd.Encoder
-	fixed     [fixedColumns][]any
+	fixed     [fixedColumns]cells
 	names     map[string]int
 	attribute []attributeCells
 	used      int
 	resources map[*record.Field]string
 	summary   map[summaryEntry]uint16
-	raw, fold []byte
-	places    []columnPlace
+	service   struct { // of the record before
+		name   string
+		handle unique.Handle[string]
+	}
+	raw    []byte
+	places []columnPlace
 }
 
 type attributeCells struct {
-	name  string
-	cells []any
-	count int
+	name string
+	cells
 }
 
 func newBlockBuilder() (*blockBuilder, error) {
@@ -65,18 +69,18 @@ func (b *blockBuilder) append(dst []byte, records []record.Record) ([]byte, *blo
 	start := len(dst)
 	dst = append(dst, make([]byte, blockHeadSize)...)
 	for i := range b.fixed {
-		dst = b.column(dst, start, columnPlace{fixed: i}, b.fixed[i], searchable(i), fixedFields[i])
+		dst = b.column(dst, start, columnPlace{fixed: i}, &b.fixed[i], searchable(i), fixedFields[i])
 	}
 	slices.SortFunc(b.attribute[:b.used], func(a, b attributeCells) int { return strings.Compare(a.name, b.name) })
 	for i := range b.attribute[:b.used] {
 		a := &b.attribute[i]
 		place := columnPlace{fixed: fixedColumns, name: a.name}
-		if of, ok := copies[a.name]; ok && sameCells(a.cells, b.fixed[of]) {
-			place.stored, place.offset, place.count = storedCopy, uint32(of), a.count
+		if of, ok := copies[a.name]; ok && sameTexts(&a.cells, &b.fixed[of]) {
+			place.stored, place.offset, place.count = storedCopy, uint32(of), a.there()
 			b.places = append(b.places, place)
 			continue
 		}
-		dst = b.column(dst, start, place, a.cells, true, query.Fold(a.name))
+		dst = b.column(dst, start, place, &a.cells, true, query.Fold(a.name))
 	}
 	block.filter.offsetInBlock = uint32(len(dst) - start)
 	filterStart := len(dst)
@@ -117,11 +121,11 @@ func searchable(column int) bool {
 
 func (b *blockBuilder) reset(rows int) {
 	for i := range b.fixed {
-		b.fixed[i] = clearedCells(b.fixed[i], rows)
+		b.fixed[i].reset(rows)
 	}
 	clear(b.names)
 	for i := range b.attribute {
-		clear(b.attribute[i].cells)
+		b.attribute[i].cells.reset(0)
 	}
 	if len(b.attribute) > 4*b.used+16 {
 		b.attribute = b.attribute[:b.used+16]
@@ -136,27 +140,19 @@ func (b *blockBuilder) reset(rows int) {
 	}
 }
 
-func clearedCells(cells []any, rows int) []any {
-	if cap(cells) < rows {
-		return make([]any, rows, max(rows, maxBlockRecords))
-	}
-	clear(cells[:cap(cells)])
-	return cells[:rows]
-}
-
 // take puts a record's values into the cells.
 func (b *blockBuilder) take(records []record.Record, row int) {
 	r := &records[row]
-	b.fixed[columnTime][row] = r.Time.UnixNano()
-	b.fixed[columnArrived][row] = r.Arrived.UnixNano()
-	b.fixed[columnKind][row] = int64(r.Kind)
-	b.fixed[columnStatus][row] = int64(r.Status)
-	b.fixed[columnSeverity][row] = int64(r.Severity)
+	b.fixed[columnTime].int(row, r.Time.UnixNano())
+	b.fixed[columnArrived].int(row, r.Arrived.UnixNano())
+	b.fixed[columnKind].int(row, int64(r.Kind))
+	b.fixed[columnStatus].int(row, int64(r.Status))
+	b.fixed[columnSeverity].int(row, int64(r.Severity))
 	if r.HasDuration {
-		b.fixed[columnDuration][row] = int64(r.Duration)
+		b.fixed[columnDuration].int(row, int64(r.Duration))
 	}
 	if r.Body != nil {
-		b.fixed[columnBody][row] = r.Body
+		b.fixed[columnBody].set(row, r.Body)
 	}
 	for _, text := range [...]struct {
 		column int
@@ -173,7 +169,7 @@ func (b *blockBuilder) take(records []record.Record, row int) {
 		{columnUID, r.UID},
 	} {
 		if text.value != "" {
-			b.fixed[text.column][row] = text.value
+			b.fixed[text.column].text(row, text.value)
 		}
 	}
 	var rest []record.Field
@@ -186,17 +182,16 @@ func (b *blockBuilder) take(records []record.Record, row int) {
 				if b.used == maxAttributeColumns {
 					rest = append(rest, *f)
 					b.filterValue(f.Value)
-					b.filter.addField(nameKey(query.Fold(f.Name)), cellOf(f.Value))
+					b.filter.addField(nameKey(query.Fold(f.Name)), f.Value)
 					continue
 				}
 				at = b.newAttribute(f.Name, len(records))
 			}
 		}
-		b.attribute[at].cells[row] = cellOf(f.Value)
-		b.attribute[at].count++
+		b.attribute[at].set(row, f.Value)
 	}
 	if rest != nil {
-		b.fixed[columnRest][row] = string(record.AppendFields(nil, rest))
+		b.fixed[columnRest].text(row, string(record.AppendFields(nil, rest)))
 	}
 	if len(r.Resource) > 0 {
 		key := &r.Resource[0]
@@ -206,13 +201,16 @@ func (b *blockBuilder) take(records []record.Record, row int) {
 			b.resources[key] = encoded
 			for i := range r.Resource {
 				b.filterValue(r.Resource[i].Value)
-				b.filter.addField(nameKey(query.Fold(r.Resource[i].Name)), cellOf(r.Resource[i].Value))
+				b.filter.addField(nameKey(query.Fold(r.Resource[i].Name)), r.Resource[i].Value)
 			}
 		}
-		b.fixed[columnResource][row] = encoded
+		b.fixed[columnResource].text(row, encoded)
 	}
 	if len(b.summary) <= maxSummary {
-		b.summary[summaryEntry{service: unique.Make(r.Service), kind: r.Kind, severity: r.Severity}]++
+		if b.service.name != r.Service || b.service.handle == (unique.Handle[string]{}) {
+			b.service.name, b.service.handle = r.Service, unique.Make(r.Service)
+		}
+		b.summary[summaryEntry{service: b.service.handle, kind: r.Kind, severity: r.Severity}]++
 	}
 }
 
@@ -223,8 +221,8 @@ func (b *blockBuilder) newAttribute(name string, rows int) int {
 		b.attribute = append(b.attribute, attributeCells{})
 	}
 	a := &b.attribute[at]
-	a.name, a.count = name, 0
-	a.cells = clearedCells(a.cells, rows)
+	a.name = name
+	a.reset(rows)
 	b.names[name] = at
 	return at
 }
@@ -233,7 +231,7 @@ func (b *blockBuilder) newAttribute(name string, rows int) int {
 // a field to be equal.
 func (b *blockBuilder) filterValue(value any) {
 	switch v := value.(type) {
-	case nil, nilCell:
+	case nil:
 	case string:
 		b.filter.add(v)
 	case int64:
@@ -250,50 +248,99 @@ func (b *blockBuilder) filterValue(value any) {
 	}
 }
 
-// filterField adds the values of a field as such. Few ask for a fraction that is one of many.
-func (b *blockBuilder) filterField(name uint64, form byte, values []any) {
-	if form == formFloats {
-		b.filter.others.add(name)
+// minLongInteger is the least integer whose text the filter has something of.
+const minLongInteger = 1e14
+
+// filterCells adds the values of a column to the filter: their texts, if search says so, and them as a field's,
+// if it has a name, field. distinct are the rows with its values, nil: all.
+func (b *blockBuilder) filterCells(c *cells, form byte, distinct []int, search bool, field string) {
+	if !search && field == "" {
 		return
 	}
-	if form == formUUID {
-		return // isDigits
+	name := nameKey(field)
+	switch {
+	case form == formFloats:
+		// Few ask for a fraction that is one of many.
+		if field != "" {
+			b.filter.others.add(name)
+		}
+	case form == formUUID || form == formHex && c.width() >= minDigits:
+		if search {
+			b.filterDigits(c, form)
+		}
+	case distinct != nil:
+		for _, row := range distinct {
+			b.filterCell(c, row, search, field != "", name)
+		}
+	default:
+		for row, kind := range c.kinds {
+			if kind != cellNone {
+				b.filterCell(c, row, search, field != "", name)
+			}
+		}
 	}
-	for _, value := range values {
-		if value != nil {
+}
+
+// filterDigits is filterCells for columns of nothing but long runs of digits: no letters are in them that
+// the filter has, and as a field's they are those runs.
+func (b *blockBuilder) filterDigits(c *cells, form byte) {
+	last := ""
+	for row, kind := range c.kinds {
+		text := c.texts[row]
+		if kind != cellText || text == last {
+			continue
+		}
+		last = text
+		if form == formUUID {
+			b.filter.longest.hyphen = max(b.filter.longest.hyphen, uint32(len(text)))
+			b.filter.others.add(xxh3.HashStringSeed(text, seedHyphen))
+			continue
+		}
+		b.filter.longest.hex = max(b.filter.longest.hex, uint32(len(text)))
+		b.filter.others.add(xxh3.HashStringSeed(text, seedHex))
+	}
+}
+
+func (b *blockBuilder) filterCell(c *cells, row int, search, isField bool, name uint64) {
+	switch c.kinds[row] {
+	case cellText:
+		text := c.texts[row]
+		b.filter.folded(text)
+		if search {
+			b.filter.addFolded(b.filter.fold)
+		}
+		if isField {
+			b.filter.addFoldedField(name, text)
+		}
+	case cellInt:
+		v := int64(c.numbers[row])
+		if search && (v >= minLongInteger || v <= -minLongInteger) {
+			b.filterValue(v)
+		}
+		if isField {
+			b.filter.others.add(numberKey(name, float64(v)))
+		}
+	default:
+		value := c.value(row)
+		if search {
+			b.filterValue(value)
+		}
+		if isField {
 			b.filter.addField(name, value)
 		}
 	}
 }
 
-// minLongInteger is the least integer whose text the filter has something of.
-const minLongInteger = 1e14
-
 // column appends a column, if any record has a value in it. search says that the filter has the values, and
 // field, if not empty, by which name.
-func (b *blockBuilder) column(dst []byte, start int, place columnPlace, cells []any, search bool, field string) []byte {
-	for _, cell := range cells {
-		if cell != nil {
-			place.count++
-		}
-	}
-	if place.count == 0 {
+func (b *blockBuilder) column(dst []byte, start int, place columnPlace, c *cells, search bool, field string) []byte {
+	if place.count = c.there(); place.count == 0 {
 		return dst
 	}
-	var distinct []any
-	b.raw, distinct = b.encoder.append(b.raw[:0], cells)
+	var distinct []int
+	b.raw, distinct = b.encoder.append(b.raw[:0], c)
 	place.form = b.raw[0]
-	if distinct == nil {
-		distinct = cells
-	}
-	if search {
-		for _, value := range distinct {
-			b.filterValue(value)
-		}
-	}
-	if field != "" {
-		b.filterField(nameKey(field), place.form, distinct)
-	}
+	b.filterCells(c, place.form, distinct, search, field)
 	at := len(dst)
 	place.offset, place.rawSize = uint32(at-start), uint32(len(b.raw))
 	if len(b.raw) >= 64 {
@@ -308,18 +355,4 @@ func (b *blockBuilder) column(dst []byte, start int, place columnPlace, cells []
 	place.crc = crc32.Checksum(dst[at:], castagnoli)
 	b.places = append(b.places, place)
 	return dst
-}
-
-func sameCells(a, b []any) bool {
-	for i := range a {
-		if a[i] == nil && b[i] == nil {
-			continue
-		}
-		x, ok := a[i].(string)
-		y, okToo := b[i].(string)
-		if !ok || !okToo || x != y {
-			return false
-		}
-	}
-	return true
 }

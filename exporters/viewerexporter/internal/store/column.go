@@ -39,252 +39,178 @@ const maxDict = 255
 
 var errColumn = errors.New("the column is malformed")
 
-// nilCell stands for a nil value that is there; in a list of cells nil is none.
-type nilCell struct{}
-
-func cellOf(value any) any {
-	if value == nil {
-		return nilCell{}
-	}
-	return value
-}
-
 // columnEncoder has the memory that columns are encoded in.
 type columnEncoder struct {
-	strings map[string]byte
-	ints    map[int64]byte
-	codes   []byte
-	values  []any
-	texts   []string
+	strings  map[string]byte
+	ints     map[int64]byte
+	lately   [64]dictText
+	codes    []byte
+	distinct []int // the rows with the values, each once
 }
 
-// append appends a column of which at least one cell is there, and gives the distinct values, where
-// there are so few that it was worth finding out.
-func (e *columnEncoder) append(dst []byte, cells []any) (out []byte, distinct []any) {
-	if out, ok := e.appendDict(dst, cells); ok {
-		return out, e.values
+// dictText is a text with its code, 0: none.
+type dictText struct {
+	text string
+	code byte
+}
+
+// append appends a column of which at least one cell is there, and gives rows that have the distinct values,
+// where there are so few that it was worth finding out.
+func (e *columnEncoder) append(dst []byte, c *cells) (out []byte, distinct []int) {
+	if out, ok := e.appendDict(dst, c); ok {
+		return out, e.distinct
 	}
-	texts, ints, floats, there := 0, 0, 0, 0
-	for _, cell := range cells {
-		switch cell.(type) {
-		case nil:
-			continue
-		case string:
-			texts++
-		case int64:
-			ints++
-		case float64:
-			floats++
-		}
-		there++
-	}
-	switch there {
-	case texts:
-		return e.appendTexts(dst, cells), nil
-	case ints:
-		dst = appendPresence(append(dst, formInts), cells)
-		last := int64(0)
-		for _, cell := range cells {
-			if v, ok := cell.(int64); ok {
-				dst = binary.AppendVarint(dst, v-last)
-				last = v
-			}
-		}
-		return dst, nil
-	case floats:
-		dst = appendPresence(append(dst, formFloats), cells)
-		for _, cell := range cells {
-			if v, ok := cell.(float64); ok {
-				dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
+	switch c.there() {
+	case c.counts[cellText]:
+		return c.appendTexts(dst), nil
+	case c.counts[cellInt]:
+		return c.appendInts(c.appendPresence(append(dst, formInts))), nil
+	case c.counts[cellFloat]:
+		dst = c.appendPresence(append(dst, formFloats))
+		for row, kind := range c.kinds {
+			if kind == cellFloat {
+				dst = binary.LittleEndian.AppendUint64(dst, c.numbers[row])
 			}
 		}
 		return dst, nil
 	default:
-		dst = appendPresence(append(dst, formMixed), cells)
-		for _, cell := range cells {
-			if cell != nil {
-				dst = appendCell(dst, cell)
+		dst = c.appendPresence(append(dst, formMixed))
+		for row, kind := range c.kinds {
+			if kind != cellNone {
+				dst = c.appendValue(dst, row)
 			}
 		}
 		return dst, nil
 	}
 }
 
-func appendCell(dst []byte, cell any) []byte {
-	if cell == (nilCell{}) {
-		cell = nil
-	}
-	return record.AppendValue(dst, cell)
-}
-
 // appendDict gives up where there are too many values, or any that are neither texts nor integers nor
 // truth values.
-func (e *columnEncoder) appendDict(dst []byte, cells []any) ([]byte, bool) {
+func (e *columnEncoder) appendDict(dst []byte, c *cells) ([]byte, bool) {
+	if c.counts[cellFloat]+c.counts[cellNil]+c.counts[cellOther] > 0 {
+		return dst, false
+	}
 	if e.strings == nil {
 		e.strings, e.ints = map[string]byte{}, map[int64]byte{}
 	}
 	clear(e.strings)
 	clear(e.ints)
-	e.values, e.codes = e.values[:0], e.codes[:0]
+	if c.counts[cellText] > 0 {
+		clear(e.lately[:])
+	}
+	e.distinct, e.codes = e.distinct[:0], e.codes[:0]
 	var truth [2]byte
-	absent, lastText, lastTextCode := false, "", byte(0)
-	for _, cell := range cells {
+	var lastInt int64
+	var lastIntCode byte
+	for row, kind := range c.kinds {
 		code := byte(0)
-		known := true
-		switch v := cell.(type) {
-		case nil:
-			absent = true
+		switch kind {
+		case cellNone:
 			e.codes = append(e.codes, 0)
 			continue
-		case string:
-			if lastTextCode != 0 && v == lastText {
-				e.codes = append(e.codes, lastTextCode)
+		case cellText:
+			v := c.texts[row]
+			slot := &e.lately[blend(v)%uint32(len(e.lately))]
+			if slot.code != 0 && slot.text == v {
+				e.codes = append(e.codes, slot.code)
 				continue
 			}
-			if code, known = e.strings[v]; !known {
-				if len(e.values) == maxDict {
-					return dst, false
-				}
-				code = byte(len(e.values) + 1)
-				e.strings[v] = code
+			if code = e.strings[v]; code == 0 && len(e.distinct) < maxDict {
+				e.strings[v] = byte(len(e.distinct) + 1)
 			}
-			lastText, lastTextCode = v, code
-		case int64:
-			if code, known = e.ints[v]; !known {
-				if len(e.values) == maxDict {
-					return dst, false
-				}
-				code = byte(len(e.values) + 1)
-				e.ints[v] = code
+			if code != 0 {
+				*slot = dictText{v, code}
 			}
-		case bool:
-			i := 0
-			if v {
-				i = 1
+		case cellInt:
+			v := int64(c.numbers[row])
+			if lastIntCode != 0 && v == lastInt {
+				e.codes = append(e.codes, lastIntCode)
+				continue
 			}
-			if code = truth[i]; code == 0 {
-				if len(e.values) == maxDict {
-					return dst, false
-				}
-				known, code = false, byte(len(e.values)+1)
-				truth[i] = code
+			if code = e.ints[v]; code == 0 && len(e.distinct) < maxDict {
+				e.ints[v] = byte(len(e.distinct) + 1)
 			}
+			lastInt, lastIntCode = v, code
 		default:
-			return dst, false
+			if code = truth[kind-cellFalse]; code == 0 && len(e.distinct) < maxDict {
+				truth[kind-cellFalse] = byte(len(e.distinct) + 1)
+			}
 		}
-		if !known {
-			e.values = append(e.values, cell)
+		if code == 0 {
+			if len(e.distinct) == maxDict {
+				return dst, false
+			}
+			e.distinct = append(e.distinct, row)
+			code = byte(len(e.distinct))
 		}
 		e.codes = append(e.codes, code)
 	}
-	if len(e.values) == 1 && !absent {
-		return appendCell(append(dst, formConst), e.values[0]), true
+	if len(e.distinct) == 1 && c.there() == len(c.kinds) {
+		return c.appendValue(append(dst, formConst), e.distinct[0]), true
 	}
 	// Where nearly each record has its own value, a dictionary is only another way to it.
-	if len(e.values) > 16 && 2*len(e.values) > len(cells) {
+	if len(e.distinct) > 16 && 2*len(e.distinct) > len(c.kinds) {
 		return dst, false
 	}
-	dst = append(dst, formDict, byte(len(e.values)))
-	for _, v := range e.values {
-		dst = appendCell(dst, v)
+	dst = append(dst, formDict, byte(len(e.distinct)))
+	for _, row := range e.distinct {
+		dst = c.appendValue(dst, row)
 	}
 	return append(dst, e.codes...), true
 }
 
-func (e *columnEncoder) appendTexts(dst []byte, cells []any) []byte {
-	e.texts = e.texts[:0]
-	for _, cell := range cells {
-		if v, ok := cell.(string); ok {
-			e.texts = append(e.texts, v)
-		}
+// blend tells most texts of a column apart, without looking at all of them.
+func blend(s string) uint32 {
+	n := len(s)
+	if n == 0 {
+		return 0
 	}
-	form := formText
-	size := len(e.texts[0])
-	if size == 36 {
-		form = formUUID
-	} else if size > 0 && size%2 == 0 && size <= 128 {
-		form = formHex
-	}
-	for _, v := range e.texts {
-		if form == formUUID && !isUUID(v) || form == formHex && (len(v) != size || !isHex(v)) {
-			form = formText
-		}
-		if form == formText {
+	return uint32(n) + uint32(s[0])*5 + uint32(s[n/2])*17 + uint32(s[n-1])*41
+}
+
+func (c *cells) appendTexts(dst []byte) []byte {
+	start, size := len(dst), -1
+	for row, kind := range c.kinds {
+		if kind == cellText {
+			size = len(c.texts[row])
 			break
 		}
 	}
-	dst = appendPresence(append(dst, byte(form)), cells)
-	switch form {
-	case formHex:
-		dst = append(dst, byte(size))
-		for _, v := range e.texts {
-			dst = appendHex(dst, v)
-		}
-	case formUUID:
-		for _, v := range e.texts {
-			for _, part := range [...]string{v[0:8], v[9:13], v[14:18], v[19:23], v[24:36]} {
-				dst = appendHex(dst, part)
-			}
-		}
-	default:
-		for _, v := range e.texts {
-			dst = binary.AppendUvarint(dst, uint64(len(v)))
-		}
-		for _, v := range e.texts {
-			dst = append(dst, v...)
-		}
+	if size == 36 {
+		dst = c.appendPresence(append(dst, formUUID))
+	} else if size > 0 && size%2 == 0 && size <= 128 {
+		dst = append(c.appendPresence(append(dst, formHex)), byte(size))
+	} else {
+		return c.appendPlainTexts(dst)
 	}
-	return dst
-}
-
-func isHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-func isUUID(s string) bool {
-	return len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' &&
-		isHex(s[:8]) && isHex(s[9:13]) && isHex(s[14:18]) && isHex(s[19:23]) && isHex(s[24:])
-}
-
-func appendHex(dst []byte, digits string) []byte {
-	for i := 0; i < len(digits); i += 2 {
-		dst = append(dst, nibble(digits[i])<<4|nibble(digits[i+1]))
-	}
-	return dst
-}
-
-func nibble(c byte) byte {
-	if c >= 'a' {
-		return c - 'a' + 10
-	}
-	return c - '0'
-}
-
-func appendPresence(dst []byte, cells []any) []byte {
-	at := len(dst)
-	dst = append(dst, 0)
-	for i, cell := range cells {
-		if cell != nil {
+	for row, kind := range c.kinds {
+		if kind != cellText {
 			continue
 		}
-		if dst[at] == 0 {
-			dst[at] = 1
-			dst = append(dst, make([]byte, (len(cells)+7)/8)...)
-			for j := range i {
-				dst[at+1+j/8] |= 1 << (j % 8)
-			}
+		v, ok := c.texts[row], false
+		if size == 36 {
+			dst, ok = appendUUID(dst, v)
+		} else if len(v) == size {
+			dst, ok = appendHex(dst, v)
 		}
-		for j := i + 1; j < len(cells); j++ {
-			if cells[j] != nil {
-				dst[at+1+j/8] |= 1 << (j % 8)
-			}
+		if !ok {
+			return c.appendPlainTexts(dst[:start])
 		}
-		break
+	}
+	return dst
+}
+
+func (c *cells) appendPlainTexts(dst []byte) []byte {
+	dst = c.appendPresence(append(dst, formText))
+	for row, kind := range c.kinds {
+		if kind == cellText {
+			dst = binary.AppendUvarint(dst, uint64(len(c.texts[row])))
+		}
+	}
+	for row, kind := range c.kinds {
+		if kind == cellText {
+			dst = append(dst, c.texts[row]...)
+		}
 	}
 	return dst
 }

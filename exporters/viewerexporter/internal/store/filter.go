@@ -76,8 +76,10 @@ func lettersKey(letters uint32, four bool) uint64 {
 	return mix(uint64(letters&0xffffff) | 1<<41)
 }
 
-func hexKey(run []byte) uint64    { return xxh3.HashSeed(run, 1) }
-func hyphenKey(run []byte) uint64 { return xxh3.HashSeed(run, 2) }
+const seedHex, seedHyphen = 1, 2
+
+func hexKey(run []byte) uint64    { return xxh3.HashSeed(run, seedHex) }
+func hyphenKey(run []byte) uint64 { return xxh3.HashSeed(run, seedHyphen) }
 
 // nameKey is of a field's name, in query.AppendFold's form.
 func nameKey(name string) uint64 { return xxh3.HashStringSeed(name, 3) }
@@ -159,8 +161,16 @@ func (f *filterBuilder) reset() {
 
 // add takes the text of a value.
 func (f *filterBuilder) add(text string) {
-	f.fold = query.AppendFold(f.fold[:0], text)
+	f.folded(text)
 	f.addFolded(f.fold)
+}
+
+// folded leaves the text in fold, in query.AppendFold's form.
+func (f *filterBuilder) folded(text string) {
+	var ascii bool
+	if f.fold, ascii = appendFoldASCII(f.fold[:0], text); !ascii {
+		f.fold = query.AppendFold(f.fold[:0], text)
+	}
 }
 
 func (f *filterBuilder) addFolded(text []byte) {
@@ -244,27 +254,31 @@ var hyphen = []byte{'-'}
 func (f *filterBuilder) addField(name uint64, value any) {
 	switch v := value.(type) {
 	case string:
-		if len(v) > maxFieldText {
-			f.others.add(name)
-			return
-		}
-		f.fold = query.AppendFold(f.fold[:0], v)
-		if !isDigits(f.fold) {
-			f.others.add(textKey(name, f.fold))
-		}
+		f.folded(v)
+		f.addFoldedField(name, v)
 	case int64:
 		f.others.add(numberKey(name, float64(v)))
 	case float64:
 		f.others.add(numberKey(name, v))
-	case nilCell:
+	case nil:
 		f.others.add(textKey(name, nil))
 	case []any:
 		for _, element := range v {
-			f.addField(name, cellOf(element))
+			f.addField(name, element)
 		}
 		f.addField(name, record.Text(v))
 	default:
 		f.addField(name, record.Text(v))
+	}
+}
+
+// addFoldedField takes a text that is in fold, too.
+func (f *filterBuilder) addFoldedField(name uint64, text string) {
+	switch {
+	case len(text) > maxFieldText:
+		f.others.add(name)
+	case !isDigits(f.fold):
+		f.others.add(textKey(name, f.fold))
 	}
 }
 

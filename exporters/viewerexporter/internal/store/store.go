@@ -134,6 +134,7 @@ type Store struct {
 	// of the writer's goroutine
 	builder              *blockBuilder
 	journal              *journal
+	lastHead             int      // how many records the head had that became a block last
 	headBytes, journaled int      // of the head: its size in memory, and how many the journal has
 	writing              *segment // is appended to; nil: the next block begins one
 	block                []byte

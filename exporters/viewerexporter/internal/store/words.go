@@ -109,7 +109,8 @@ func (e *evaluator) containsDigits(c *column, p *query.Pattern, left, out bitmap
 	candidates := newBitmap(len(c.text) / c.width)
 	for first := range 2 {
 		digits := p.Parts[0][first:]
-		part := string(appendHex(nil, digits[:len(digits)&^1]))
+		bytes, _ := appendHex(nil, digits[:len(digits)&^1])
+		part := string(bytes)
 		for at := 0; ; at++ {
 			hit := strings.Index(c.text[at:], part)
 			if hit < 0 {

@@ -79,7 +79,7 @@ func (s *Store) publish(records []record.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.head == nil {
-		s.head = make([]record.Record, 0, max(64, len(records)))
+		s.head = make([]record.Record, 0, max(64, len(records), min(s.lastHead, s.settings.blockRecords)))
 	}
 	for i := range records {
 		s.lastID++
@@ -96,8 +96,9 @@ func (s *Store) seal() {
 	if len(s.head) == 0 {
 		return
 	}
+	records := s.head
 	var k *block
-	s.block, k = s.builder.append(s.block[:0], s.head)
+	s.block, k = s.builder.append(s.block[:0], records)
 	err := s.store(k)
 	for try := 0; err != nil && try < 2 && s.dropOldest(); try++ {
 		err = s.store(k)
@@ -110,7 +111,7 @@ func (s *Store) seal() {
 		lost = nil
 	}
 	s.mu.Unlock()
-	s.headBytes, s.journaled = 0, 0
+	s.lastHead, s.headBytes, s.journaled = len(records), 0, 0
 	if len(lost) > 0 {
 		s.queueMu.Lock()
 		s.leftOut.add(lost[len(lost)-1].Arrived, len(lost))
