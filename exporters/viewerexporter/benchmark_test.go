@@ -81,7 +81,7 @@ func BenchmarkLogs(b *testing.B) {
 				require.NoError(b, err)
 				records += logs.LogRecordCount()
 				if with {
-					leftOut += s.Add(recordsOfLogs(logs))
+					leftOut += s.AddSource(newLogSource(logs))
 				}
 				if n++; n%between == 0 {
 					require.NoError(b, s.Flush(b.Context()))

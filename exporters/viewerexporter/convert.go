@@ -30,67 +30,21 @@ const (
 	maxNesting = 32
 )
 
-// recordsOfLogs copies log records: of the pipeline's only texts are kept, which nobody changes.
-func recordsOfLogs(logs plog.Logs) []record.Record {
-	c := converters.Get().(*converter)
-	defer converters.Put(c)
-	out := make([]record.Record, 0, logs.LogRecordCount())
-	for _, rl := range logs.ResourceLogs().All() {
-		resource, service := fieldsOfResource(rl.Resource())
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, lr := range sl.LogRecords().All() {
-				out = append(out, record.Record{})
-				c.log(&out[len(out)-1], lr, resource, service)
-			}
-		}
-	}
-	return out
-}
-
-func (c *converter) log(r *record.Record, lr plog.LogRecord, resource []record.Field, service string) {
-	at := lr.Timestamp()
-	if at == 0 {
-		at = lr.ObservedTimestamp()
-	}
-	if at == 0 {
-		at = pcommon.NewTimestampFromTime(time.Now())
-	}
-	r.Kind, r.Time, r.Severity, r.SeverityText = record.Log, timeOf(at), severityOf(lr.SeverityNumber()), lr.SeverityText()
-	r.Service, r.Body, r.Event, r.Resource = service, valueOf(lr.Body(), 0), lr.EventName(), resource
-	if id := lr.TraceID(); !id.IsEmpty() {
-		if id != c.trace || c.traceText == "" {
-			c.trace, c.traceText = id, c.hex(id[:])
-		}
-		r.Trace = c.traceText
-	}
-	if id := lr.SpanID(); !id.IsEmpty() {
-		r.Span = c.hex(id[:])
-	}
-	c.take(r, lr.Attributes(), 0)
-	if fold, ok := valueIn(r.Attributes, attrFold).(float64); ok && fold >= 0 && fold < 1e9 {
-		r.Duration, r.HasDuration = time.Duration(fold*1e9), true
-	} else if nanos, ok := valueIn(r.Attributes, attrDuration).(int64); ok && nanos >= 0 {
-		r.Duration, r.HasDuration = time.Duration(nanos), true
-	}
-}
-
 // recordsOfTraces copies spans. Their events stand in an attribute.
 func recordsOfTraces(traces ptrace.Traces) []record.Record {
-	c := converters.Get().(*converter)
-	defer converters.Put(c)
 	out := make([]record.Record, 0, traces.SpanCount())
 	for _, rs := range traces.ResourceSpans().All() {
 		resource, service := fieldsOfResource(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
-				out = append(out, c.span(s, resource, service))
+				out = append(out, recordOfSpan(s, resource, service))
 			}
 		}
 	}
 	return out
 }
 
-func (c *converter) span(s ptrace.Span, resource []record.Field, service string) record.Record {
+func recordOfSpan(s ptrace.Span, resource []record.Field, service string) record.Record {
 	r := record.Record{
 		Kind: record.Span, Time: timeOf(s.StartTimestamp()), Service: service, Body: s.Name(), Resource: resource,
 		Trace: hexOf(s.TraceID()), Span: hexOfSpan(s.SpanID()), Parent: hexOfSpan(s.ParentSpanID()),
@@ -106,7 +60,13 @@ func (c *converter) span(s ptrace.Span, resource []record.Field, service string)
 		r.Status = record.OK
 	case ptrace.StatusCodeUnset:
 	}
-	c.take(&r, s.Attributes(), 3)
+	r.Attributes = fieldsOf(s.Attributes(), 3)
+	for _, f := range r.Attributes {
+		// A span has a duration of its own.
+		if as := roleOf(f.Name); as == requestRole || as == macroRole || as == uidRole {
+			take(&r, as, f.Value)
+		}
+	}
 	own := []record.Field{{Name: attrKind, Value: s.Kind().String()}}
 	if message := s.Status().Message(); message != "" {
 		own = append(own, record.Field{Name: attrStatus, Value: message})

@@ -11,7 +11,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/cpubudget"
-	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
 )
 
 // viewerExporter is the exporter of one signal.
@@ -36,29 +35,29 @@ func (x *viewerExporter) shutdown(ctx context.Context) error {
 }
 
 func (x *viewerExporter) logs(ctx context.Context, logs plog.Logs) error {
-	x.add(ctx, logsSignal, logs.LogRecordCount(), func() []record.Record { return recordsOfLogs(logs) })
+	x.add(ctx, logsSignal, logs.LogRecordCount(), func() int { return x.core.store.AddSource(newLogSource(logs)) })
 	return nil
 }
 
 func (x *viewerExporter) traces(ctx context.Context, traces ptrace.Traces) error {
-	x.add(ctx, tracesSignal, traces.SpanCount(), func() []record.Record { return recordsOfTraces(traces) })
+	x.add(ctx, tracesSignal, traces.SpanCount(), func() int { return x.core.store.Add(recordsOfTraces(traces)) })
 	return nil
 }
 
-// add gives the store what it has the time for.
-func (x *viewerExporter) add(ctx context.Context, signal metric.MeasurementOption, count int, records func() []record.Record) {
-	if count == 0 {
+// add gives the store what it has the processor time for.
+func (x *viewerExporter) add(ctx context.Context, signal metric.MeasurementOption, received int, give func() (leftOut int)) {
+	if received == 0 {
 		return
 	}
-	leftOut := count
+	x.core.tel.ExporterViewerReceived.Add(ctx, int64(received), signal)
+	leftOut := received
 	if x.core.budget.Allows() {
 		watch := cpubudget.Start()
-		leftOut = x.core.store.Add(records())
+		leftOut = give()
 		x.core.budget.Spend(watch.Stop())
 	} else {
-		x.core.store.LeaveOut(count)
+		x.core.store.LeaveOut(received)
 	}
-	x.core.tel.ExporterViewerReceived.Add(ctx, int64(count), signal)
 	if leftOut > 0 {
 		x.core.tel.ExporterViewerLeftOut.Add(ctx, int64(leftOut), signal)
 	}

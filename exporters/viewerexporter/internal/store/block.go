@@ -102,11 +102,25 @@ type idJump struct {
 	by  uint64 // more
 }
 
-func idsOf(records []record.Record) idRange {
-	ids := idRange{first: records[0].ID, count: len(records)}
-	for i := 1; i < len(records); i++ {
-		if by := records[i].ID - records[i-1].ID; by != 1 {
-			ids.jumps = append(ids.jumps, idJump{uint32(i), by - 1})
+func idsOf(chunks []chunk) idRange {
+	ids := idRange{first: chunks[0].firstID()}
+	next := ids.first
+	add := func(id uint64) {
+		if by := id - next; by != 0 {
+			ids.jumps = append(ids.jumps, idJump{uint32(ids.count), by})
+		}
+		ids.count++
+		next = id + 1
+	}
+	for i := range chunks {
+		k := &chunks[i]
+		for j := range k.records {
+			add(k.records[j].ID)
+		}
+		if k.source != nil {
+			add(k.first)
+			ids.count += k.n - 1
+			next += uint64(k.n - 1)
 		}
 	}
 	return ids

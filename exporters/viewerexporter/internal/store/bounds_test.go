@@ -303,7 +303,7 @@ func FuzzReadFooter(f *testing.F) {
 		records[i].ID = uint64(i*i + 1)
 		normalise(&records[i])
 	}
-	_, k := builder.append(nil, records)
+	_, k := builder.append(nil, []chunk{{records: records, n: len(records)}})
 	f.Add(string(appendFooter(nil, k, builder.places)))
 	f.Fuzz(func(_ *testing.T, src string) {
 		k := block{size: 1 << 20}

@@ -48,22 +48,42 @@ func newBlockBuilder() (*blockBuilder, error) {
 	}, nil
 }
 
-// append appends a block of records, which must be in the order of their ids, and normalised.
-func (b *blockBuilder) append(dst []byte, records []record.Record) ([]byte, *block) {
-	n := len(records)
+// append appends a block of records, which must be in the order of their ids; those that are no source's must be
+// normalised.
+func (b *blockBuilder) append(dst []byte, chunks []chunk) ([]byte, *block) {
+	n := 0
+	for i := range chunks {
+		n += chunks[i].n
+	}
 	b.reset(n)
-	block := &block{ids: idsOf(records)}
-	for i := range records {
-		b.take(records, i)
-		r := &records[i]
-		at, arrived := r.Time.UnixNano(), r.Arrived.UnixNano()
-		if i == 0 {
+	block := &block{ids: idsOf(chunks)}
+	row := 0
+	add := func(at, arrived int64) {
+		if row == 0 {
 			block.minTime, block.maxTime, block.minArrived, block.maxArrived = at, at, arrived, arrived
 		}
 		block.minTime, block.maxTime = min(block.minTime, at), max(block.maxTime, at)
 		block.minArrived, block.maxArrived = min(block.minArrived, arrived), max(block.maxArrived, arrived)
-		if r.Kind == record.Span {
-			block.spans++
+		row++
+	}
+	for i := range chunks {
+		k := &chunks[i]
+		for j := range k.records {
+			r := &k.records[j]
+			b.take(r, row, n)
+			if r.Kind == record.Span {
+				block.spans++
+			}
+			add(r.Time.UnixNano(), r.Arrived.UnixNano())
+		}
+		if k.source == nil {
+			continue
+		}
+		to := Cells{builder: b, rows: n, arrived: k.arrived}
+		for j := range k.n {
+			to.row = row
+			k.source.Put(k.from+j, k.arrived, &to)
+			add(to.time, to.arrives)
 		}
 	}
 	start := len(dst)
@@ -125,7 +145,7 @@ func (b *blockBuilder) reset(rows int) {
 	}
 	clear(b.names)
 	for i := range b.attribute {
-		b.attribute[i].cells.reset(0)
+		b.attribute[i].reset(0)
 	}
 	if len(b.attribute) > 4*b.used+16 {
 		b.attribute = b.attribute[:b.used+16]
@@ -141,18 +161,43 @@ func (b *blockBuilder) reset(rows int) {
 }
 
 // take puts a record's values into the cells.
-func (b *blockBuilder) take(records []record.Record, row int) {
-	r := &records[row]
-	b.fixed[columnTime].int(row, r.Time.UnixNano())
-	b.fixed[columnArrived].int(row, r.Arrived.UnixNano())
+func (b *blockBuilder) take(r *record.Record, row, rows int) {
+	b.takeFixed(r, row, r.Time.UnixNano(), r.Arrived.UnixNano())
+	if r.Body != nil {
+		b.fixed[columnBody].set(row, r.Body)
+	}
+	var rest []record.Field
+	for i := range r.Attributes {
+		f := &r.Attributes[i]
+		at := i
+		if at >= b.used || b.attribute[at].name != f.Name {
+			var ok bool
+			if at, ok = b.names[f.Name]; !ok {
+				if b.used == maxAttributeColumns {
+					rest = append(rest, *f)
+					b.filterValue(f.Value)
+					b.filter.addField(nameKey(query.Fold(f.Name)), f.Value)
+					continue
+				}
+				at = b.newAttribute(f.Name, rows)
+			}
+		}
+		b.attribute[at].set(row, f.Value)
+	}
+	if rest != nil {
+		b.fixed[columnRest].text(row, string(record.AppendFields(nil, rest)))
+	}
+}
+
+// takeFixed is take for all but body and attributes.
+func (b *blockBuilder) takeFixed(r *record.Record, row int, at, arrived int64) {
+	b.fixed[columnTime].int(row, at)
+	b.fixed[columnArrived].int(row, arrived)
 	b.fixed[columnKind].int(row, int64(r.Kind))
 	b.fixed[columnStatus].int(row, int64(r.Status))
 	b.fixed[columnSeverity].int(row, int64(r.Severity))
 	if r.HasDuration {
 		b.fixed[columnDuration].int(row, int64(r.Duration))
-	}
-	if r.Body != nil {
-		b.fixed[columnBody].set(row, r.Body)
 	}
 	for _, text := range [...]struct {
 		column int
@@ -171,27 +216,6 @@ func (b *blockBuilder) take(records []record.Record, row int) {
 		if text.value != "" {
 			b.fixed[text.column].text(row, text.value)
 		}
-	}
-	var rest []record.Field
-	for i := range r.Attributes {
-		f := &r.Attributes[i]
-		at := i
-		if at >= b.used || b.attribute[at].name != f.Name {
-			var ok bool
-			if at, ok = b.names[f.Name]; !ok {
-				if b.used == maxAttributeColumns {
-					rest = append(rest, *f)
-					b.filterValue(f.Value)
-					b.filter.addField(nameKey(query.Fold(f.Name)), f.Value)
-					continue
-				}
-				at = b.newAttribute(f.Name, len(records))
-			}
-		}
-		b.attribute[at].set(row, f.Value)
-	}
-	if rest != nil {
-		b.fixed[columnRest].text(row, string(record.AppendFields(nil, rest)))
 	}
 	if len(r.Resource) > 0 {
 		key := &r.Resource[0]

@@ -120,7 +120,7 @@ type Store struct {
 
 	// queueMu guards the following.
 	queueMu  sync.Mutex
-	queue    [][]record.Record
+	queue    []batch
 	waiting  int64 // bytes in the queue, and of what the writer has taken
 	closed   bool
 	received int64
@@ -134,7 +134,6 @@ type Store struct {
 	// of the writer's goroutine
 	builder              *blockBuilder
 	journal              *journal
-	lastHead             int      // how many records the head had that became a block last
 	headBytes, journaled int      // of the head: its size in memory, and how many the journal has
 	writing              *segment // is appended to; nil: the next block begins one
 	block                []byte
@@ -142,7 +141,11 @@ type Store struct {
 
 	// mu guards what queries see. Only the writer's goroutine changes it.
 	mu       sync.RWMutex
-	head     []record.Record // appended to, never changed
+	chunks   []chunk         // of the head
+	made     int             // how many of them are in head, too
+	head     []record.Record // appended to, never changed; by whom it is asked for
+	count    int             // of the head's records
+	newest   uint64          // the id of the last of them
 	blocks   []*block        // by id; a new slice when some go at its front
 	segments []*segment      // by id
 	lastID   uint64
@@ -272,7 +275,10 @@ func (s *Store) load() (err error) {
 			s.lastID = records[i].ID
 		}
 	}
-	s.head = kept
+	if len(kept) > 0 {
+		s.chunks, s.made, s.head = []chunk{{records: kept, n: len(kept)}}, 1, kept
+		s.count, s.newest = len(kept), s.lastID
+	}
 	s.journaled = len(kept)
 	if len(s.damaged) > damagedBefore || len(kept) != len(records) {
 		// What can be read of it is written anew.
@@ -291,7 +297,7 @@ func (s *Store) load() (err error) {
 	}
 	// Ids also count up where all has been removed: a cursor of before is not one into other records.
 	s.lastID = max(s.lastID+idGap, uint64(max(0, s.started/int64(time.Millisecond)))<<20)
-	if s.journaled < len(s.head) {
+	if s.journaled < s.count {
 		_ = s.flush()
 	}
 	s.expire()
@@ -351,30 +357,55 @@ func (s *Store) Add(records []record.Record) (leftOut int) {
 	if len(records) == 0 {
 		return 0
 	}
-	now := s.settings.Now()
-	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
-	taken, sizes := records[:0], int64(0)
+	sizes := make([]uint32, len(records))
 	for i := range records {
-		size := sizeOf(&records[i])
-		if s.closed || s.waiting+sizes+size > s.settings.MaxWaiting || size > s.settings.MaxSize/maxRecordPart {
-			continue
-		}
-		sizes += size
+		sizes[i] = uint32(min(sizeOf(&records[i]), math.MaxUint32))
+	}
+	now := s.settings.Now()
+	for i := range records {
 		if records[i].Arrived.IsZero() {
 			records[i].Arrived = now
 		}
-		if len(taken) < i {
-			records[len(taken)] = records[i]
-		}
-		taken = records[:len(taken)+1]
 	}
-	s.received += int64(len(records))
-	leftOut = len(records) - len(taken)
-	s.leftOut.add(now, leftOut)
-	if len(taken) > 0 {
-		s.queue = append(s.queue, taken)
-		s.waiting += sizes
+	return s.add(batch{records: records, sizes: sizes, arrived: now})
+}
+
+// AddSource is Add for records in the form in which they came.
+func (s *Store) AddSource(source Source) (leftOut int) {
+	sizes := make([]uint32, source.Len())
+	if len(sizes) == 0 {
+		return 0
+	}
+	for i := range sizes {
+		sizes[i] = uint32(min(source.Size(i), math.MaxUint32))
+	}
+	return s.add(batch{source: source, sizes: sizes, arrived: time.Unix(0, nanos(s.settings.Now())).UTC()})
+}
+
+func (s *Store) add(b batch) (leftOut int) {
+	all := len(b.sizes)
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	taken, sum := 0, int64(0)
+	for i, size := range b.sizes {
+		if s.closed || s.waiting+sum+int64(size) > s.settings.MaxWaiting || int64(size) > s.settings.MaxSize/maxRecordPart {
+			continue
+		}
+		sum += int64(size)
+		if taken < i {
+			b.move(taken, i)
+		}
+		taken++
+	}
+	s.received += int64(all)
+	leftOut = all - taken
+	s.leftOut.add(b.arrived, leftOut)
+	if taken > 0 {
+		if leftOut > 0 {
+			b.cut(taken)
+		}
+		s.queue = append(s.queue, b)
+		s.waiting += sum
 		select {
 		case s.wake <- struct{}{}:
 		default:
@@ -418,8 +449,9 @@ func (s *Store) Stats() Stats {
 	s.damageMu.Lock()
 	out.Damaged = slices.Clone(s.damaged)
 	s.damageMu.Unlock()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.makeHeadLocked()
 	out.Bytes, out.Gone = s.bytes, s.gone
 	oldest, newest := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, k := range s.blocks {
@@ -444,16 +476,28 @@ func (s *Store) Stats() Stats {
 	return out
 }
 
+// What a record takes in memory, and each of its attributes, besides texts; an estimate.
+const (
+	RecordSize = 256
+	FieldSize  = 32
+)
+
 // sizeOf estimates what a record takes in memory.
 func sizeOf(r *record.Record) int64 {
-	n := 256 + len(r.SeverityText) + len(r.Service) + len(r.Event) + len(r.Request) + len(r.Macro) +
-		len(r.Trace) + len(r.Span) + len(r.Parent) + len(r.UID) + valueSize(r.Body) + 32*len(r.Resource)
+	n := RecordSize + len(r.SeverityText) + len(r.Service) + len(r.Event) + len(r.Request) + len(r.Macro) +
+		len(r.Trace) + len(r.Span) + len(r.Parent) + len(r.UID) + valueSize(r.Body)
 	for i := range r.Attributes {
-		n += 32 + len(r.Attributes[i].Name) + valueSize(r.Attributes[i].Value)
+		n += FieldSize + len(r.Attributes[i].Name) + valueSize(r.Attributes[i].Value)
 	}
-	// The resource is shared between many records, most of the time; its large values count.
-	for i := range r.Resource {
-		if size := valueSize(r.Resource[i].Value); size > 256 {
+	return int64(n) + SizeOfResource(r.Resource)
+}
+
+// SizeOfResource estimates what a resource adds to each of its records: it is shared between many, most of the
+// time, but its large values count.
+func SizeOfResource(fields []record.Field) int64 {
+	n := FieldSize * len(fields)
+	for i := range fields {
+		if size := valueSize(fields[i].Value); size > 256 {
 			n += size
 		}
 	}

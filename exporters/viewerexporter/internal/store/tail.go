@@ -52,8 +52,8 @@ func (s *Store) Wait(ctx context.Context, at string) error {
 
 // newestID is that of the newest record that is there, 0 without one.
 func (s *Store) newestID() uint64 {
-	if n := len(s.head); n > 0 {
-		return s.head[n-1].ID
+	if s.count > 0 {
+		return s.newest
 	}
 	if n := len(s.blocks); n > 0 {
 		return s.blocks[n-1].ids.last()

@@ -45,8 +45,9 @@ func (w *window) all(s *source) bool {
 
 // view gives what is there now. It stays readable until it is released.
 func (s *Store) view() (v view, release func()) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.makeHeadLocked()
 	v.lastID = s.lastID
 	v.sources = make([]source, 0, len(s.blocks)+1)
 	for _, k := range s.blocks {
@@ -55,7 +56,7 @@ func (s *Store) view() (v view, release func()) {
 		}
 	}
 	if len(s.head) > 0 {
-		head := source{ids: idsOf(s.head), head: s.head}
+		head := source{ids: idsOf(s.chunks), head: s.head}
 		for i := range s.head {
 			at := s.head[i].Time.UnixNano()
 			if i == 0 {

@@ -52,19 +52,23 @@ func (s *Store) take() {
 	batches := s.queue
 	s.queue = nil
 	s.queueMu.Unlock()
-	for i, batch := range batches {
-		batches[i] = nil
-		for len(batch) > 0 {
+	for i := range batches {
+		b := batches[i]
+		batches[i] = batch{}
+		for from := 0; from < len(b.sizes); {
 			n, size := 0, 0
-			for n < len(batch) && len(s.head)+n < s.settings.blockRecords && (s.headBytes+size < maxBlockBytes || n == 0) {
-				size += int(sizeOf(&batch[n]))
-				normalise(&batch[n])
+			for from+n < len(b.sizes) && s.count+n < s.settings.blockRecords && (s.headBytes+size < maxBlockBytes || n == 0) {
+				size += int(b.sizes[from+n])
 				n++
 			}
-			s.publish(batch[:n])
+			k := b.part(from, n)
+			for i := range k.records {
+				normalise(&k.records[i])
+			}
+			s.publish(k)
 			s.headBytes += size
-			batch = batch[n:]
-			if len(s.head) >= s.settings.blockRecords || s.headBytes >= maxBlockBytes {
+			from += n
+			if s.count >= s.settings.blockRecords || s.headBytes >= maxBlockBytes {
 				s.seal()
 			}
 			s.queueMu.Lock()
@@ -75,46 +79,57 @@ func (s *Store) take() {
 }
 
 // publish gives records their ids and shows them to queries.
-func (s *Store) publish(records []record.Record) {
+func (s *Store) publish(k chunk) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.head == nil {
-		s.head = make([]record.Record, 0, max(64, len(records), min(s.lastHead, s.settings.blockRecords)))
+	k.first = s.lastID + 1
+	for i := range k.records {
+		k.records[i].ID = k.first + uint64(i)
 	}
-	for i := range records {
-		s.lastID++
-		records[i].ID = s.lastID
-	}
-	s.head = append(s.head, records...)
+	s.lastID += uint64(k.n)
+	s.newest = s.lastID
+	s.count += k.n
+	s.chunks = append(s.chunks, k)
 	close(s.news)
 	s.news = make(chan struct{})
+}
+
+// makeHeadLocked makes the records of the head that nobody has asked for yet. It needs mu.
+func (s *Store) makeHeadLocked() {
+	if s.made == len(s.chunks) {
+		return
+	}
+	s.head = slices.Grow(s.head, s.count-len(s.head))
+	for ; s.made < len(s.chunks); s.made++ {
+		s.head = s.chunks[s.made].appendRecords(s.head)
+	}
 }
 
 // seal makes a block of the head. Where the disk does not take it, the records are left out, and the oldest
 // ones go.
 func (s *Store) seal() {
-	if len(s.head) == 0 {
+	if s.count == 0 {
 		return
 	}
-	records := s.head
 	var k *block
-	s.block, k = s.builder.append(s.block[:0], records)
+	s.block, k = s.builder.append(s.block[:0], s.chunks)
 	err := s.store(k)
 	for try := 0; err != nil && try < 2 && s.dropOldest(); try++ {
 		err = s.store(k)
 	}
 	s.mu.Lock()
-	lost := s.head
-	s.head = nil
+	lost := s.count
+	clear(s.chunks)
+	s.chunks, s.made, s.head, s.count = s.chunks[:0], 0, nil, 0
 	if err == nil {
 		s.blocks = append(s.blocks, k) // views keep what they have
-		lost = nil
+		lost = 0
 	}
 	s.mu.Unlock()
-	s.lastHead, s.headBytes, s.journaled = len(records), 0, 0
-	if len(lost) > 0 {
+	s.headBytes, s.journaled = 0, 0
+	if lost > 0 {
 		s.queueMu.Lock()
-		s.leftOut.add(lost[len(lost)-1].Arrived, len(lost))
+		s.leftOut.add(time.Unix(0, k.maxArrived).UTC(), lost)
 		s.queueMu.Unlock()
 		s.complain(err)
 	}
@@ -239,7 +254,7 @@ func (s *Store) expire() {
 	oldest := now - int64(s.settings.MaxAge)
 	part := int64(s.settings.MaxAge) / segmentsPerStore
 	// Few records need long for a block, and must not stay for it.
-	if len(s.head) > 0 && s.head[0].Arrived.UnixNano() < now-part {
+	if s.count > 0 && s.chunks[0].since() < now-part {
 		s.seal()
 	}
 	if s.writing != nil && s.writing.opened < now-part {
@@ -260,10 +275,13 @@ func (s *Store) expire() {
 
 // flush writes to the journal what it does not have yet.
 func (s *Store) flush() error {
-	records := s.head[s.journaled:]
-	if len(records) == 0 {
+	if s.count == s.journaled {
 		return nil
 	}
+	s.mu.Lock()
+	s.makeHeadLocked()
+	records := s.head[s.journaled:]
+	s.mu.Unlock()
 	err := s.journal.append(records, s.builder.zstd)
 	if errors.Is(err, syscall.ENOSPC) && s.dropOldest() {
 		err = s.journal.append(records, s.builder.zstd)
@@ -272,7 +290,7 @@ func (s *Store) flush() error {
 		s.complain(err)
 		return err
 	}
-	s.journaled = len(s.head)
+	s.journaled = s.count
 	s.account()
 	for s.bytes > s.settings.MaxSize && s.dropOldest() {
 	}
