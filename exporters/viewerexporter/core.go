@@ -30,6 +30,11 @@ func signalOption(name string) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(attribute.String("signal", name)))
 }
 
+// leftOutOption says of which signal something was left out, and why.
+func leftOutOption(signal, reason string) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(attribute.String("signal", signal), attribute.String("reason", reason)))
+}
+
 // core is what the exporters of one id have in common, for each of their signals: one store
 // and one page.
 type core struct {
@@ -150,10 +155,10 @@ func (c *core) close(ctx context.Context) error {
 func (c *core) addMetrics(ctx context.Context, metrics pmetric.Metrics) {
 	c.tel.ExporterViewerReceived.Add(ctx, int64(metrics.DataPointCount()), metricsSignal)
 	leftOut, err := c.points.Add(ctx, metrics)
-	if leftOut > 0 {
-		c.tel.ExporterViewerLeftOut.Add(ctx, int64(leftOut), metricsSignal)
+	for reason, n := range leftOut {
+		c.tel.ExporterViewerLeftOut.Add(ctx, int64(n), leftOutOption("metrics", reason))
 	}
 	if err != nil {
-		c.set.Logger.Debug("Data points were left out", zap.Int("points", leftOut), zap.Error(err))
+		c.set.Logger.Debug("Data points were left out", zap.Any("by_reason", leftOut), zap.Error(err))
 	}
 }

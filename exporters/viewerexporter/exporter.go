@@ -35,31 +35,31 @@ func (x *viewerExporter) shutdown(ctx context.Context) error {
 }
 
 func (x *viewerExporter) logs(ctx context.Context, logs plog.Logs) error {
-	x.add(ctx, logsSignal, logs.LogRecordCount(), func() int { return x.core.store.AddSource(newLogSource(logs)) })
+	x.add(ctx, "logs", logsSignal, logs.LogRecordCount(), func() int { return x.core.store.AddSource(newLogSource(logs)) })
 	return nil
 }
 
 func (x *viewerExporter) traces(ctx context.Context, traces ptrace.Traces) error {
-	x.add(ctx, tracesSignal, traces.SpanCount(), func() int { return x.core.store.Add(recordsOfTraces(traces)) })
+	x.add(ctx, "traces", tracesSignal, traces.SpanCount(), func() int { return x.core.store.Add(recordsOfTraces(traces)) })
 	return nil
 }
 
 // add gives the store what it has the processor time for.
-func (x *viewerExporter) add(ctx context.Context, signal metric.MeasurementOption, received int, give func() (leftOut int)) {
+func (x *viewerExporter) add(ctx context.Context, name string, signal metric.MeasurementOption, received int, give func() (leftOut int)) {
 	if received == 0 {
 		return
 	}
 	x.core.tel.ExporterViewerReceived.Add(ctx, int64(received), signal)
-	leftOut := received
+	leftOut, reason := received, "processor"
 	if x.core.budget.Allows() {
 		watch := cpubudget.Start()
-		leftOut = give()
+		leftOut, reason = give(), "room"
 		x.core.budget.Spend(watch.Stop())
 	} else {
 		x.core.store.LeaveOut(received)
 	}
 	if leftOut > 0 {
-		x.core.tel.ExporterViewerLeftOut.Add(ctx, int64(leftOut), signal)
+		x.core.tel.ExporterViewerLeftOut.Add(ctx, int64(leftOut), leftOutOption(name, reason))
 	}
 }
 

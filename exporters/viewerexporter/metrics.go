@@ -12,7 +12,7 @@ import (
 
 // metricSource keeps metrics and answers for them.
 type metricSource interface {
-	Add(ctx context.Context, metrics pmetric.Metrics) (leftOut int, err error)
+	Add(ctx context.Context, metrics pmetric.Metrics) (leftOut map[string]int, err error)
 	Metrics(ctx context.Context, from, to time.Time) ([]metricstore.Metric, error)
 	Series(ctx context.Context, expression string, from, to time.Time, points, limit int) (metricstore.Result, error)
 	Stats() metricstore.Stats

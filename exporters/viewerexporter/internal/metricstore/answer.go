@@ -46,6 +46,7 @@ type Exemplar struct {
 	Request string            `json:"request,omitempty"`
 	Trace   string            `json:"trace,omitempty"`
 	Span    string            `json:"span,omitempty"`
+	series  labels.Labels
 }
 
 // Result is what an expression gives. More are series that are left out for the limit.
@@ -148,10 +149,10 @@ func (s *Store) exemplars(ctx context.Context, expression parser.Expr, from, to 
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
+	seen := map[exemplarKey]bool{}
 	for _, series := range found {
 		for _, e := range series.Exemplars {
-			shown := Exemplar{Time: float64(e.Ts), Value: e.Value, Labels: series.SeriesLabels.Map()}
+			shown := Exemplar{Time: float64(e.Ts), Value: e.Value, series: series.SeriesLabels}
 			e.Labels.Range(func(l labels.Label) {
 				switch l.Name {
 				case "trace_id":
@@ -163,7 +164,7 @@ func (s *Store) exemplars(ctx context.Context, expression parser.Expr, from, to 
 				}
 			})
 			// Each bucket of a histogram may have it.
-			key := fmt.Sprint(e.Ts, e.Value, shown.Trace, shown.Span, shown.Request)
+			key := exemplarKey{e.Ts, e.Value, shown.Trace, shown.Span, shown.Request}
 			if !seen[key] && !math.IsNaN(e.Value) && !math.IsInf(e.Value, 0) {
 				seen[key] = true
 				out = append(out, shown)
@@ -177,7 +178,17 @@ func (s *Store) exemplars(ctx context.Context, expression parser.Expr, from, to 
 		out = out[:maxShownExemplars]
 		slices.SortStableFunc(out, func(a, b Exemplar) int { return cmp.Compare(a.Time, b.Time) })
 	}
+	for i := range out {
+		out[i].Labels = out[i].series.Map()
+	}
 	return out, nil
+}
+
+// exemplarKey is what makes exemplars of several series one.
+type exemplarKey struct {
+	at                   int64
+	value                float64
+	trace, span, request string
 }
 
 // Metrics says which metrics there are between two times, by name.
@@ -187,41 +198,32 @@ func (s *Store) Metrics(ctx context.Context, from, to time.Time) ([]Metric, erro
 		return nil, err
 	}
 	defer func() { _ = querier.Close() }()
-	all := labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".+")
-	series := querier.Select(ctx, false, &storage.SelectHints{Start: from.UnixMilli(), End: to.UnixMilli(), Func: "series"}, all)
-	found := map[string]*gathered{}
-	for series.Next() {
-		set := series.At().Labels()
-		name := set.Get(model.MetricNameLabel)
-		g := found[name]
-		if g == nil {
-			g = &gathered{labels: map[string]map[string]bool{}}
-			found[name] = g
-		}
-		g.series++
-		set.Range(func(l labels.Label) {
-			if l.Name == model.MetricNameLabel {
-				return
-			}
-			values := g.labels[l.Name]
-			if values == nil {
-				values = map[string]bool{}
-				g.labels[l.Name] = values
-			}
-			if len(values) < 1000 {
-				values[l.Value] = true
-			}
-		})
-	}
-	if err := series.Err(); err != nil {
+	hints := &storage.SelectHints{Start: from.UnixMilli(), End: to.UnixMilli(), Func: "series"}
+	names, _, err := querier.LabelValues(ctx, model.MetricNameLabel, nil)
+	if err != nil {
 		return nil, failed(err)
 	}
-	withExemplars, err := s.withExemplars(ctx, from, to)
-	if err != nil {
-		return nil, err
+	found := map[string]*gathered{}
+	for _, name := range names {
+		series := querier.Select(ctx, false, hints, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name))
+		g := &gathered{labels: map[string]map[string]bool{}}
+		for series.Next() {
+			if g.series++; g.series <= maxLookedAt {
+				g.look(series.At().Labels())
+			}
+		}
+		if err := series.Err(); err != nil {
+			return nil, failed(err)
+		}
+		if g.series > 0 {
+			found[name] = g
+		}
 	}
-	return s.families(found, withExemplars), nil
+	return s.families(found, s.withExemplars(from)), nil
 }
+
+// maxLookedAt is of how many of a metric's series the labels are looked at; the others are counted.
+const maxLookedAt = 2000
 
 // gathered is what the series of a name have.
 type gathered struct {
@@ -229,20 +231,59 @@ type gathered struct {
 	labels map[string]map[string]bool
 }
 
-func (s *Store) withExemplars(ctx context.Context, from, to time.Time) (map[string]bool, error) {
-	querier, err := s.db.ExemplarQuerier(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := querier.Select(from.UnixMilli(), to.UnixMilli(), []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".+")})
-	if err != nil {
-		return nil, err
-	}
+// look takes the labels of a series.
+func (g *gathered) look(set labels.Labels) {
+	set.Range(func(l labels.Label) {
+		if l.Name == model.MetricNameLabel {
+			return
+		}
+		values := g.labels[l.Name]
+		if values == nil {
+			values = map[string]bool{}
+			g.labels[l.Name] = values
+		}
+		if len(values) < 1000 {
+			values[l.Value] = true
+		}
+	})
+}
+
+// withExemplars says which names have one since a time.
+func (s *Store) withExemplars(from time.Time) map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	out := map[string]bool{}
-	for _, series := range found {
-		out[series.SeriesLabels.Get(model.MetricNameLabel)] = true
+	for name, at := range s.exemplar {
+		out[name] = at >= from.UnixMilli()
 	}
-	return out, nil
+	return out
+}
+
+// seeExemplar keeps that a name has one.
+func (s *Store) seeExemplar(name string, at int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at > s.exemplar[name] && (len(s.exemplar) < maxAbout || s.exemplar[name] > 0) {
+		s.exemplar[name] = at
+	}
+}
+
+// findExemplars reads which names have exemplars.
+func (s *Store) findExemplars() error {
+	querier, err := s.db.ExemplarQuerier(context.Background())
+	if err != nil {
+		return err
+	}
+	found, err := querier.Select(math.MinInt64, math.MaxInt64, []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".+")})
+	if err != nil {
+		return err
+	}
+	for _, series := range found {
+		for _, e := range series.Exemplars {
+			s.seeExemplar(series.SeriesLabels.Get(model.MetricNameLabel), e.Ts)
+		}
+	}
+	return nil
 }
 
 // families puts the series of a histogram or a summary together.
@@ -271,7 +312,7 @@ func (s *Store) families(found map[string]*gathered, exemplars map[string]bool) 
 			}
 		}
 		a := s.about[base]
-		m.Type, m.Unit, m.Help = cmp.Or(a.kind, "unknown"), a.unit, a.help
+		m.Type, m.Unit, m.Help = cmp.Or(a.Kind, "unknown"), a.Unit, a.Help
 		switch {
 		case part == "_bucket":
 			m.Type = "histogram"
@@ -289,12 +330,20 @@ func (s *Store) families(found map[string]*gathered, exemplars map[string]bool) 
 // maxTelling is of how many values a label still tells series apart for a person.
 const maxTelling = 12
 
-// telling is the label that says most: the one with the most values that can still be read.
+// telling is the label that says most: the one with the most values that can still be read; of a resource's only
+// where the series have none of their own.
 func telling(g *gathered) string {
+	if label := tellingOf(g, false); label != "" {
+		return label
+	}
+	return tellingOf(g, true)
+}
+
+func tellingOf(g *gathered, resource bool) string {
 	best := ""
 	for _, label := range slices.Sorted(maps.Keys(g.labels)) {
 		n := len(g.labels[label])
-		if label == labels.BucketLabel || label == "quantile" || label == "instance" || n < 2 || n > maxTelling {
+		if label == labels.BucketLabel || label == "quantile" || label == "instance" || label == "service_instance_id" || ofResource[label] != resource || n < 2 || n > maxTelling {
 			continue
 		}
 		if best == "" || n > len(g.labels[best]) {

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/translator/prometheusremotewrite"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/prompb"
 	"github.com/prometheus/prometheus/promql"
@@ -27,6 +29,8 @@ var (
 	ErrTooMuch = errors.New("the expression takes too much")
 	// ErrSeries says that there are as many series as there may be.
 	ErrSeries = errors.New("there are as many series as the store may have")
+	// ErrSize says that the directory has as many bytes as it may.
+	ErrSize = errors.New("the store has as many bytes as it may")
 )
 
 const (
@@ -37,8 +41,9 @@ const (
 	// ahead is how far in the future a point may be: one in the year 2099 would let all
 	// others seem too old.
 	ahead = 10 * time.Minute
-	// walSegment is small, since what is kept is.
-	walSegment   = 16 << 20
+	// maxWALSegment is small, since what is kept is, and a third of the segments stay when the log is cut.
+	maxWALSegment, minWALSegment = 16 << 20, 128 << 10
+
 	maxExemplars = 50_000
 	stripes      = 1 << 10
 
@@ -51,7 +56,7 @@ const (
 type Settings struct {
 	// Directory is made where it is not there. It must be the store's own.
 	Directory string
-	// MaxSize is how many bytes may be on disk: 128 MiB.
+	// MaxSize is how many bytes the directory may have: 128 MiB.
 	MaxSize int64
 	// MaxAge is how long points are kept: 24 h.
 	MaxAge time.Duration
@@ -87,13 +92,19 @@ type Store struct {
 	engine   *promql.Engine
 	parser   parser.Parser
 
-	// mu guards the following.
-	mu    sync.Mutex
-	about map[string]about
-}
+	size, written   atomic.Int64 // of the directory when it was measured, and what may have come since
+	measure, ending chan struct{}
+	watched         chan struct{}
+	trimMu          sync.Mutex
+	closing         sync.Once
 
-// about is what a metric said of itself.
-type about struct{ kind, unit, help string }
+	// mu guards the following.
+	mu           sync.Mutex
+	about        map[string]about
+	aboutChanged bool
+	aboutWritten time.Time
+	exemplar     map[string]int64 // the latest of each name's exemplars
+}
 
 // Stats are a store's figures.
 type Stats struct {
@@ -112,121 +123,196 @@ func Open(settings Settings) (*Store, error) {
 	}
 	options := tsdb.DefaultOptions()
 	options.RetentionDuration = settings.MaxAge.Milliseconds()
-	options.MaxBytes = settings.MaxSize
+	// The rest is for what comes before the next look, and for what is written anew before the old is removed.
+	options.MaxBytes = settings.MaxSize / 2
+	options.BlockReloadInterval = sizeInterval
 	options.MinBlockDuration, options.MaxBlockDuration = blockTime.Milliseconds(), blockTime.Milliseconds()
-	options.WALSegmentSize, options.WALCompression = walSegment, compression.Snappy
+	options.WALSegmentSize = int(min(max(settings.MaxSize/64, minWALSegment), maxWALSegment)) &^ (minWALSegment - 1)
+	options.WALCompression = compression.Snappy
 	options.StripeSize = stripes
 	options.OutOfOrderTimeWindow = outOfOrder.Milliseconds()
 	options.EnableExemplarStorage, options.MaxExemplars = true, maxExemplars
+	// A file of chunks is as large as it may get while it is written.
+	options.MaxBlockChunkSegmentSize = max(settings.MaxSize/32, minWALSegment)
 	logger := newLogger(settings.Logger)
+	if err := settings.removeDamaged(context.Background(), logger); err != nil {
+		return nil, fmt.Errorf("look through the metrics in %s: %w", settings.Directory, err)
+	}
 	db, err := tsdb.Open(settings.Directory, logger, nil, options, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open the metrics in %s: %w", settings.Directory, err)
 	}
 	p := parser.NewParser(parser.Options{})
-	return &Store{
-		settings: settings, db: db, parser: p, about: map[string]about{},
+	s := &Store{
+		settings: settings, db: db, parser: p, about: map[string]about{}, exemplar: map[string]int64{},
+		measure: make(chan struct{}, 1), ending: make(chan struct{}), watched: make(chan struct{}),
 		engine: promql.NewEngine(promql.EngineOpts{
 			Logger: logger, MaxSamples: maxSamples, Timeout: maxTime, LookbackDelta: lookback,
 			EnableAtModifier: true, EnableNegativeOffset: true, Parser: p,
 		}),
-	}, nil
+	}
+	s.readAbout()
+	if err := s.findExemplars(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the exemplars in %s: %w", settings.Directory, err), s.engine.Close(), db.Close())
+	}
+	s.size.Store(s.diskSize())
+	go s.watch()
+	return s, nil
 }
 
 // Close ends the store.
-func (s *Store) Close() error { return errors.Join(s.engine.Close(), s.db.Close()) }
+func (s *Store) Close() (err error) {
+	s.closing.Do(func() {
+		close(s.ending)
+		<-s.watched
+		s.mu.Lock()
+		s.writeAboutLocked()
+		s.mu.Unlock()
+		err = errors.Join(s.engine.Close(), s.db.Close())
+	})
+	return err
+}
 
-// Stats gives the figures.
+// Stats gives the figures. Bytes are those of the last measurement, some seconds ago.
 func (s *Store) Stats() Stats {
-	stats := Stats{Series: int64(s.db.Head().NumSeries()), Bytes: s.db.Head().Size(), MaxBytes: s.settings.MaxSize}
-	for _, block := range s.db.Blocks() {
-		stats.Bytes += block.Size()
-	}
-	return stats
+	return Stats{Series: int64(s.db.Head().NumSeries()), Bytes: s.size.Load(), MaxBytes: s.settings.MaxSize}
 }
 
 // translation is how OTLP becomes Prometheus' form.
 var translation = prometheusremotewrite.Settings{AddMetricSuffixes: true, SendMetadata: true, DisableScopeInfo: true}
 
-// Add takes metrics, cumulative ones: of a delta there is no series. leftOut are points that it
-// did not take, and err says why, for the first of each kind.
-func (s *Store) Add(ctx context.Context, metrics pmetric.Metrics) (leftOut int, err error) {
-	series, translated := prometheusremotewrite.FromMetrics(metrics, translation)
+// Why something was left out.
+const (
+	ReasonTemporality    = "temporality"
+	ReasonTime           = "time" // of a point: too old, too far ahead, or twice with different values
+	ReasonSeries         = "series"
+	ReasonSize           = "size"
+	ReasonInvalid        = "invalid"
+	ReasonExemplarTime   = "exemplar_time"
+	ReasonExemplarSeries = "exemplar_series" // none of its series' points was taken
+	ReasonExemplar       = "exemplar_invalid"
+)
+
+// Add takes metrics, cumulative ones: of a delta there is no series. leftOut are points and exemplars that it
+// did not take, by reason, and err says why, for the first of each kind.
+func (s *Store) Add(ctx context.Context, metrics pmetric.Metrics) (leftOut map[string]int, err error) {
+	series, translated := translate(metrics)
+	a := adding{store: s, leftOut: map[string]int{}, failed: map[string]error{}, builder: labels.NewScratchBuilder(16)}
 	if translated != nil {
-		leftOut = max(1, deltas(metrics))
+		a.failed[translated.Error()] = translated
+		a.leftOut[ReasonTemporality] = max(1, deltas(metrics))
 	}
 	s.describe(metrics)
-	appender := s.db.Appender(ctx)
-	failed := map[string]error{}
-	latest := s.settings.Now().Add(ahead).UnixMilli()
-	builder := labels.NewScratchBuilder(16)
+	a.Appender = s.db.Appender(ctx)
+	a.latest = s.settings.Now().Add(ahead).UnixMilli()
 	for _, ts := range series {
-		left, err := s.append(appender, ts, &builder, latest)
-		leftOut += left
-		if err != nil {
-			failed[err.Error()] = err
-		}
+		a.add(ts)
 	}
-	if err := appender.Commit(); err != nil {
-		return leftOut, errors.Join(translated, fmt.Errorf("keep points: %w", err))
+	if err := a.Commit(); err != nil {
+		a.failed["commit"] = fmt.Errorf("keep points: %w", err)
 	}
-	all := []error{translated}
-	for _, err := range failed {
+	var all []error
+	for _, err := range a.failed {
 		all = append(all, err)
 	}
-	return leftOut, errors.Join(all...)
+	return a.leftOut, errors.Join(all...)
 }
 
 var errAhead = errors.New("a point is of a time to come")
 
-// append takes the points of a series, and says how many it did not take.
-func (s *Store) append(appender storage.Appender, ts *prompb.TimeSeries, builder *labels.ScratchBuilder, latest int64) (leftOut int, err error) {
-	set := ts.ToLabels(builder, nil)
-	ref, known := storage.SeriesRef(0), false
-	if refs, ok := appender.(storage.GetRef); ok {
-		if at, _ := refs.GetRef(set, set.Hash()); at != 0 {
-			ref, known = at, true
-		}
+// adding is one call of Add.
+type adding struct {
+	storage.Appender
+	store   *Store
+	builder labels.ScratchBuilder
+	latest  int64
+	leftOut map[string]int
+	failed  map[string]error
+}
+
+func (a *adding) leave(n int, reason string, err error) {
+	if n > 0 {
+		a.leftOut[reason] += n
+		a.failed[err.Error()] = err
 	}
-	if !known && int(s.db.Head().NumSeries()) >= s.settings.MaxSeries {
-		return len(ts.Samples) + len(ts.Histograms), ErrSeries
+}
+
+// add takes the points of a series, and its exemplars.
+func (a *adding) add(ts *prompb.TimeSeries) {
+	set := ts.ToLabels(&a.builder, nil)
+	ref := storage.SeriesRef(0)
+	if refs, ok := a.Appender.(storage.GetRef); ok {
+		ref, _ = refs.GetRef(set, set.Hash())
+	}
+	points := len(ts.Samples) + len(ts.Histograms)
+	refuse := func(reason string, err error) {
+		a.leave(points, reason, err)
+		a.leave(len(ts.Exemplars), ReasonExemplarSeries, err)
+	}
+	if ref == 0 && int(a.store.db.Head().NumSeries()) >= a.store.settings.MaxSeries {
+		refuse(ReasonSeries, ErrSeries)
+		return
+	}
+	if !a.store.room(ts, ref != 0) {
+		refuse(ReasonSize, ErrSize)
+		return
 	}
 	take := func(at int64, add func() (storage.SeriesRef, error)) {
-		problem := errAhead
-		if at <= latest {
-			var next storage.SeriesRef
-			if next, problem = add(); problem == nil {
-				ref = next
-				return
-			}
+		if at > a.latest {
+			a.leave(1, ReasonTime, errAhead)
+			return
 		}
-		leftOut++
-		err = problem
+		next, err := add()
+		if err != nil {
+			a.leave(1, reasonOf(err), err)
+			return
+		}
+		ref = next
 	}
 	for _, sample := range ts.Samples {
 		take(sample.Timestamp, func() (storage.SeriesRef, error) {
-			return appender.Append(ref, set, sample.Timestamp, sample.Value)
+			return a.Append(ref, set, sample.Timestamp, sample.Value)
 		})
 	}
 	for i := range ts.Histograms {
 		h := &ts.Histograms[i]
 		take(h.Timestamp, func() (storage.SeriesRef, error) {
 			if h.IsFloatHistogram() {
-				return appender.AppendHistogram(ref, set, h.Timestamp, nil, h.ToFloatHistogram())
+				return a.AppendHistogram(ref, set, h.Timestamp, nil, h.ToFloatHistogram())
 			}
-			return appender.AppendHistogram(ref, set, h.Timestamp, h.ToIntHistogram(), nil)
+			return a.AppendHistogram(ref, set, h.Timestamp, h.ToIntHistogram(), nil)
 		})
 	}
 	if ref == 0 {
-		return leftOut, err
+		a.leave(len(ts.Exemplars), ReasonExemplarSeries, errors.New("none of the points of an exemplar's series was taken"))
+		return
 	}
 	for _, e := range ts.Exemplars {
-		if e.Timestamp <= latest {
-			// One that came before is an error, and nothing is lost by it.
-			_, _ = appender.AppendExemplar(ref, set, e.ToExemplar(builder, nil))
+		if e.Timestamp > a.latest {
+			a.leave(1, ReasonExemplarTime, errAhead)
+			continue
+		}
+		switch _, err := a.AppendExemplar(ref, set, e.ToExemplar(&a.builder, nil)); {
+		case err == nil:
+			a.store.seeExemplar(set.Get(model.MetricNameLabel), e.Timestamp)
+		case errors.Is(err, storage.ErrDuplicateExemplar): // nothing is lost by it
+		case errors.Is(err, storage.ErrOutOfOrderExemplar):
+			a.leave(1, ReasonExemplarTime, err)
+		default:
+			a.leave(1, ReasonExemplar, err)
 		}
 	}
-	return leftOut, err
+}
+
+func reasonOf(err error) string {
+	for _, of := range []error{
+		storage.ErrOutOfOrderSample, storage.ErrOutOfBounds, storage.ErrTooOldSample, storage.ErrDuplicateSampleForTimestamp,
+	} {
+		if errors.Is(err, of) {
+			return ReasonTime
+		}
+	}
+	return ReasonInvalid
 }
 
 // deltas counts the points that have no series.
@@ -253,27 +339,4 @@ func deltas(metrics pmetric.Metrics) (n int) {
 		}
 	}
 	return n
-}
-
-// maxAbout bounds what metrics say of themselves.
-const maxAbout = 20_000
-
-func (s *Store) describe(metrics pmetric.Metrics) {
-	described, err := prometheusremotewrite.OtelMetricsToMetadata(metrics, translation)
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range described {
-		if len(s.about) >= maxAbout {
-			clear(s.about)
-		}
-		s.about[m.MetricFamilyName] = about{kinds[m.Type], m.Unit, m.Help}
-	}
-}
-
-var kinds = map[prompb.MetricMetadata_MetricType]string{
-	prompb.MetricMetadata_COUNTER: "counter", prompb.MetricMetadata_GAUGE: "gauge",
-	prompb.MetricMetadata_HISTOGRAM: "histogram", prompb.MetricMetadata_SUMMARY: "summary",
 }

@@ -94,7 +94,7 @@ func add(t *testing.T, s *Store, b batch) {
 	t.Helper()
 	leftOut, err := s.Add(t.Context(), b.all)
 	require.NoError(t, err)
-	require.Zero(t, leftOut)
+	require.Empty(t, leftOut)
 }
 
 func last(t *testing.T, s Series) any {
@@ -143,11 +143,11 @@ func TestEachKindOfMetric(t *testing.T) {
 	}
 	require.Len(t, metrics, 5, "%v", metrics)
 	for name, want := range map[string]Metric{
-		"queue_ratio":    {Type: "gauge", Series: 2, Labels: []string{"job", "zone"}, Expression: "queue_ratio"},
-		"requests_total": {Type: "counter", Series: 1, Labels: []string{"job", "route"}, Expression: "sum (rate(requests_total[5m]))"},
-		"took_seconds":   {Type: "histogram", Series: 3, Labels: []string{"job"}, Exemplars: true, Expression: "histogram_quantile(0.95, sum by (le) (rate(took_seconds_bucket[5m])))"},
-		"spread_bytes":   {Type: "histogram", Series: 1, Labels: []string{"job"}, Expression: "histogram_quantile(0.95, sum (rate(spread_bytes[5m])))"},
-		"old_seconds":    {Type: "summary", Series: 1, Labels: []string{"job"}, Expression: "old_seconds"},
+		"queue_ratio":    {Type: "gauge", Series: 2, Labels: []string{"job", "service_name", "zone"}, Expression: "queue_ratio"},
+		"requests_total": {Type: "counter", Series: 1, Labels: []string{"job", "route", "service_name"}, Expression: "sum (rate(requests_total[5m]))"},
+		"took_seconds":   {Type: "histogram", Series: 3, Labels: []string{"job", "service_name"}, Exemplars: true, Expression: "histogram_quantile(0.95, sum by (le) (rate(took_seconds_bucket[5m])))"},
+		"spread_bytes":   {Type: "histogram", Series: 1, Labels: []string{"job", "service_name"}, Expression: "histogram_quantile(0.95, sum (rate(spread_bytes[5m])))"},
+		"old_seconds":    {Type: "summary", Series: 1, Labels: []string{"job", "service_name"}, Expression: "old_seconds"},
 	} {
 		got := byName[name]
 		want.Name, want.Unit, want.Help = name, got.Unit, "of "+strings.SplitN(name, "_", 2)[0]
@@ -201,19 +201,19 @@ func TestWhatIsNoSeries(t *testing.T) {
 	delta.DataPoints().AppendEmpty().SetTimestamp(at(clock))
 	b.gauge("fine", clock, 1)
 	leftOut, err := s.Add(t.Context(), b.all)
-	assert.Equal(t, 2, leftOut)
+	assert.Equal(t, map[string]int{ReasonTemporality: 2}, leftOut)
 	require.ErrorContains(t, err, "temporality")
 
 	b = newBatch("orders")
 	b.gauge("tomorrow", time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC), 1)
 	leftOut, err = s.Add(t.Context(), b.all)
-	assert.Equal(t, 1, leftOut)
+	assert.Equal(t, map[string]int{ReasonTime: 1}, leftOut)
 	require.ErrorIs(t, err, errAhead)
 
 	b = newBatch("orders")
 	b.gauge("fine", clock.Add(-24*time.Hour), 1)
 	leftOut, err = s.Add(t.Context(), b.all)
-	assert.Equal(t, 1, leftOut)
+	assert.Equal(t, map[string]int{ReasonTime: 1}, leftOut)
 	require.Error(t, err, "too old")
 
 	b = newBatch("orders")
@@ -222,7 +222,7 @@ func TestWhatIsNoSeries(t *testing.T) {
 	}
 	b.gauge("fine", clock.Add(time.Second), 2)
 	leftOut, err = s.Add(t.Context(), b.all)
-	assert.Greater(t, leftOut, 90)
+	assert.Greater(t, leftOut[ReasonSeries], 90)
 	require.ErrorIs(t, err, ErrSeries)
 	assert.LessOrEqual(t, s.Stats().Series, int64(6))
 	answer, err := s.Series(t.Context(), "fine_ratio", clock.Add(-time.Minute), clock.Add(2*time.Second), 100, 10)
