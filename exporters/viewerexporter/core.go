@@ -93,7 +93,7 @@ func (c *core) open(ctx context.Context, host component.Host) (err error) {
 	}); err != nil {
 		return fmt.Errorf("directory %s: %w", directory, err)
 	}
-	if c.points, err = openMetrics(filepath.Join(directory, "metrics"), c.cfg, c.set.Logger); err != nil {
+	if c.points, err = openMetrics(ctx, filepath.Join(directory, "metrics"), c.cfg, c.set.Logger); err != nil {
 		return fmt.Errorf("directory %s: %w", directory, err)
 	}
 	if err := c.observe(); err != nil {

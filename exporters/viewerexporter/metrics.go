@@ -19,8 +19,8 @@ type metricSource interface {
 	Close() error
 }
 
-func openMetrics(directory string, cfg *Config, logger *zap.Logger) (metricSource, error) {
-	return metricstore.Open(metricstore.Settings{
+func openMetrics(ctx context.Context, directory string, cfg *Config, logger *zap.Logger) (metricSource, error) {
+	return metricstore.Open(ctx, metricstore.Settings{
 		Directory: directory, MaxSize: int64(cfg.MaxMetricsSize), MaxAge: cfg.MaxAge, Logger: logger,
 	})
 }

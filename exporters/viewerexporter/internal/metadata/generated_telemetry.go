@@ -112,7 +112,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterViewerLeftOut, err = builder.meter.Int64Counter(
 		"otelcol_exporter_viewer_left_out",
-		metric.WithDescription("Records, spans and points that the store did not take, since it could not keep up. [Development]"),
+		metric.WithDescription("Records, spans, points and exemplars that the store did not take. [Development]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

@@ -38,7 +38,7 @@ func AssertEqualExporterViewerBytes(t *testing.T, tt *componenttest.Telemetry, d
 func AssertEqualExporterViewerLeftOut(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_viewer_left_out",
-		Description: "Records, spans and points that the store did not take, since it could not keep up. [Development]",
+		Description: "Records, spans, points and exemplars that the store did not take. [Development]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -269,8 +269,8 @@ func (s *Store) seeExemplar(name string, at int64) {
 }
 
 // findExemplars reads which names have exemplars.
-func (s *Store) findExemplars() error {
-	querier, err := s.db.ExemplarQuerier(context.Background())
+func (s *Store) findExemplars(ctx context.Context) error {
+	querier, err := s.db.ExemplarQuerier(ctx)
 	if err != nil {
 		return err
 	}

@@ -113,7 +113,7 @@ type Stats struct {
 }
 
 // Open opens the store in a directory, or makes one.
-func Open(settings Settings) (*Store, error) {
+func Open(ctx context.Context, settings Settings) (*Store, error) {
 	settings.defaults()
 	if settings.Directory == "" {
 		return nil, errors.New("the metrics' store needs a directory")
@@ -135,7 +135,7 @@ func Open(settings Settings) (*Store, error) {
 	// A file of chunks is as large as it may get while it is written.
 	options.MaxBlockChunkSegmentSize = max(settings.MaxSize/32, minWALSegment)
 	logger := newLogger(settings.Logger)
-	if err := settings.removeDamaged(context.Background(), logger); err != nil {
+	if err := settings.removeDamaged(ctx, logger); err != nil {
 		return nil, fmt.Errorf("look through the metrics in %s: %w", settings.Directory, err)
 	}
 	db, err := tsdb.Open(settings.Directory, logger, nil, options, nil)
@@ -152,7 +152,7 @@ func Open(settings Settings) (*Store, error) {
 		}),
 	}
 	s.readAbout()
-	if err := s.findExemplars(); err != nil {
+	if err := s.findExemplars(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the exemplars in %s: %w", settings.Directory, err), s.engine.Close(), db.Close())
 	}
 	s.size.Store(s.diskSize())

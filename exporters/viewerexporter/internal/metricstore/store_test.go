@@ -27,7 +27,7 @@ func open(t *testing.T, s Settings) *Store {
 	if s.Now == nil {
 		s.Now = func() time.Time { return clock }
 	}
-	store, err := Open(s)
+	store, err := Open(t.Context(), s)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	return store
@@ -253,7 +253,7 @@ func TestRestart(t *testing.T) {
 	b := newBatch("orders")
 	b.gauge("kept", clock, 4)
 	add(t, s, b)
-	_, err := Open(Settings{Directory: dir, Now: func() time.Time { return clock }})
+	_, err := Open(t.Context(), Settings{Directory: dir, Now: func() time.Time { return clock }})
 	require.ErrorContains(t, err, dir, "a second one")
 	require.NoError(t, s.Close())
 	s = open(t, Settings{Directory: dir})
