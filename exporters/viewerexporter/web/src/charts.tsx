@@ -27,7 +27,9 @@ function formatter(m: Metric): (n: number) => string {
 /** What tells the series of one panel apart. */
 export function labelsOf(all: Series['series']): string[] {
   const names = new Set(all.flatMap((s) => Object.keys(s.labels)));
-  const telling = [...names].filter((n) => n !== '__name__' && new Set(all.map((s) => s.labels[n] ?? '')).size > 1);
+  // Prometheus' own names for what the resource's attributes say, too.
+  const again = (n: string) => (n === 'job' && names.has('service_name')) || (n === 'instance' && names.has('service_instance_id'));
+  const telling = [...names].filter((n) => n !== '__name__' && !again(n) && new Set(all.map((s) => s.labels[n] ?? '')).size > 1);
   const shown = telling.length > 0 ? telling : [...names].filter((n) => n === 'service_name' || n === 'quantile');
   return all.map((s) => shown.map((n) => (n === 'quantile' ? `p${short(Number(s.labels[n]) * 100)}` : (s.labels[n] ?? ''))).filter(Boolean).join(' ') || 'all');
 }
