@@ -139,3 +139,15 @@ func TestSourceIsLeftOutInParts(t *testing.T) {
 	assert.Equal(t, []any{"line 0", "line 3", "line 4"}, bodies)
 	assert.EqualValues(t, 2, s.Stats().LeftOut)
 }
+
+// Records and the event that they were folded into are told apart by fold.id.
+func TestFoldedEventsAreToldApart(t *testing.T) {
+	v := start(t, "")
+	logs := manyLogs(4)
+	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(2).Attributes().PutStr("fold.id", "0197f3a0-4c6e-7000-8000-0123456789ab")
+	require.NoError(t, v.logs.ConsumeLogs(t.Context(), logs))
+	v.settled(t)
+	for query, want := range map[string]int{"": 4, "-fold.id:*": 3, "fold.id:*": 1} {
+		assert.Len(t, v.get(t, "records", "query", query)["records"], want, "%q", query)
+	}
+}
