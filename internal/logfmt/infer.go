@@ -16,6 +16,15 @@ func init() {
 	}
 }
 
+// inferAll gives pending values their types.
+func inferAll(pairs []Pair) {
+	for i := range pairs {
+		if pair := &pairs[i]; pair.Kind == pending {
+			pair.Kind, pair.Bits = infer(pair.Value)
+		}
+	}
+}
+
 // infer gives the type and the bits of a plain value, which is not empty.
 func infer(v string) (Kind, uint64) {
 	digits := v

@@ -28,10 +28,9 @@ func (p *Parser) odd(pair *Pair, line string, i int) int {
 		}
 		pair.Key = line[start:i]
 	}
-	pair.Hash = p.hasher.hashKey(pair.Key)
+	pair.Bits = p.hasher.hashKey(pair.Key)
 	if i == len(line) || line[i] != '=' {
 		pair.Kind = Bool
-		pair.Bits = 1
 		pair.Flags |= flagBare
 		return i
 	}

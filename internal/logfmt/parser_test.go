@@ -357,14 +357,24 @@ func TestLineIsSharedAndKeptAlive(t *testing.T) {
 
 func TestNoAllocation(t *testing.T) {
 	line := `at=info method=GET path="/search?q=a b" host=shop.example.com dyno=web.1 connect=1ms status=200 bytes=13.5 cached=true msg="say \"hi\" \u00e9" utf=é -n=-5 at=error tag`
+	var many strings.Builder
+	for i := range 1200 {
+		fmt.Fprintf(&many, "k%d=%d ", i%900, i)
+	}
 	for _, o := range allOptions {
 		p := NewParser(o)
 		pairs := make([]Pair, 0, 32)
-		buf := make([]byte, 0, 1024)
+		buf := make([]byte, 0, 64<<10)
 		for name, f := range map[string]func(){
 			"parse": func() {
 				var err error
 				if pairs, err = p.AppendPairs(pairs[:0], line); err != nil || len(pairs) < 13 {
+					t.Fatal(err, len(pairs))
+				}
+			},
+			"many": func() {
+				var err error
+				if pairs, err = p.AppendPairs(pairs[:0], many.String()); err != nil || len(pairs) < 900 {
 					t.Fatal(err, len(pairs))
 				}
 			},
@@ -403,7 +413,8 @@ func TestManyKeys(t *testing.T) {
 			}
 			require.Len(t, pairs, want)
 		}
-		assert.LessOrEqual(t, cap(p.seen.big)*8, maxKept)
+		assert.LessOrEqual(t, cap(p.seen.big)*4, maxKept)
+		assert.LessOrEqual(t, cap(p.seen.keys)*8, maxKept)
 		assert.LessOrEqual(t, cap(p.seen.places)*4, maxKept)
 		assert.LessOrEqual(t, cap(p.seen.pairs)*int(unsafe.Sizeof(Pair{})), maxKept)
 	}
@@ -458,17 +469,113 @@ func TestDuplicatesAgainstReference(t *testing.T) {
 	}
 }
 
+// Lines of many pairs, of every form, with keys of every length that return in other orders
+// or the same: what few pairs have in common, the slots and the large table are held to the
+// reference.
+func TestLongLinesAgainstReference(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	parsers := make([]*Parser, len(allOptions))
+	for i, o := range allOptions {
+		parsers[i] = NewParser(o)
+	}
+	form := func(key string) string {
+		value := "0123456789abcdefghij"[:r.IntN(20)]
+		switch r.IntN(40) {
+		case 0:
+			return key
+		case 1:
+			return key + "=\"" + value + " \""
+		case 2:
+			return key + "=\"" + value + "\\n\""
+		case 3:
+			return "\"" + key + "\"=" + value
+		case 4:
+			return "\"\\u0061" + key + "\"=" + value
+		case 5:
+			return key + "=\u00e9" + value
+		case 6:
+			return key + "==" + value + "\t "
+		case 7:
+			return "=" + value
+		case 8:
+			return key + "=\xff"
+		case 9:
+			return key + "=\x01"
+		}
+		return key + "=" + value[:r.IntN(len(value)+1)]
+	}
+	rounds := 300
+	if testing.Short() {
+		rounds = 60
+	}
+	for range rounds {
+		keys := make([]string, 1+r.IntN(200))
+		for i := range keys {
+			keys[i] = fmt.Sprintf("%.*s%d", r.IntN(3)*r.IntN(6), "prefix__of", r.IntN(300))
+		}
+		var words []string
+		for n := 1 + r.IntN(400); len(words) < n; {
+			from := r.IntN(len(keys))
+			for range 1 + r.IntN(len(keys)) {
+				words = append(words, form(keys[from]))
+				from = (from + 1) % len(keys)
+			}
+		}
+		line := strings.Join(words, " ")
+		for i, o := range allOptions {
+			got, err := parsers[i].AppendPairs(nil, line)
+			want, wantErr := reference(line, o)
+			if wantErr == nil {
+				require.NoErrorf(t, err, "%q", line)
+			} else {
+				require.Equalf(t, error(wantErr), err, "%q", line)
+			}
+			// The key's first pair may say for a later one, too, that it is volatile.
+			require.Equalf(t, withoutFlag(want, flagVolatile), withoutFlag(got, flagVolatile), "%q %+v", line, o)
+			for k := range want {
+				require.Truef(t, got[k].Volatile() || !want[k].Volatile(), "%q %+v %d", line, o, k)
+			}
+		}
+	}
+}
+
+// A line that begins with long pairs has more keys than were expected by them.
+func TestMoreKeysThanExpected(t *testing.T) {
+	var text strings.Builder
+	for i := range maxSmall {
+		fmt.Fprintf(&text, "long%d=%s ", i, strings.Repeat("x", 500))
+	}
+	want := maxSmall
+	for i := range 3000 {
+		fmt.Fprintf(&text, "%x=%d ", i, i)
+		want++
+		if i%3 == 0 {
+			fmt.Fprintf(&text, "%x=again ", i/2)
+		}
+	}
+	for _, o := range allOptions {
+		p := NewParser(o)
+		pairs, err := p.AppendPairs(nil, text.String())
+		require.NoError(t, err)
+		expected, _ := reference(text.String(), o)
+		require.Equal(t, expected, pairs)
+		if o.Duplicates != List {
+			require.Len(t, pairs, want)
+		}
+	}
+}
+
 // The slots carry the number of the line they were written for. It starts again
 // at some time, when all slots are cleared.
 func TestLineNumberStartsAgain(t *testing.T) {
 	p := NewParser(Options{})
-	_, err := p.AppendPairs(nil, "a=1 b=2") // has the number 1
+	_, err := p.AppendPairs(nil, "a=1 b=2 c d e") // has the number 1
 	require.NoError(t, err)
 	p.seen.line = 1<<24 - 3
 	for i := range 6 {
 		// First other keys; then, with the number 1 again, the same keys at other
 		// places: what was left from the first line would mislead.
-		line, want := "c=1", []string{"int c=1"}
+		line, want := "v=1 w x y z", []string{"int v=1", "bare w", "bare x", "bare y", "bare z"}
 		if i >= 2 {
 			line, want = "b=1 b=2 a=3", []string{"int b=2", "int a=3"}
 		}
