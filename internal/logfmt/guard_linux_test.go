@@ -41,6 +41,10 @@ func TestNothingReadBesideTheLine(t *testing.T) {
 			}
 		}
 	}
+	many := strings.Repeat("k=v ", 2*maxSmall)
+	for i := range 20 {
+		try(many + "key=0123456789abcdef"[:i])
+	}
 	r := rand.New(rand.NewPCG(11, 12))
 	for range 20_000 {
 		b := make([]byte, r.IntN(30))

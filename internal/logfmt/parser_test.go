@@ -318,6 +318,7 @@ func TestDecodedTextsOfOneLine(t *testing.T) {
 			require.True(t, pair.Volatile())
 			require.Equal(t, strings.Repeat("x", i)+"\n", pair.Value)
 		}
+		assert.LessOrEqual(t, cap(p.scratch), maxKept)
 	}
 }
 
@@ -481,6 +482,14 @@ func TestLongLinesAgainstReference(t *testing.T) {
 	form := func(key string) string {
 		value := "0123456789abcdefghij"[:r.IntN(20)]
 		switch r.IntN(40) {
+		case 10:
+			return key + "=a!" + value
+		case 11:
+			return key + "=a\"b\"" + value
+		case 12:
+			if r.IntN(100) == 0 {
+				return key + "=v" + []string{"\x01", "\xff", "\""}[r.IntN(3)] + value
+			}
 		case 0:
 			return key
 		case 1:
@@ -495,12 +504,6 @@ func TestLongLinesAgainstReference(t *testing.T) {
 			return key + "=\u00e9" + value
 		case 6:
 			return key + "==" + value + "\t "
-		case 7:
-			return "=" + value
-		case 8:
-			return key + "=\xff"
-		case 9:
-			return key + "=\x01"
 		}
 		return key + "=" + value[:r.IntN(len(value)+1)]
 	}
@@ -537,6 +540,52 @@ func TestLongLinesAgainstReference(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Each place at which two or more of a few pairs can have the same key.
+func TestFewPairs(t *testing.T) {
+	for _, o := range allOptions {
+		p := NewParser(o)
+		for i := range 4 * 4 * 4 * 4 {
+			var words []string
+			for k := range 4 {
+				words = append(words, fmt.Sprintf("%c=%d", 'a'+i>>(2*k)&3, k))
+			}
+			for n := range 5 {
+				checkParse(t, p, o, strings.Join(words[:n], " "))
+			}
+		}
+	}
+}
+
+// What the table of the line before holds beyond its own keys means nothing, also where the
+// next key is looked for, after the last one has come again at the end of a part.
+func TestNothingLeftOfALongLine(t *testing.T) {
+	var keys []string
+	for i := range 100 {
+		keys = append(keys, fmt.Sprintf("k%d", i))
+	}
+	p := NewParser(Options{})
+	for _, last := range []int{0, maxSmall - 2} {
+		again := slices.Insert(slices.Clone(keys), last+1, keys[last])
+		pairs := make([]Pair, 0, 2*len(keys))
+		for _, line := range [][]string{keys, again} {
+			pairs, err := p.AppendPairs(pairs, strings.Join(line, " "))
+			require.NoError(t, err)
+			require.Len(t, pairs, len(keys))
+		}
+	}
+}
+
+// Two keys with one hash are two keys.
+func TestEqualHashes(t *testing.T) {
+	long := strings.Repeat("x", 20)
+	var table keyTable
+	table.begin(maxSmall)
+	pairs := []Pair{{Key: "a", Bits: 5}, {Key: "bb", Bits: 5}, {Key: long}, {Key: "c"}, {Key: "bb", Bits: 5, Value: "v"}}
+	pairs[3].Bits = table.hash(&pairs[2])
+	require.Equal(t, 4, table.uniteMany(pairs, 0, Last))
+	assert.Equal(t, "v", pairs[1].Value)
 }
 
 // A line that begins with long pairs has more keys than were expected by them.
