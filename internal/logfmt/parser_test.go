@@ -526,7 +526,7 @@ func TestLongLinesAgainstReference(t *testing.T) {
 		}
 		line := strings.Join(words, " ")
 		for i, o := range allOptions {
-			got, err := parsers[i].AppendPairs(nil, line)
+			got, err := parsers[i].AppendPairs(make([]Pair, 0, r.IntN(500)), line)
 			want, wantErr := reference(line, o)
 			if wantErr == nil {
 				require.NoErrorf(t, err, "%q", line)
@@ -540,6 +540,13 @@ func TestLongLinesAgainstReference(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestInvalidUTF8FarBehind(t *testing.T) {
+	before := strings.Repeat("k=v ", 2*maxSmall)
+	pairs, err := NewParser(Options{}).AppendPairs(nil, before+"k=\xff "+before)
+	require.Equal(t, &SyntaxError{len(before) + 3, InvalidUTF8}, err)
+	assert.Len(t, pairs, 1)
 }
 
 // Each place at which two or more of a few pairs can have the same key.
