@@ -180,7 +180,7 @@ func checkAccounted(t *testing.T, line string, o Options) {
 			at++
 		}
 		from := uintptr(unsafe.Pointer(unsafe.StringData(s))) - begin
-		if from > uintptr(len(line)) {
+		if from >= uintptr(len(line)) {
 			require.Truef(t, volatile && quoted, "%q: a text from elsewhere", line)
 			for ; line[at] != '"'; at++ {
 				if line[at] == '\\' {
