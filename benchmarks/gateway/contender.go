@@ -18,6 +18,8 @@ type contender struct {
 	fold string
 	// viewer gives the page's exporter all records too.
 	viewer bool
+	// watched has a page of it open, which asks for what is new.
+	watched bool
 	// stages leaves out what is not named; empty: all. For finding out what costs what.
 	stages string
 }
@@ -41,6 +43,7 @@ var parts = []contender{
 	{name: "kinesis", title: "to Kinesis alone", stages: "request_id redact measure kinesis"},
 	{name: "archive", title: "to the archive alone", stages: "request_id redact measure worm_s3"},
 	{name: "viewer", title: "without folding, and to the page", viewer: true},
+	{name: "watched", title: "without folding, and to the page, which is open", viewer: true, watched: true},
 	{name: "bare", title: "without processors", stages: "kinesis worm_s3"},
 }
 

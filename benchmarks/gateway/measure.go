@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,6 +51,7 @@ type measurement struct {
 	AnswerP99 float64 `json:"answer_p99_ms"`
 	StreamP50 float64 `json:"stream_p50_ms"`
 	StreamP99 float64 `json:"stream_p99_ms"`
+	Looked    int     `json:"looked,omitempty"`   // how often a page asked for what is new
 	LeftOut   int64   `json:"left_out,omitempty"` // records that the page did not take
 	Refused   int64   `json:"refused"`            // answers that told the sender to come again
 	Repeated  int     `json:"repeated"`           // came to the stream again: a call took too long
@@ -156,6 +156,16 @@ func measure(ctx context.Context, c contender, s settings) (m measurement, err e
 	} else {
 		profiled <- nil
 	}
+	looking, look := context.WithCancel(ctx)
+	defer look()
+	looked := make(chan error, 1)
+	go func() {
+		var err error
+		if c.watched {
+			m.Looked, err = page(p.page).watch(looking)
+		}
+		looked <- err
+	}()
 	begun := time.Now()
 	if err := l.send(ctx, p); err != nil {
 		watched.stop()
@@ -165,13 +175,14 @@ func measure(ctx context.Context, c contender, s settings) (m measurement, err e
 		err = out.stream.waitFor(ctx, c.expected(m.Records))
 	}
 	m.Wall = time.Since(begun).Seconds()
-	err = errors.Join(err, <-profiled)
+	look()
+	err = errors.Join(err, <-profiled, <-looked)
 	m.RSS, m.Disk = watched.stop()
 	if err != nil {
 		return m, err
 	}
 	if c.viewer {
-		if m.LeftOut, err = leftOut(ctx, p.page); err != nil {
+		if m.LeftOut, err = page(p.page).leftOut(ctx); err != nil {
 			return m, err
 		}
 	}
@@ -190,30 +201,6 @@ func measure(ctx context.Context, c contender, s settings) (m measurement, err e
 	m.Refused = l.refused.Load()
 	m.times(l, out.stream)
 	return m, m.look(c, out, p)
-}
-
-// pageToken opens the viewer's page.
-const pageToken = "the-token-of-the-benchmark"
-
-// leftOut asks a viewer how many records it has left out.
-func leftOut(ctx context.Context, address string) (int64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/api/v1/status", http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	request.Header.Set("Authorization", "Bearer "+pageToken)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	var status struct {
-		LeftOut int64 `json:"left_out"`
-	}
-	if response.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("the page's status is answered with %s", response.Status)
-	}
-	return status.LeftOut, json.NewDecoder(response.Body).Decode(&status)
 }
 
 // expected are the records that come out for so many that go in.
