@@ -12,10 +12,10 @@ import (
 
 // The whole directory is bounded: blocks, the newest points in memory as the write-ahead log and mapped chunks have
 // them, and what metrics say of themselves. Above half of MaxSize the newest points become a block, which lets their
-// log go, and the oldest blocks are removed; the other half is for what comes and what is written meanwhile. Were it to be above MaxSize with what has come since it was last measured,
-// new points are left out.
+// log go, and the oldest blocks are removed; the other half is for what comes and what is written meanwhile. Were it
+// to be above MaxSize with what has come since it was last measured, new points are left out.
 const (
-	// sizeInterval is how often it is measured; also after a 32th of MaxSize has come.
+	// sizeInterval is how often it is measured; also after a 32nd of MaxSize has come.
 	sizeInterval = 5 * time.Second
 	// What is written of a point at most, besides its labels where they are new, and of each bucket.
 	pointBytes  = 32
