@@ -5,6 +5,11 @@ import (
 	"time"
 )
 
+// collected is what work on records costs, as a multiple of its own time: the garbage collector's share, and what
+// caches lose, are others' time. It was measured on a whole gateway, whose time for a record went up by 5.0 µs with
+// this work, of which the stopwatch saw about half.
+const collected = 2
+
 // Stopwatch measures the processor time of a goroutine, which stays on its thread meanwhile.
 type Stopwatch struct{ begin time.Duration }
 
@@ -14,12 +19,12 @@ func Start() Stopwatch {
 	return Stopwatch{threadTime()}
 }
 
-// Stop gives the processor time since Start; where the system does not tell it of a thread, the time that
-// has passed.
+// Stop gives what the work since Start cost: the thread's processor time, or, where the system does not tell it, the
+// time that has passed, and as much again for the garbage collector.
 func (w Stopwatch) Stop() time.Duration {
 	d := threadTime() - w.begin
 	runtime.UnlockOSThread()
-	return max(0, d)
+	return max(0, d) * collected
 }
 
 var began = time.Now()
