@@ -24,10 +24,12 @@ type item struct {
 	isNew  bool   // its log.record.uid was given here: nobody can have sent it before
 	origin recordwire.Origin
 	record []byte
-	folds  bool
-	starts bool
-	ends   bool
-	early  bool
+	// observed is when, in ns; 0: not.
+	observed uint64
+	folds    bool
+	starts   bool
+	ends     bool
+	early    bool
 }
 
 // intake is what one call of ConsumeLogs needs; intakes are used again.
@@ -54,7 +56,7 @@ func (p *foldProcessor) newIntake() *intake {
 		foldProcessor: p,
 		keys:          keyReader{names: p.cfg.Key, compiled: p.compiled, failed: p.conditionFailed, seed: maphash.MakeSeed()},
 		uids:          recorduid.NewSource(),
-		prints:        newFingerprinter(),
+		prints:        newFingerprinter(p.secret),
 		byShard:       make([][]int32, len(p.shards)),
 	}
 }
@@ -124,6 +126,7 @@ func (in *intake) read(ctx context.Context, logs plog.Logs) {
 				uid := in.identify(lr, now)
 				if it.folds {
 					in.folds++
+					it.observed = uint64(lr.ObservedTimestamp())
 					if it.isNew = uid != ""; it.isNew {
 						it.uid = in.prints.ofNew(uid)
 					}
@@ -155,6 +158,14 @@ func (in *intake) identify(lr plog.LogRecord, now time.Time) string {
 	return text
 }
 
+// name is what the event that opens with this item is named after.
+func (in *intake) name(it *item) uint64 {
+	if it.isNew || in.secret == nil {
+		return it.uid
+	}
+	return in.prints.name(it.origin, it.record, it.observed)
+}
+
 // encode takes the records that fold as bytes, and spreads them over the shards.
 func (in *intake) encode(logs plog.Logs) error {
 	i := 0
@@ -163,7 +174,7 @@ func (in *intake) encode(logs plog.Logs) error {
 		if it.folds {
 			it.origin, it.record = origin, record
 			if !it.isNew {
-				it.uid = in.prints.of(origin, record)
+				it.uid = in.prints.of(origin, record, it.observed)
 			}
 			shard := int(it.key[0]) & (len(in.shards) - 1)
 			in.byShard[shard] = append(in.byShard[shard], int32(i))

@@ -1,18 +1,15 @@
 package eventfoldprocessor
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"hash/maphash"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/heartwood-otel/heartwood/internal/recordwire"
 	"github.com/heartwood-otel/heartwood/processors/eventfoldprocessor/internal/foldtable"
 )
 
@@ -134,40 +131,3 @@ func (k *keyReader) appendExpression(ctx context.Context, text []byte, tc *ottll
 	s := value.AsString()
 	return append(text, s...), s != ""
 }
-
-// fingerprinter makes what a record is known by when it comes again: of all that it says,
-// its uid among it, but for when it was observed. What is dropped for a repeat must be
-// equal to what is there, or a sender could keep another's record out by sending one of
-// its uid first. It is for one goroutine at a time.
-type fingerprinter struct {
-	hash   hash.Hash
-	sum    []byte
-	origin recordwire.Origin // the last one, and its hash
-	from   [sha256.Size]byte
-}
-
-func newFingerprinter() fingerprinter { return fingerprinter{hash: sha256.New()} }
-
-// of is hard to meet even for who tries.
-func (f *fingerprinter) of(origin recordwire.Origin, record []byte) uint64 {
-	if f.origin == nil || !bytes.Equal(f.origin, origin) {
-		f.origin, f.from = origin, sha256.Sum256(origin)
-	}
-	before, behind := recordwire.AroundObserved(record)
-	f.hash.Reset()
-	f.hash.Write(f.from[:])
-	f.hash.Write(before)
-	f.hash.Write(behind)
-	f.sum = f.hash.Sum(f.sum[:0])
-	return binary.LittleEndian.Uint64(f.sum)
-}
-
-// ofNew is that of a record with a uid that was made just now: the uid says enough.
-func (f *fingerprinter) ofNew(uid string) uint64 {
-	var buf [64]byte
-	sum := sha256.Sum256(append(buf[:0], uid...))
-	return binary.LittleEndian.Uint64(sum[:])
-}
-
-// forget lets go of the origin.
-func (f *fingerprinter) forget() { f.origin = nil }

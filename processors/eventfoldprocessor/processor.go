@@ -2,6 +2,7 @@ package eventfoldprocessor
 
 import (
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"runtime"
@@ -57,6 +58,8 @@ type foldProcessor struct {
 	// work is the context of all deliveries; it ends when Shutdown gives up on them.
 	work     context.Context
 	stopWork context.CancelFunc
+	secret   cipher.AEAD // of fingerprints; nil with a journal, which keeps them
+
 	// closing is closed when Shutdown begins.
 	closing chan struct{}
 	running sync.WaitGroup
@@ -88,6 +91,9 @@ func newProcessor(ctx context.Context, set processor.Settings, cfg *Config, next
 		return nil, err
 	}
 	p.builder = newBuilder(context.WithoutCancel(ctx), cfg, p.compiled, p.conditionFailed)
+	if cfg.Directory == "" {
+		p.secret = newSecret()
+	}
 	p.intakes.New = func() any { return p.newIntake() }
 	for range shardCount() {
 		p.shards = append(p.shards, &shard{

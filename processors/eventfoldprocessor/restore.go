@@ -29,7 +29,7 @@ func (p *foldProcessor) restore() (parts int, err error) {
 		s.table.RestorePart(p.past(p.clock(part.Arrived)+down), foldtable.Place{
 			Key: part.Key, UID: part.UID, Generation: part.Generation, Opens: part.Opens, Starts: part.Starts,
 			Previous: part.Previous, PreviousReason: reasonOf(part.PreviousReason),
-		}, &foldtable.Part{UID: part.UID, Journal: number(id), Origin: part.Origin, Record: part.Record, Ends: part.Ends})
+		}, &foldtable.Part{UID: part.UID, Name: part.UID, Journal: number(id), Origin: part.Origin, Record: part.Record, Ends: part.Ends})
 	})
 	for _, s := range p.shards {
 		s.mu.Lock()

@@ -65,6 +65,9 @@ func (s *shard) take(in *intake, items []int32) {
 			in.previous = append(in.previous, place.Previous)
 		case foldtable.Merge:
 			part := foldtable.Part{UID: it.uid, Origin: it.origin, Record: it.record, Ends: it.ends}
+			if place.Opens {
+				part.Name = in.name(it)
+			}
 			if s.journal != nil {
 				var taken bool
 				if part.Journal, taken = s.enqueueLocked(&in.entries, &place, &part); !taken {

@@ -34,6 +34,9 @@ const Reasons = int(reasons)
 type Part struct {
 	// UID is a fingerprint of the record, its log.record.uid among it.
 	UID uint64
+	// Name is another one, the same in each process, where the part opens an event: its ID
+	// is made of it.
+	Name uint64
 	// Journal is the record's number in the journal, 0 where there is none.
 	Journal uint64
 	// Origin and Record are copied.
@@ -69,14 +72,13 @@ type event struct {
 	started                  bool // the first part satisfied start_when
 }
 
-// foldID is the fold.id of the event that begins with the part with this
-// fingerprint: the same whenever the event is put together again (RFC 9562 section
+// foldID is the fold.id of the event that begins with the part of this name: the same whenever the event is put together again (RFC 9562 section
 // 5.8, a UUIDv8 of a SHA-256).
-func foldID(key Key, uid uint64, generation uint32) recorduid.UUID {
+func foldID(key Key, name uint64, generation uint32) recorduid.UUID {
 	var buf [44]byte
 	n := copy(buf[:], "heartwood fold 1")
 	n += copy(buf[n:], key[:])
-	binary.BigEndian.PutUint64(buf[n:], uid)
+	binary.BigEndian.PutUint64(buf[n:], name)
 	binary.BigEndian.PutUint32(buf[n+8:], generation)
 	sum := sha256.Sum256(buf[:])
 	u := recorduid.UUID(sum[:16])

@@ -11,7 +11,7 @@ import (
 
 // journaled puts a part with a number in the journal into an event.
 func journaled(t *Table, k Key, number uint64, ends bool) Place {
-	return addPart(t, 1, k, Part{UID: 100 + number, Journal: number, Origin: []byte("o"), Record: []byte("12345"), Ends: ends}, false)
+	return addPart(t, 1, k, Part{UID: 100 + number, Name: 100 + number, Journal: number, Origin: []byte("o"), Record: []byte("12345"), Ends: ends}, false)
 }
 
 func TestPartsOfReadyEventsMayComeAgain(t *testing.T) {

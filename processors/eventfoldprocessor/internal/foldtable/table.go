@@ -110,7 +110,8 @@ type Place struct {
 func (t *Table) Place(now int64, key Key, uid uint64, starts bool) Place {
 	p := Place{Verdict: Merge, Key: key, UID: uid, Starts: starts, event: -1}
 	i, isOpen := t.open[key]
-	if isOpen && t.hasPart(i, uid) || t.past.hasUID(key, uid) {
+	first := isOpen && t.events[i].generation == 0 // none of the key was remembered, so none is
+	if isOpen && t.hasPart(i, uid) || !first && t.past.hasUID(key, uid) {
 		p.Verdict = Repeat
 		return p
 	}
@@ -192,7 +193,7 @@ func (t *Table) openEvent(now int64, place Place, part *Part) int32 {
 	}
 	t.events[i] = event{
 		key:        place.Key,
-		id:         foldID(place.Key, part.UID, place.Generation),
+		id:         foldID(place.Key, part.Name, place.Generation),
 		previous:   place.Previous,
 		opened:     now,
 		touched:    now,
