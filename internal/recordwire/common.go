@@ -3,6 +3,7 @@ package recordwire
 import (
 	"bytes"
 	"math"
+	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -30,7 +31,7 @@ type Common struct {
 	found      []place // of the attributes of each record in turn
 	counts     []int   // of them, for each record
 	shared     []byte
-	rest       []byte // of all records, then shared
+	rest       string // of all records, then shared
 	ends       []int  // of each record's part of rest
 }
 
@@ -38,6 +39,7 @@ type Common struct {
 type candidate struct {
 	key     []byte
 	field   []byte // with tag and length
+	tail    []byte // of field from the key's tag, where the key stands last; otherwise nil
 	seen    int    // records that have it
 	differs bool
 }
@@ -85,7 +87,7 @@ func (c *Common) propose(record []byte, eligible func(name []byte) bool) bool {
 		if head > 0 {
 			if key, ok := keyOf(field[head:]); ok && !c.isTwice(key) && len(c.candidates) < maxCandidates {
 				c.found = append(c.found, place{at, len(c.candidates)})
-				c.candidates = append(c.candidates, candidate{key: key, field: field, seen: 1, differs: !eligible(key)})
+				c.candidates = append(c.candidates, candidate{key: key, field: field, tail: tailOf(field, key), seen: 1, differs: !eligible(key)})
 			}
 		}
 		at += len(field)
@@ -126,7 +128,11 @@ func (c *Common) match(record []byte, number int) bool {
 			return false
 		}
 		if head > 0 {
-			if i := c.candidateOf(field[head:], cursor); i >= 0 {
+			i := cursor
+			if cursor == len(c.candidates) || !c.candidates[cursor].names(field[head:]) {
+				i = c.candidateOf(field[head:], cursor)
+			}
+			if i >= 0 {
 				k := &c.candidates[i]
 				if !k.differs {
 					k.differs = !bytes.Equal(k.field, field)
@@ -161,6 +167,25 @@ func (c *Common) candidateOf(pair []byte, cursor int) int {
 	return -1
 }
 
+// tailOf gives the key of a field, with tag and length, where that is what it ends with.
+func tailOf(field, key []byte) []byte {
+	at := len(field) - len(key) - 2
+	if at < 0 || len(key) >= 0x80 || field[at] != tagKey || int(field[at+1]) != len(key) || !bytes.Equal(field[at+2:], key) {
+		return nil
+	}
+	return field[at:]
+}
+
+// names says at a glance that this is the candidate of a pair, which is a value and a key
+// as pdata writes them. False says nothing.
+func (k *candidate) names(pair []byte) bool {
+	if len(pair) < 2 || pair[0] != tagValue || pair[1] >= 0x80 || k.tail == nil {
+		return false
+	}
+	at := 2 + int(pair[1])
+	return at <= len(pair) && bytes.Equal(pair[at:], k.tail)
+}
+
 func (k *candidate) see(number int) {
 	if k.seen != number {
 		k.differs = true // a record before lacks it, or this one has it twice
@@ -171,7 +196,11 @@ func (k *candidate) see(number int) {
 // separate writes each record without what it shares, and what they share.
 func (c *Common) separate(records [][]byte) {
 	c.ends = c.ends[:0]
-	rest := c.rest[:0]
+	size := len(c.shared)
+	for _, record := range records {
+		size += len(record) - len(c.shared)
+	}
+	rest := make([]byte, 0, size)
 	found := c.found
 	for i, record := range records {
 		kept := 0 // up to where it has been written
@@ -186,19 +215,21 @@ func (c *Common) separate(records [][]byte) {
 		c.ends = append(c.ends, len(rest))
 	}
 	rest = append(rest, c.shared...)
-	c.rest = rest
+	c.rest = unsafe.String(unsafe.SliceData(rest), len(rest)) // nobody writes to it any more
 }
 
-// Shared is a record that has the common attributes and nothing else; Rest is a record
-// without them. Both are good until the next Find.
+// Shared is a record that has the common attributes and nothing else. It is good until the
+// next Find.
 func (c *Common) Shared() []byte { return c.shared }
 
-// Joined is Rest of each record in turn, and Shared behind them. It is good until the
-// next Find.
-func (c *Common) Joined() []byte { return c.rest }
+// Joined is Rest of each record in turn, and Shared behind them.
+func (c *Common) Joined() string { return c.rest }
+
+// Forget lets go of what Joined gave.
+func (c *Common) Forget() { c.rest = "" }
 
 // Rest is the record with this index without the common attributes.
-func (c *Common) Rest(record int) []byte {
+func (c *Common) Rest(record int) string {
 	from := 0
 	if record > 0 {
 		from = c.ends[record-1]

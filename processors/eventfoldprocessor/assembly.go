@@ -56,6 +56,7 @@ func newAssembly() assembly {
 func (a *assembly) forget() {
 	a.scratch.Reset()
 	a.slabs.Release()
+	a.common.Forget()
 }
 
 // event decodes the parts; the attributes that all have alike only once. Parts of one
@@ -70,7 +71,7 @@ func (a *assembly) event(c *foldtable.Closed, stored []foldtable.StoredPart, may
 	common := a.common.Find(a.stored, mayTakeOut)
 	var text string
 	if common {
-		text = string(a.common.Joined())
+		text = a.common.Joined()
 	} else {
 		text = joined(a.stored)
 	}

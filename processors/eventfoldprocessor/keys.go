@@ -38,9 +38,10 @@ type knownKey struct {
 	key  foldtable.Key
 }
 
-// A reader keeps up to 16 KiB of the texts of keys.
+// A reader keeps up to 64 KiB of the texts of keys: with fewer places, the keys of a batch
+// drive each other out.
 const (
-	knownKeys    = 64 // a power of two
+	knownKeys    = 256 // a power of two
 	maxKnownText = 256
 )
 

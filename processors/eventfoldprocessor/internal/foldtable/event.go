@@ -63,6 +63,7 @@ type event struct {
 	opened     int64
 	touched    int64
 	data       []byte // parts, one behind the other
+	marks      uint64 // of the parts' fingerprints, by markOf: what has no mark is not there
 	generation uint32
 	parts      int32
 	// The neighbours in the two lists; none is -1. In the order of opening and of the
@@ -119,6 +120,9 @@ func eachPart(data []byte, visit func(p storedPart) bool) {
 		data = data[size:]
 	}
 }
+
+// markOf is one bit of 64.
+func markOf(uid uint64) uint64 { return 1 << (uid & 63) }
 
 // hasUID looks through an event's data.
 func hasUID(data []byte, uid uint64) bool {

@@ -179,7 +179,13 @@ func (p *past) forget(before int64, limit, maxBytes int) {
 		p.top++
 	}
 	if p.top > 1024 && p.top > len(p.queue)/2 {
-		p.queue = append([]memory(nil), p.queue[p.top:]...)
+		if cap(p.queue) > 4*p.count()+4096 { // there were many more once
+			p.queue = append([]memory(nil), p.queue[p.top:]...)
+		} else {
+			kept := copy(p.queue, p.queue[p.top:])
+			clear(p.queue[kept:])
+			p.queue = p.queue[:kept]
+		}
 		p.first += uint64(p.top)
 		p.top = 0
 	}

@@ -35,7 +35,7 @@ const maxScanned = 32
 
 // What an event takes in memory beside its data: the event, its entry in the map with
 // the room that maps leave, and the allocator's rounding.
-const eventOverhead = 216
+const eventOverhead = 208
 
 // Table is one shard.
 type Table struct {
@@ -173,6 +173,7 @@ func (t *Table) add(now int64, i int32, part *Part) {
 	e.data = t.buffers.withRoom(e.data, partHeader+len(part.Record))
 	e.data = appendPart(e.data, part, t.origins.take(part.Origin))
 	t.openBytes += cap(e.data) - before
+	e.marks |= markOf(part.UID)
 	e.parts++
 	t.openParts++
 	e.touched = now
@@ -209,6 +210,9 @@ func (t *Table) openEvent(now int64, place Place, part *Part) int32 {
 
 // hasPart reports whether the open event has a part with this fingerprint.
 func (t *Table) hasPart(i int32, uid uint64) bool {
+	if t.events[i].marks&markOf(uid) == 0 {
+		return false
+	}
 	if set, ok := t.uids[i]; ok {
 		_, found := set[uid]
 		return found
