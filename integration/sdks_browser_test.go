@@ -2,12 +2,16 @@ package integration
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +23,10 @@ import (
 )
 
 const pageToken = "a-token-of-the-page-0123456789"
+
+// pageProtocols are the encodings of OTLP over HTTP that a page may have, each with a
+// script of its own.
+var pageProtocols = []string{"json", "protobuf"}
 
 // pageTold is what a page says of itself.
 type pageTold struct {
@@ -36,11 +44,13 @@ func newPage(t *testing.T, directory string) *page {
 	t.Helper()
 	p := &page{told: make(chan pageTold, 1)}
 	mux := http.NewServeMux()
-	mux.Handle("GET /page.js", http.FileServer(http.Dir(directory)))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write([]byte(`<!doctype html><title>The shop</title><script src="/page.js"></script>`))
-	})
+	for _, protocol := range pageProtocols {
+		mux.Handle("GET /"+protocol+"/page.js", http.FileServer(http.Dir(directory)))
+		mux.HandleFunc("GET /"+protocol+"/{$}", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write([]byte(`<!doctype html><title>The shop</title><script src="page.js"></script>`))
+		})
+	}
 	mux.HandleFunc("POST /told", func(_ http.ResponseWriter, r *http.Request) {
 		var told pageTold
 		if assert.NoError(t, json.NewDecoder(r.Body).Decode(&told)) {
@@ -53,7 +63,7 @@ func newPage(t *testing.T, directory string) *page {
 }
 
 // visit opens the page in a browser, and waits for what it says of itself.
-func (p *page) visit(t *testing.T, collector, shop, service string) pageTold {
+func (p *page) visit(t *testing.T, protocol, collector, shop, service string) pageTold {
 	t.Helper()
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
@@ -68,7 +78,7 @@ func (p *page) visit(t *testing.T, collector, shop, service string) pageTold {
 	browser := harness.StartProcess(t, harness.Command{Name: "chromium", Path: chromium, Args: []string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
 		"--disable-component-update", "--disable-sync", "--user-data-dir=" + profile, "--remote-debugging-port=0",
-		p.URL + "/?" + query.Encode(),
+		p.URL + "/" + protocol + "/?" + query.Encode(),
 	}})
 	defer browser.Kill()
 	select {
@@ -80,8 +90,42 @@ func (p *page) visit(t *testing.T, collector, shop, service string) pageTold {
 	}
 }
 
+// contentTypes hands requests on to the collector, and keeps what was posted as what.
+type contentTypes struct {
+	*httptest.Server
+	mu     sync.Mutex
+	posted map[string]int // by path and media type
+}
+
+func newContentTypes(t *testing.T, collector string) *contentTypes {
+	t.Helper()
+	to, err := url.Parse(collector)
+	require.NoError(t, err)
+	c := &contentTypes{posted: map[string]int{}}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		if r.In.Method == http.MethodPost {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.posted[r.In.URL.Path+" "+r.In.Header.Get("Content-Type")]++
+		}
+	}}
+	c.Server = httptest.NewServer(proxy)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// take gives what was posted since the last time.
+func (c *contentTypes) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kinds := slices.Sorted(maps.Keys(c.posted))
+	clear(c.posted)
+	return kinds
+}
+
 // TestSDKBrowser: a page of another origin begins a request, sends what it logs and
-// traces to the collector, and buys in the shop; what both say is one story. A page of an
+// traces to the collector, as JSON or as protobuf, and buys in the shop; what both say is one story. A page of an
 // origin that nobody has allowed can do neither.
 func TestSDKBrowser(t *testing.T) {
 	t.Parallel()
@@ -118,32 +162,56 @@ func TestSDKBrowser(t *testing.T) {
 	`, harness.With("sink", sink), harness.With("page", allowed.URL))
 	services := startServices(t, col, "--purchasing-origin="+allowed.URL)
 
-	collector, shop := "http://"+col.Addr(t, "page"), "http://"+col.Addr(t, "purchasing")
-	told := allowed.visit(t, collector, shop, "page")
-	require.Empty(t, told.Failure)
-	assert.Equal(t, http.StatusAccepted, told.Status)
-	assert.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-`, told.ID)
-	assert.Equal(t, told.ID, told.Echoed, "the shop's X-Request-ID, which the page may read")
+	collector, shop := newContentTypes(t, "http://"+col.Addr(t, "page")), "http://"+col.Addr(t, "purchasing")
+	type visit struct {
+		service string
+		told    pageTold
+	}
+	var visits, refusals []visit
+	for _, protocol := range pageProtocols {
+		service := "page-" + protocol
+		told := allowed.visit(t, protocol, collector.URL, shop, service)
+		require.Empty(t, told.Failure)
+		assert.Equal(t, http.StatusAccepted, told.Status)
+		assert.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-`, told.ID)
+		assert.Equal(t, told.ID, told.Echoed, "the shop's X-Request-ID, which the page may read")
+		checkPageRecords(t, sink, service, told)
+		media := map[string]string{"json": "application/json", "protobuf": "application/x-protobuf"}[protocol]
+		assert.Equal(t, []string{"/v1/logs " + media, "/v1/traces " + media}, collector.take())
+		visits = append(visits, visit{service, told})
 
-	refused := stranger.visit(t, collector, shop, "stranger")
-	require.Empty(t, refused.Failure)
-	assert.Equal(t, "Failed to fetch", refused.Exception, "the shop's answer is kept from it")
-	assert.Zero(t, refused.Status)
+		service = "stranger-" + protocol
+		refused := stranger.visit(t, protocol, collector.URL, shop, service)
+		require.Empty(t, refused.Failure)
+		assert.Equal(t, "Failed to fetch", refused.Exception, "the shop's answer is kept from it")
+		assert.Zero(t, refused.Status)
+		assert.Empty(t, collector.take(), "the browser asks first")
+		refusals = append(refusals, visit{service, refused})
+	}
 
-	checkPageRecords(t, sink, told)
 	for _, s := range services {
 		s.Stop(t)
 	}
+	for _, v := range visits {
+		checkPageStory(t, sink, v.service, v.told)
+	}
+	for _, v := range refusals {
+		assert.Empty(t, sink.Logs(harness.Service(v.service)))
+		assert.Empty(t, sink.Logs(harness.Attr("request.id", v.told.ID)))
+		assert.Empty(t, sink.Spans(harness.Service(v.service)))
+	}
+	assert.NotContains(t, sink.Summary(), "hunter2")
+	col.Stop(t)
+}
+
+// checkPageStory holds the event of a page's request against what all have said.
+func checkPageStory(t *testing.T, sink *harness.Sink, service string, told pageTold) {
+	t.Helper()
 	story := sink.WaitLog(t, harness.Attr("request.id", told.ID), harness.HasAttr("fold.id"))
 	assert.Equal(t, "failure", story.Attributes["fold.outcome"])
 	assert.Equal(t, told.Trace, story.TraceID)
-	assert.ElementsMatch(t, []any{"page", "purchasing", "inventory", "ordering"}, story.Resource["service.name"])
+	assert.ElementsMatch(t, []any{service, "purchasing", "inventory", "ordering"}, story.Resource["service.name"])
 	assert.EqualValues(t, len(sink.Logs(harness.Attr("request.id", told.ID), harness.Not(harness.HasAttr("fold.id")))), story.Attributes["fold.count"])
-	assert.Empty(t, sink.Logs(harness.Service("stranger")))
-	assert.Empty(t, sink.Logs(harness.Attr("request.id", refused.ID)))
-	assert.Empty(t, sink.Spans(harness.Service("stranger")))
-	assert.NotContains(t, sink.Summary(), "hunter2")
-	col.Stop(t)
 }
 
 // startServices starts the shop's three services without buyers, who never fail.
@@ -179,9 +247,9 @@ func startServices(t *testing.T, col *harness.Collector, flags ...string) (servi
 }
 
 // checkPageRecords holds what the page has logged and traced against what it is to say.
-func checkPageRecords(t *testing.T, sink *harness.Sink, told pageTold) {
+func checkPageRecords(t *testing.T, sink *harness.Sink, service string, told pageTold) {
 	t.Helper()
-	ofPage := []harness.Condition{harness.Service("page"), harness.Not(harness.HasAttr("fold.id"))}
+	ofPage := []harness.Condition{harness.Service(service), harness.Not(harness.HasAttr("fold.id"))}
 	with := func(more ...harness.Condition) []harness.Condition { return append(more, ofPage...) }
 	click := sink.WaitLog(t, with(harness.Body("a click"))...)
 	answered := sink.WaitLog(t, with(harness.Body("the shop has answered"))...)
@@ -195,7 +263,7 @@ func checkPageRecords(t *testing.T, sink *harness.Sink, told pageTold) {
 	assert.Contains(t, failed.Attributes["exception.stacktrace"], "/page.js:")
 	assert.Equal(t, plog.SeverityNumberError, failed.Severity)
 
-	span := sink.WaitSpan(t, harness.Service("page"), harness.Name("buy"))
+	span := sink.WaitSpan(t, harness.Service(service), harness.Name("buy"))
 	assert.Equal(t, told.ID, span.Attributes["request.id"])
 	assert.Equal(t, told.Trace, span.TraceID)
 	for _, r := range []harness.LogRecord{click, answered, failed} {
@@ -206,7 +274,6 @@ func checkPageRecords(t *testing.T, sink *harness.Sink, told pageTold) {
 		assert.False(t, r.Time.IsZero())
 	}
 	// The shop's spans go on from the page's.
-	served := sink.WaitSpan(t, harness.Service("purchasing"), harness.Name("POST /orders"))
-	assert.Equal(t, told.Trace, served.TraceID)
+	served := sink.WaitSpan(t, harness.Service("purchasing"), harness.Name("POST /orders"), harness.Where("of the page's trace", func(s harness.Span) bool { return s.TraceID == told.Trace }))
 	assert.Equal(t, span.SpanID, served.ParentSpanID)
 }

@@ -40,12 +40,15 @@ prepare_rust() {
 	done
 }
 
-# A page and its script, in one piece.
+# A page and its script, in one piece, once for each protocol.
 prepare_browser() {
 	mkdir -p "$into"
 	cp "$source"/*.json "$source"/*.js "$into/"
 	npm ci --prefix "$into" --silent --no-audit --no-fund
-	(cd "$into" && node_modules/.bin/esbuild page.js --bundle --format=iife --outfile=page/page.js --log-level=warning)
+	(cd "$into" && node_modules/.bin/esbuild page.js --bundle --format=iife --outfile=page/json/page.js --log-level=warning)
+	(cd "$into" && node_modules/.bin/esbuild page.js --bundle --format=iife --outfile=page/protobuf/page.js --log-level=warning \
+		--alias:@opentelemetry/exporter-logs-otlp-http=@opentelemetry/exporter-logs-otlp-proto \
+		--alias:@opentelemetry/exporter-trace-otlp-http=@opentelemetry/exporter-trace-otlp-proto)
 }
 
 # One lock for each language, so that tests that run side by side prepare it once.
