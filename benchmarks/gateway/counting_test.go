@@ -102,12 +102,12 @@ func TestShards(t *testing.T) {
 func TestBucketCounts(t *testing.T) {
 	w, err := zstd.NewWriter(nil)
 	require.NoError(t, err)
-	object := w.EncodeAll([]byte("one\ntwo\n"), nil)
+	object := w.EncodeAll([]byte("one\ntwo\nand\n"), nil)
 	object = w.EncodeAll([]byte("three\n"), object)
 	lines, size, err := countLines(object)
 	require.NoError(t, err)
-	assert.Equal(t, 3, lines)
-	assert.Equal(t, 14, size)
+	assert.Equal(t, 4, lines)
+	assert.Equal(t, 18, size)
 	_, _, err = countLines(object[:len(object)-1])
 	require.Error(t, err)
 }
