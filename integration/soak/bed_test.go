@@ -68,7 +68,7 @@ const gatewayConfig = `
 	    tcp: {endpoint: {{addr "tcp"}}, max_connections: 12000}
 	    http: {endpoint: {{addr "logplex"}}}
 	processors:
-	  memory_limiter: {check_interval: 200ms, limit_mib: {{.bed.LimitMiB}}, spike_limit_mib: {{.bed.SpikeMiB}}}
+	  memory_limiter: {check_interval: 200ms, min_gc_interval_when_soft_limited: 200ms, limit_mib: {{.bed.LimitMiB}}, spike_limit_mib: {{.bed.SpikeMiB}}}
 	  request_id:
 	  redact:
 	  event_fold: {directory: {{dir "state/fold"}}, idle_timeout: 2s, repeat_window: {{.bed.RepeatWindow}}, max_remembered: {{.bed.Remembered}}}
