@@ -1,6 +1,9 @@
 package recordwire
 
 import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -8,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // encodedRecords gives records of these attributes, each a list of names and values.
@@ -107,4 +111,110 @@ func TestCommonLooksForFew(t *testing.T) {
 	require.True(t, c.Find(in, func([]byte) bool { return true }))
 	assert.Equal(t, maxCandidates, decodeOne(t, c.Shared()).Attributes().Len())
 	assert.Equal(t, 5000-maxCandidates, decodeOne(t, []byte(c.Rest(1))).Attributes().Len())
+}
+
+// TestCommonOfAnyPairs holds Find to a plain search, on records whose pairs are written in
+// any order, with values that look like keys.
+func TestCommonOfAnyPairs(t *testing.T) {
+	dice := rand.New(rand.NewPCG(1, 2))
+	keyField := func(key string) []byte { return protowire.AppendString([]byte{tagKey}, key) }
+	valueField := func(value string) []byte { return protowire.AppendString([]byte{tagValue}, value) }
+	pair := func() []byte {
+		key, value := keyField(string(rune('a'+dice.IntN(4)))), valueField(strconv.Itoa(dice.IntN(2)))
+		var content []byte
+		letter := string(key[2:])
+		switch dice.IntN(15) {
+		case 0:
+			content = slices.Concat(key, value)
+		case 1:
+			content = key
+		case 2:
+			content = value
+		case 3:
+			content = valueField(string(key)) // ends as a pair with this key does
+		case 4:
+			content = slices.Concat(key, valueField(string(key)))
+		case 5:
+			content = slices.Concat(key, key)
+		case 6:
+			content = slices.Concat(value, keyField(""))
+		case 7:
+			content = slices.Concat([]byte{7<<3 | 2, 1, 'x'}, value, key)
+		case 8: // another field, which is as long as the value
+			content = slices.Concat([]byte{7<<3 | 2, 1, 'x'}, key)
+		case 9:
+			content = slices.Concat(key, valueField(letter))
+		case 10:
+			content = slices.Concat(value, valueField(letter))
+		case 11: // what follows has another length than it says
+			content = slices.Concat(key, valueField(string([]byte{tagKey, 2})+letter))
+		default:
+			content = slices.Concat(value, key)
+		}
+		return protowire.AppendBytes([]byte{tagAttributes}, content)
+	}
+	var c Common
+	found := 0
+	for range 20_000 {
+		var in [][]byte
+		var pairs [][][]byte
+		first := make([][]byte, dice.IntN(5))
+		for i := range first {
+			first[i] = pair()
+		}
+		for range 1 + dice.IntN(3) {
+			own := slices.Clone(first)
+			for i := range own {
+				if dice.IntN(4) == 0 {
+					own[i] = pair()
+				}
+			}
+			in, pairs = append(in, slices.Concat(own...)), append(pairs, own)
+		}
+		var want []byte
+		for _, field := range pairs[0] {
+			if isShared(field, pairs) {
+				want = append(want, field...)
+			}
+		}
+		require.Equal(t, len(want) > 0, c.Find(in, func([]byte) bool { return true }), "%q", in)
+		if len(want) == 0 {
+			continue
+		}
+		found++
+		require.Equal(t, string(want), string(c.Shared()), "%q", in)
+		for i, own := range pairs {
+			var rest []byte
+			for _, field := range own {
+				if !bytes.Contains(want, field) || !isShared(field, pairs) {
+					rest = append(rest, field...)
+				}
+			}
+			require.Equal(t, string(rest), c.Rest(i), "%q", in)
+		}
+	}
+	require.Greater(t, found, 3000)
+}
+
+// isShared says that each record has the key of this field once, and with this value.
+func isShared(field []byte, pairs [][][]byte) bool {
+	key, ok := keyOf(field[2:])
+	if !ok {
+		return false
+	}
+	for _, own := range pairs {
+		same, all := 0, 0
+		for _, other := range own {
+			if name, ok := keyOf(other[2:]); ok && bytes.Equal(name, key) {
+				all++
+			}
+			if bytes.Equal(other, field) {
+				same++
+			}
+		}
+		if same != 1 || all != 1 {
+			return false
+		}
+	}
+	return true
 }
