@@ -29,7 +29,7 @@ func BenchmarkLeafHashes(b *testing.B) {
 	lines := bytes.Count(block, []byte("\n"))
 	var h LeafHasher
 	for name, hash := range map[string]func(dst, block []byte) []byte{
-		"lanes=1": func(dst, block []byte) []byte { return h.appendLines(dst, block, false) }, "lanes=2": h.AppendLines,
+		"lanes=1": func(dst, block []byte) []byte { return h.appendLines(dst, block, 1) }, "lanes=2": func(dst, block []byte) []byte { return h.appendLines(dst, block, 2) }, "lanes=all": h.AppendLines,
 	} {
 		b.Run(name, func(b *testing.B) {
 			var hashes []byte
@@ -57,7 +57,7 @@ func BenchmarkSubtree(b *testing.B) {
 		return nodeHash(one(hashes[:len(hashes)/2]), one(hashes[len(hashes)/2:]))
 	}
 	want := one(hashes)
-	for name, root := range map[string]func([]byte) Hash{"lanes=1": one, "lanes=2": subtree} {
+	for name, root := range map[string]func([]byte) Hash{"lanes=1": one, "lanes=2": func(hashes []byte) Hash { return subtreeIn(hashes, 2) }, "lanes=all": subtree} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			var got Hash

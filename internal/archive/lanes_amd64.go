@@ -58,18 +58,24 @@ func putDigest(dst []byte, s *[8]uint32) {
 	binary.BigEndian.PutUint32(dst[28:], s[4])
 }
 
-// load puts a leaf into a lane, padded as SHA-256 has it.
+// load puts a leaf into a lane.
 func (l *lanes) load(i int, line []byte, out int) {
-	buf := &l.bufs[i]
+	blocks := putLeaf(l.bufs[i][:], line)
+	l.state[i] = beginning
+	l.lane[i] = lane{left: blocks, out: out}
+}
+
+// putLeaf puts a leaf at the beginning of buf, padded as SHA-256 has it, and says how many
+// blocks it has.
+func putLeaf(buf, line []byte) (blocks int) {
 	buf[0] = leafMark
 	n := 1 + copy(buf[1:], line)
-	blocks := (n + 1 + 8 + sha256Block - 1) / sha256Block
+	blocks = (n + 1 + 8 + sha256Block - 1) / sha256Block
 	end := blocks * sha256Block
 	buf[n] = 0x80
 	clear(buf[n+1 : end-8])
 	binary.BigEndian.PutUint64(buf[end-8:end], uint64(n)*8)
-	l.state[i] = beginning
-	l.lane[i] = lane{left: blocks, out: out}
+	return blocks
 }
 
 // add begins with a line. The hash has its place behind dst, and is there when end was

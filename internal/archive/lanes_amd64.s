@@ -182,3 +182,165 @@ block:
 
 done:
 	RET
+
+// Sixteen lanes: each of the 32-bit places of a register belongs to one of them. Z0 to Z7 are
+// the words A to H of the states, Z8 to Z23 are sixteen words of the schedules, AX are the
+// constants.
+
+// ROUND is one round with the words W and the constant K(AX).
+#define ROUND(A, B, C, D, E, F, G, H, W, K) \
+	VPADDD.BCST K(AX), H, H; \
+	VPADDD      W, H, H; \
+	VPRORD      $6, E, Z24; \
+	VPRORD      $11, E, Z25; \
+	VPRORD      $25, E, Z26; \
+	VPTERNLOGD  $0x96, Z26, Z25, Z24; \
+	VMOVDQA32   E, Z27; \
+	VPTERNLOGD  $0xca, G, F, Z27; \
+	VPADDD      Z24, H, H; \
+	VPADDD      Z27, H, H; \
+	VPADDD      H, D, D; \
+	VPRORD      $2, A, Z28; \
+	VPRORD      $13, A, Z29; \
+	VPRORD      $22, A, Z30; \
+	VPTERNLOGD  $0x96, Z30, Z29, Z28; \
+	VMOVDQA32   A, Z31; \
+	VPTERNLOGD  $0xe8, C, B, Z31; \
+	VPADDD      Z28, H, H; \
+	VPADDD      Z31, H, H
+
+// WORDS makes in W the words that are sixteen further on; V, M and L are the words one, nine
+// and fourteen behind it.
+#define WORDS(W, V, M, L) \
+	VPRORD     $7, V, Z24; \
+	VPRORD     $18, V, Z25; \
+	VPSRLD     $3, V, Z26; \
+	VPTERNLOGD $0x96, Z26, Z25, Z24; \
+	VPRORD     $17, L, Z27; \
+	VPRORD     $19, L, Z28; \
+	VPSRLD     $10, L, Z29; \
+	VPTERNLOGD $0x96, Z29, Z28, Z27; \
+	VPADDD     M, W, W; \
+	VPADDD     Z24, W, W; \
+	VPADDD     Z27, W, W
+
+// EIGHT are eight rounds, behind which the words of the states are in their registers again.
+#define EIGHT(K, WA, WB, WC, WD, WE, WF, WG, WH) \
+	ROUND(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, WA, K); \
+	ROUND(Z7, Z0, Z1, Z2, Z3, Z4, Z5, Z6, WB, (K+4)); \
+	ROUND(Z6, Z7, Z0, Z1, Z2, Z3, Z4, Z5, WC, (K+8)); \
+	ROUND(Z5, Z6, Z7, Z0, Z1, Z2, Z3, Z4, WD, (K+12)); \
+	ROUND(Z4, Z5, Z6, Z7, Z0, Z1, Z2, Z3, WE, (K+16)); \
+	ROUND(Z3, Z4, Z5, Z6, Z7, Z0, Z1, Z2, WF, (K+20)); \
+	ROUND(Z2, Z3, Z4, Z5, Z6, Z7, Z0, Z1, WG, (K+24)); \
+	ROUND(Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z0, WH, (K+28))
+
+// LINE is a block of a lane, with the bytes of each word turned around.
+#define LINE(I, Z) \
+	MOVQ      (8*I)(SI), R8; \
+	VMOVDQU32 (DX)(R8*1), Z; \
+	VPSHUFB   Z31, Z, Z
+
+// FOUR loads blocks of four lanes: of each four words that follow one another, O has the first
+// of all four lanes, P the second, and so on.
+#define FOUR(I, O, P, Q, R) \
+	LINE(I, Z24); \
+	LINE((I+1), Z25); \
+	LINE((I+2), Z26); \
+	LINE((I+3), Z27); \
+	VPUNPCKLDQ  Z25, Z24, Z28; \
+	VPUNPCKHDQ  Z25, Z24, Z29; \
+	VPUNPCKLDQ  Z27, Z26, Z30; \
+	VPUNPCKHDQ  Z27, Z26, Z24; \
+	VPUNPCKLQDQ Z30, Z28, O; \
+	VPUNPCKHQDQ Z30, Z28, P; \
+	VPUNPCKLQDQ Z24, Z29, Q; \
+	VPUNPCKHQDQ Z24, Z29, R
+
+// JOIN makes of four such registers, of all lanes, the four words that they have.
+#define JOIN(O, P, Q, R) \
+	VSHUFI32X4 $0x44, P, O, Z24; \
+	VSHUFI32X4 $0x44, R, Q, Z25; \
+	VSHUFI32X4 $0xee, P, O, Z26; \
+	VSHUFI32X4 $0xee, R, Q, Z27; \
+	VSHUFI32X4 $0x88, Z25, Z24, O; \
+	VSHUFI32X4 $0xdd, Z25, Z24, P; \
+	VSHUFI32X4 $0x88, Z27, Z26, Q; \
+	VSHUFI32X4 $0xdd, Z27, Z26, R
+
+// ADD adds what a state was before the block.
+#define ADD(I, Z) \
+	VPADDD    (64*I)(DI), Z, Z; \
+	VMOVDQU32 Z, (64*I)(DI)
+
+// func block16(state *[8][16]uint32, from *byte, at *[16]uint64, n int)
+// Requires: AVX512F, AVX512BW
+TEXT ·block16(SB), NOSPLIT, $0-32
+	MOVQ  state+0(FP), DI
+	MOVQ  from+8(FP), DX
+	MOVQ  at+16(FP), SI
+	MOVQ  n+24(FP), CX
+	TESTQ CX, CX
+	JLE   done16
+	VMOVDQU32 0(DI), Z0
+	VMOVDQU32 64(DI), Z1
+	VMOVDQU32 128(DI), Z2
+	VMOVDQU32 192(DI), Z3
+	VMOVDQU32 256(DI), Z4
+	VMOVDQU32 320(DI), Z5
+	VMOVDQU32 384(DI), Z6
+	VMOVDQU32 448(DI), Z7
+
+block16:
+	LEAQ rounds<>(SB), AX
+	MOVQ $3, BX
+	VBROADCASTI32X4 turn<>(SB), Z31
+	FOUR(0, Z8, Z9, Z10, Z11)
+	FOUR(4, Z12, Z13, Z14, Z15)
+	FOUR(8, Z16, Z17, Z18, Z19)
+	FOUR(12, Z20, Z21, Z22, Z23)
+	JOIN(Z8, Z12, Z16, Z20)
+	JOIN(Z9, Z13, Z17, Z21)
+	JOIN(Z10, Z14, Z18, Z22)
+	JOIN(Z11, Z15, Z19, Z23)
+	EIGHT(0, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
+	EIGHT(32, Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23)
+
+rounds16:
+	ADDQ $64, AX
+	WORDS(Z8, Z9, Z17, Z22)
+	WORDS(Z9, Z10, Z18, Z23)
+	WORDS(Z10, Z11, Z19, Z8)
+	WORDS(Z11, Z12, Z20, Z9)
+	WORDS(Z12, Z13, Z21, Z10)
+	WORDS(Z13, Z14, Z22, Z11)
+	WORDS(Z14, Z15, Z23, Z12)
+	WORDS(Z15, Z16, Z8, Z13)
+	EIGHT(0, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
+	WORDS(Z16, Z17, Z9, Z14)
+	WORDS(Z17, Z18, Z10, Z15)
+	WORDS(Z18, Z19, Z11, Z16)
+	WORDS(Z19, Z20, Z12, Z17)
+	WORDS(Z20, Z21, Z13, Z18)
+	WORDS(Z21, Z22, Z14, Z19)
+	WORDS(Z22, Z23, Z15, Z20)
+	WORDS(Z23, Z8, Z16, Z21)
+	EIGHT(32, Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23)
+	DECQ BX
+	JNZ  rounds16
+
+	ADD(0, Z0)
+	ADD(1, Z1)
+	ADD(2, Z2)
+	ADD(3, Z3)
+	ADD(4, Z4)
+	ADD(5, Z5)
+	ADD(6, Z6)
+	ADD(7, Z7)
+	ADDQ $64, DX
+	DECQ CX
+	JNZ  block16
+	VZEROUPPER
+
+done16:
+	RET

@@ -35,8 +35,10 @@ func LeafHash(line []byte) Hash {
 type LeafHasher struct {
 	// buf is the mark and the line one behind the other: one call of Sum256 is half the
 	// price of a hash.Hash that is given both.
-	buf   []byte
-	lanes *lanes // of begin
+	buf []byte
+	// lanes and wide are of begin, which uses one of them.
+	lanes *lanes
+	wide  *wideLanes
 }
 
 func (h *LeafHasher) hash(line []byte) Hash {
@@ -53,20 +55,27 @@ func (h *LeafHasher) Append(dst, line []byte) []byte {
 // AppendLines appends the hashes of the lines of a block to dst, HashSize bytes for each.
 // The last byte of the block is a line's end.
 func (h *LeafHasher) AppendLines(dst, block []byte) []byte {
-	return h.appendLines(dst, block, twoLanes)
+	return h.appendLines(dst, block, lanesThere())
 }
 
-func (h *LeafHasher) appendLines(dst, block []byte, twoLanes bool) []byte {
+// lanesThere is how many hashes the processor can do at once.
+func lanesThere() int {
+	switch {
+	case sixteenLanes:
+		return 16
+	case twoLanes:
+		return 2
+	}
+	return 1
+}
+
+func (h *LeafHasher) appendLines(dst, block []byte, lanes int) []byte {
 	for len(block) > 0 {
 		end := bytes.IndexByte(block, '\n')
 		if end < 0 {
 			end = len(block)
 		}
-		if line := block[:end]; twoLanes {
-			dst = h.begin(dst, line)
-		} else {
-			dst = h.Append(dst, line)
-		}
+		dst = h.beginIn(dst, block[:end], lanes)
 		block = block[min(end+1, len(block)):]
 	}
 	h.end(dst)
@@ -76,17 +85,30 @@ func (h *LeafHasher) appendLines(dst, block []byte, twoLanes bool) []byte {
 // begin appends a place for the hash of one leaf to dst, which has it when end was called:
 // until then dst is only to be appended to, by begin.
 func (h *LeafHasher) begin(dst, line []byte) []byte {
-	if !twoLanes {
-		return h.Append(dst, line)
+	return h.beginIn(dst, line, lanesThere())
+}
+
+func (h *LeafHasher) beginIn(dst, line []byte, count int) []byte {
+	switch count {
+	case 16:
+		if h.wide == nil {
+			h.wide = new(wideLanes)
+		}
+		return h.wide.add(h, dst, line)
+	case 2:
+		if h.lanes == nil {
+			h.lanes = new(lanes)
+		}
+		return h.lanes.add(h, dst, line)
 	}
-	if h.lanes == nil {
-		h.lanes = new(lanes)
-	}
-	return h.lanes.add(h, dst, line)
+	return h.Append(dst, line)
 }
 
 // end ends what begin has begun; dst is what it gave last.
 func (h *LeafHasher) end(dst []byte) {
+	if h.wide != nil {
+		h.wide.end(dst)
+	}
 	if h.lanes != nil {
 		h.lanes.end(dst)
 	}
@@ -179,7 +201,9 @@ func (t *Tree) fill(level int, data []byte, full func(t tlog.Tile, data []byte))
 }
 
 // subtree is the hash over a power of two hashes.
-func subtree(hashes []byte) Hash {
+func subtree(hashes []byte) Hash { return subtreeIn(hashes, lanesThere()) }
+
+func subtreeIn(hashes []byte, lanes int) Hash {
 	if len(hashes) == HashSize {
 		return Hash(hashes)
 	}
@@ -188,8 +212,11 @@ func subtree(hashes []byte) Hash {
 	node[0] = nodeMark
 	for {
 		at := 0
-		if twoLanes {
-			at = pairs(level[:], hashes)
+		if lanes == 16 {
+			at = sixteenNodes(level[:], hashes)
+		}
+		if lanes >= 2 {
+			at += pairs(level[at/2:], hashes[at:])
 		}
 		out := at / 2
 		for ; at < len(hashes); at += 2 * HashSize {

@@ -175,8 +175,19 @@ func TestLargestTree(t *testing.T) {
 	tree.Root()
 }
 
+// lanesToTest are the counts of lanes that the processor can do.
+func lanesToTest() []int {
+	out := []int{1}
+	for _, n := range []int{2, 16} {
+		if n <= lanesThere() {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 // TestLanes holds the hashes of lines of all lengths, side by side with any others, to
-// x/mod's; with two lanes and without.
+// x/mod's; with all lanes, with two and without.
 func TestLanes(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	text := make([]byte, 20<<10)
@@ -190,8 +201,10 @@ func TestLanes(t *testing.T) {
 	for n := range 400 {
 		lengths = append(lengths, n)
 	}
-	for n := 8<<10 - 70; n < 8<<10+70; n++ {
-		lengths = append(lengths, n)
+	for _, most := range []int{4 << 10, 8 << 10} {
+		for n := most - 70; n < most+70; n++ {
+			lengths = append(lengths, n)
+		}
 	}
 	lengths = append(lengths, len(text), 0, 1, len(text), len(text), 2)
 	for round := range 20 {
@@ -207,9 +220,28 @@ func TestLanes(t *testing.T) {
 		for range 2 { // what is left in a hasher does not matter
 			require.True(t, bytes.Equal(want, h.AppendLines(nil, block)), "round %d", round)
 		}
-		require.True(t, bytes.Equal(want, h.appendLines(nil, block, false)), "round %d", round)
+		for _, lanes := range lanesToTest() {
+			require.True(t, bytes.Equal(want, h.appendLines(nil, block, lanes)), "round %d, %d lanes", round, lanes)
+		}
 		require.Equal(t, before, block, "the block is not written to")
 		random.Shuffle(len(lengths), func(i, j int) { lengths[i], lengths[j] = lengths[j], lengths[i] })
+	}
+
+	// Few lines, of which none waits for another.
+	for n := range 40 {
+		block := bytes.Repeat([]byte("a line\n"), n)
+		for i := range n {
+			block[7*i] = byte('a' + i%26)
+		}
+		var want []byte
+		for i := range n {
+			sum := tlog.RecordHash(block[7*i : 7*i+6])
+			want = append(want, sum[:]...)
+		}
+		var h LeafHasher
+		for _, lanes := range lanesToTest() {
+			require.True(t, bytes.Equal(want, h.appendLines(nil, block, lanes)), "%d lines, %d lanes", n, lanes)
+		}
 	}
 
 	// The hashes go behind what is in dst, and nowhere else: dst has room behind them.
@@ -237,6 +269,9 @@ func TestSubtrees(t *testing.T) {
 		_, err := random.Read(hashes)
 		require.NoError(t, err)
 		before := bytes.Clone(hashes)
+		for _, lanes := range lanesToTest() {
+			require.Equal(t, slow(hashes), subtreeIn(hashes, lanes), "%d hashes, %d lanes", width, lanes)
+		}
 		require.Equal(t, slow(hashes), subtree(hashes), "%d hashes", width)
 		require.Equal(t, before, hashes, "what is hashed is not written to")
 	}
