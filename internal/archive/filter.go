@@ -2,6 +2,7 @@ package archive
 
 import (
 	"crypto/rand"
+	"encoding"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -31,15 +32,18 @@ const (
 	// are, unless they are longer than that, so that most are not hashed again. There is
 	// room for four times as many as the filter has, in which few meet, up to 128 KiB.
 	minRecentIDs, maxRecentIDs, maxRecentID = 256, 2048, 63
-	// Trace ids are remembered by themselves, as bytes, in 32 KiB.
-	maxRecentTraces = 2048
+	// Trace ids are remembered by themselves, as bytes, two for each of these bits' values, in
+	// 32 KiB.
+	recentTracesBits = 10
+	// spread is odd, and has about as many ones as zeros: 2^64 by the golden ratio.
+	spread = 0x9e3779b97f4a7c15
 )
 
 // FilterBuilder collects the ids of an object's records, at 20 to 40 bytes for each. It is
 // not for several goroutines.
 type FilterBuilder struct {
 	key    [filterKeySize]byte
-	hasher filterHasher
+	sums   filterSums
 	ids    map[[16]byte]struct{}
 	seed   maphash.Seed
 	recent []recentID // a power of two
@@ -63,7 +67,7 @@ func NewFilterBuilder() *FilterBuilder {
 	var seed [16]byte
 	rand.Read(seed[:])
 	b.traceSeed = [2]uint64{binary.LittleEndian.Uint64(seed[:]), binary.LittleEndian.Uint64(seed[8:])}
-	b.hasher = newFilterHasher(b.key[:])
+	b.sums = newFilterSums(b.key[:])
 	return b
 }
 
@@ -83,7 +87,7 @@ func (b *FilterBuilder) Add(id []byte) {
 		*second = *first
 		first.size = uint8(copy(first.id[:], id))
 	}
-	b.ids[b.hasher.sum(id)] = struct{}{}
+	b.ids[b.sums.sum(id)] = struct{}{}
 	if 4*len(b.ids) > len(b.recent) && len(b.recent) < maxRecentIDs {
 		b.recent = make([]recentID, 2*len(b.recent))
 	}
@@ -97,10 +101,11 @@ func (b *FilterBuilder) AddTraceID(id [16]byte) {
 	}
 	high, low := bits.Mul64(binary.LittleEndian.Uint64(id[:])^b.traceSeed[0], binary.LittleEndian.Uint64(id[8:])^b.traceSeed[1])
 	if b.traces == nil {
-		b.traces = make([][16]byte, maxRecentTraces)
+		b.traces = make([][16]byte, 2<<recentTracesBits)
 	}
-	// As in Add, two places.
-	place := (high ^ low) % (maxRecentTraces / 2) * 2
+	// As in Add, two places. The second multiplication has all bits count in each place: ids
+	// that differ in few of theirs, as counters do, would be in few places.
+	place := (high ^ low) * spread >> (64 - recentTracesBits) * 2
 	first, second := &b.traces[place], &b.traces[place+1]
 	if *first == id || *second == id {
 		return
@@ -108,7 +113,7 @@ func (b *FilterBuilder) AddTraceID(id [16]byte) {
 	*second, *first = *first, id
 	var text [32]byte
 	hex.Encode(text[:], id[:])
-	b.ids[b.hasher.sum(text[:])] = struct{}{}
+	b.ids[b.sums.sum(text[:])] = struct{}{}
 }
 
 // Len is how many ids it has.
@@ -160,8 +165,7 @@ func OpenFilter(data []byte) (Filter, error) {
 
 // May says that an id may be there, or that it is not.
 func (f Filter) May(id []byte) bool {
-	h := newFilterHasher(f.key)
-	x, step := filterNumbers(h.sum(id))
+	x, step := filterNumbers(filterSum(f.key, id))
 	n := uint64(len(f.bits)) * 8
 	for range f.hashes {
 		j := x % n
@@ -178,23 +182,67 @@ func filterNumbers(sum [16]byte) (x, step uint64) {
 	return binary.LittleEndian.Uint64(sum[:]), binary.LittleEndian.Uint64(sum[8:]) | 1
 }
 
-// filterHasher is BLAKE2b (RFC 7693) of 16 bytes with a key.
-type filterHasher struct {
-	hash hash.Hash
-	buf  []byte
-}
-
-func newFilterHasher(key []byte) filterHasher {
-	h, err := blake2b.New(16, key)
+// filterSum is BLAKE2b (RFC 7693) of 16 bytes with a key.
+func filterSum(key, id []byte) (sum [16]byte) {
+	h, err := blake2b.New(len(sum), key)
 	if err != nil {
 		panic(err) //nolint:forbidigo // of other sizes alone
 	}
-	return filterHasher{hash: h}
+	h.Write(id)
+	h.Sum(sum[:0])
+	return sum
 }
 
-func (h *filterHasher) sum(id []byte) (sum [16]byte) {
-	h.hash.Reset()
-	h.hash.Write(id)
-	h.buf = h.hash.Sum(h.buf[:0])
-	return [16]byte(h.buf)
+// filterSums is filterSum for many ids, none of which is empty: it goes on from the state
+// behind the block that the key is, which is the same for all.
+type filterSums struct {
+	hash interface {
+		hash.Hash
+		encoding.BinaryUnmarshaler
+	}
+	begun []byte
+	buf   []byte
+}
+
+// In the state that blake2b writes: the first word, big-endian, and how much of a block came.
+const (
+	stateWord   = len("b2b")
+	stateOffset = stateWord + 8*8 + 2*8 + 1 + blake2b.BlockSize
+)
+
+func newFilterSums(key []byte) filterSums {
+	var s filterSums
+	h, err := blake2b.New(16, nil)
+	if err == nil {
+		s.hash = h.(interface {
+			hash.Hash
+			encoding.BinaryUnmarshaler
+		})
+		s.begun, err = h.(encoding.BinaryMarshaler).MarshalBinary()
+	}
+	if err == nil {
+		// The parameters of a hash with a key (RFC 7693, section 2.8), and the key's block,
+		// which is hashed when more comes.
+		word := s.begun[stateWord : stateWord+8]
+		binary.BigEndian.PutUint64(word, binary.BigEndian.Uint64(word)^uint64(len(key))<<8)
+		err = s.hash.UnmarshalBinary(s.begun)
+	}
+	if err == nil {
+		var block [blake2b.BlockSize + 1]byte
+		copy(block[:], key)
+		s.hash.Write(block[:])
+		s.begun, err = h.(encoding.BinaryMarshaler).MarshalBinary()
+	}
+	if err != nil {
+		panic(err) //nolint:forbidigo // of other sizes alone
+	}
+	s.begun[stateOffset] = 0 // without the byte that came for that
+	return s
+}
+
+func (s *filterSums) sum(id []byte) (sum [16]byte) {
+	_ = s.hash.UnmarshalBinary(s.begun) // which it has read before
+	s.hash.Write(id)
+	s.buf = s.hash.Sum(s.buf[:0])
+	return [16]byte(s.buf)
 }

@@ -123,9 +123,10 @@ func FuzzFilter(f *testing.F) {
 // more than are remembered.
 func TestTraceIDsAreTheirDigits(t *testing.T) {
 	b, want := NewFilterBuilder(), NewFilterBuilder()
-	want.key, want.hasher = b.key, b.hasher
+	want.key, want.sums = b.key, newFilterSums(b.key[:])
+	const most = 2 << recentTracesBits
 	var ids [][16]byte
-	for i := range 3 * maxRecentTraces {
+	for i := range 3 * most {
 		ids = append(ids, [16]byte{1, byte(i), byte(i >> 8), 15: byte(i % 3)})
 	}
 	ids = append(ids, ids...)
@@ -135,11 +136,50 @@ func TestTraceIDsAreTheirDigits(t *testing.T) {
 		}
 		want.Add([]byte(hex.EncodeToString(id[:])))
 	}
-	require.Equal(t, 3*maxRecentTraces, b.Len(), "none is there twice")
+	require.Equal(t, 3*most, b.Len(), "none is there twice")
 	b.AddTraceID([16]byte{})
 	want.Add([]byte(strings.Repeat("0", 32)))
 	require.Equal(t, want.Len(), b.Len())
 	require.Equal(t, want.Append(nil), b.Append(nil))
+}
+
+// TestSumsOfManyIDs holds the sums of ids, one after the other, to those of each by itself.
+func TestSumsOfManyIDs(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 10 {
+		key, text := make([]byte, filterKeySize), make([]byte, 300)
+		for i := range text {
+			text[i] = byte(random.Uint32())
+		}
+		copy(key, text[100:])
+		sums := newFilterSums(key)
+		for n := 1; n <= len(text); n++ {
+			require.Equal(t, filterSum(key, text[:n]), sums.sum(text[:n]), "%d bytes", n)
+		}
+	}
+}
+
+// TestLikeTraceIDsAreRemembered: ids that differ in one byte have as many places as others,
+// whatever the seed.
+func TestLikeTraceIDsAreRemembered(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for round := range 500 {
+		b := NewFilterBuilder()
+		b.traceSeed = [2]uint64{random.Uint64(), random.Uint64()}
+		place := round % 16
+		for i := range 256 {
+			id := [16]byte{1, 8: 1}
+			id[place] = byte(i)
+			b.AddTraceID(id)
+		}
+		kept := 0
+		for _, id := range b.traces {
+			if id != ([16]byte{}) {
+				kept++
+			}
+		}
+		require.Greater(t, kept, 240, "round %d", round)
+	}
 }
 
 // TestRecentIDsAreStillThere: what is known as an id that was added is one.
