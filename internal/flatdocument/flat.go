@@ -62,6 +62,7 @@ type Flat struct {
 	membersText []byte
 	membersSeen nameBits
 	front       *nameSet
+	written     uint64 // how often they were asked for
 
 	// names are those of the attributes of the document being written, for as long as
 	// they are few; many has them when they are not.
@@ -69,8 +70,9 @@ type Flat struct {
 	many  map[string]struct{}
 
 	// known are names as they stand in documents: most records have those of the one before.
-	known knownNames
-	times timestamp.Recent
+	known  knownNames
+	shapes [shapeCount]shape
+	times  timestamp.Recent
 }
 
 // fewNames is how many names are compared with each other.
@@ -232,6 +234,14 @@ func (f *Flat) attributes(o *object, item pcommon.Map, front *nameSet) {
 	if f.front != front {
 		f.writeResource(front)
 	}
+	s := &f.shapes[item.Len()%shapeCount]
+	if s.fits(f, item.Len(), front) {
+		start := len(o.dst)
+		if s.attributes(o, item, f.membersText) {
+			return
+		}
+		o.dst = o.dst[:start]
+	}
 	// The item's names count before the resource's, and its attributes stand behind.
 	f.names = f.names[:0]
 	var seen nameBits
@@ -260,12 +270,14 @@ func (f *Flat) attributes(o *object, item pcommon.Map, front *nameSet) {
 		}
 		i++
 	}
+	s.learn(f, front)
 	clear(f.names)
 }
 
 // writeResource writes the resource's attributes, each with a comma before it.
 func (f *Flat) writeResource(front *nameSet) {
 	f.front, f.members, f.membersSeen = front, f.members[:0], 0
+	f.written++
 	o := object{dst: f.membersText[:0], start: -2} // of a document in which something stands
 	f.names = f.names[:0]
 	for name, v := range f.resource.All() {

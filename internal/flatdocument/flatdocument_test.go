@@ -178,7 +178,6 @@ func attributesOf(t *testing.T, names []string) pcommon.Map {
 	return m
 }
 
-// TestFewNamesAreWrittenAsMany writes attributes in both ways.
 // TestKnownNamesChangeNothing: what a Flat has written before is not to be seen in what it
 // writes. Some of the names have one place among those that are known.
 func TestKnownNamesChangeNothing(t *testing.T) {
@@ -231,6 +230,76 @@ func TestKnownNamesChangeNothing(t *testing.T) {
 	}
 }
 
+// TestShapesChangeNothing: records of few kinds, in any order and of any resource, are written as
+// by a Flat that has seen none of them.
+func TestShapesChangeNothing(t *testing.T) {
+	long := strings.Repeat("n", maxKnownName)
+	kinds := [][]string{
+		{"a", "b", "c"},
+		{"a", "b", "d"},
+		{"a", "c", "b"},
+		{"x", "b", "c"},
+		{"a", "b"},
+		{"a"},
+		{"b"},
+		{},
+		{"a", "a", "b"},
+		{"body", "b", "c"},
+		{"attributes.body", "b", "c"},
+		{"body", "attributes.body"},
+		{`"`, "b"},
+		{"n\xff", "b"},
+		{long, "b"},
+		{long + "n", "b"},
+		{"", "b"},
+		{"", "c"},
+		{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"},
+		{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "l"},
+	}
+	resources := [][]string{{}, {"r", "s"}, {"r", "a"}, {"b"}, {"resource.time", "time"}, {"attributes.body", "r"}, {"r", "r", "c"}}
+	dice := rand.New(rand.NewPCG(3, 4))
+	var used Flat
+	hits := 0
+	for range 1000 {
+		resource := pcommon.NewResource()
+		attributesOf(t, resources[dice.IntN(len(resources))]).MoveTo(resource.Attributes())
+		used.Begin(resource, pcommon.NewInstrumentationScope())
+		kind, front := kinds[dice.IntN(len(kinds))], logNames
+		for range 12 {
+			switch dice.IntN(6) {
+			case 0:
+				kind = kinds[dice.IntN(len(kinds))]
+			case 1:
+				front = []*nameSet{logNames, spanNames}[dice.IntN(2)]
+			}
+			item := attributesOf(t, kind)
+			for _, v := range item.All() {
+				v.SetStr(strings.Repeat("v", dice.IntN(100)))
+			}
+			var fresh Flat
+			fresh.Begin(resource, pcommon.NewInstrumentationScope())
+			got, want := begin([]byte("before")), begin([]byte("before"))
+			if dice.IntN(2) == 0 {
+				got.integer("first", 1)
+				want.integer("first", 1)
+			}
+			s := &used.shapes[len(kind)%shapeCount]
+			trust := s.trust
+			used.attributes(&got, item, front)
+			fresh.attributes(&want, item, front)
+			require.Equal(t, string(want.end()), string(got.end()), "%q of %q", kind, resource.Attributes().AsRaw())
+			if trust > 0 && (s.trust > trust || s.trust == maxTrust) {
+				hits++
+			}
+		}
+		if dice.IntN(4) == 0 {
+			used.End()
+		}
+	}
+	assert.Greater(t, hits, 3000, "records that were written by their shape")
+}
+
+// TestFewNamesAreWrittenAsMany writes attributes in both ways.
 func TestFewNamesAreWrittenAsMany(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	names := []string{
