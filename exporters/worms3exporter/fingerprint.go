@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -171,8 +172,25 @@ func appendLength(dst []byte, n int) []byte {
 func appendDistinctMap(dst []byte, m pcommon.Map) []byte {
 	dst = appendLength(dst, m.Len())
 	for name, v := range m.All() {
+		if v.Type() == pcommon.ValueTypeStr && len(name) < 0x80 && len(v.Str()) < 0x80 {
+			dst = appendShort(dst, name, v.Str())
+			continue
+		}
 		dst = appendDistinct(appendCounted(dst, name), v)
 	}
+	return dst
+}
+
+// appendShort is appendDistinct behind a name, for a text; both are shorter than 0x80 bytes.
+func appendShort(dst []byte, name, text string) []byte {
+	n := len(dst)
+	dst = slices.Grow(dst, len(name)+len(text)+3)[:n+len(name)+len(text)+3]
+	to := dst[n:]
+	to[0] = byte(len(name))
+	copy(to[1:], name)
+	to = to[1+len(name):]
+	to[0], to[1] = byte(pcommon.ValueTypeStr), byte(len(text))
+	copy(to[2:], text)
 	return dst
 }
 

@@ -146,11 +146,12 @@ func (in *intake) log(ctx context.Context, rl plog.ResourceLogs, sl plog.ScopeLo
 	if !m.plain || !in.plainResource {
 		more = moreIDsOfLog(rl.Resource().Attributes(), r)
 	}
-	in.add(archiver.Record{
-		Rule: rule, Partitions: in.partition.partitions(rl.Resource().Attributes(), attributes),
-		Time: timeOf(at), Fingerprint: in.prints.log(uid, in.scope, r), HasUID: true, Redactions: redactions,
-		MoreIDs: more,
-	}, start, requestIn(m.request), r.TraceID())
+	record := in.next()
+	record.Rule = rule
+	record.Partitions = in.partition.partitions(rl.Resource().Attributes(), attributes)
+	record.Time, record.Redactions, record.MoreIDs = timeOf(at), redactions, more
+	record.Fingerprint, record.HasUID = in.prints.log(uid, in.scope, r), true
+	in.complete(record, start, requestIn(m.request), r.TraceID())
 }
 
 // traces takes spans.
@@ -217,12 +218,27 @@ func (in *intake) point(rm pmetric.ResourceMetrics, sm pmetric.ScopeMetrics, m p
 	}, start, requestOf(point.Attributes()), pcommon.TraceID{})
 }
 
+// next is a place for a record, without anything.
+func (in *intake) next() *archiver.Record {
+	n := len(in.records)
+	if n == cap(in.records) {
+		in.records = append(in.records, archiver.Record{})
+	}
+	in.records = in.records[:n+1]
+	return &in.records[n]
+}
+
 // add takes a record whose line begins at start of the buffer and ends with it.
 func (in *intake) add(record archiver.Record, start int, request string, trace pcommon.TraceID) {
-	in.records = append(in.records, record)
-	r := &in.records[len(in.records)-1]
-	r.Signal, r.Encoding, r.Arrival = in.signal, in.encoding, in.arrival
-	r.Hour = in.partition.hour(r.Time, in.arrival)
+	r := in.next()
+	*r = record
+	in.complete(r, start, request, trace)
+}
+
+// complete is add for a record of next.
+func (in *intake) complete(record *archiver.Record, start int, request string, trace pcommon.TraceID) {
+	record.Signal, record.Encoding, record.Arrival = in.signal, in.encoding, in.arrival
+	record.Hour = in.partition.hour(record.Time, in.arrival)
 	at := place{start: start, line: len(in.buf)}
 	in.buf = append(in.buf, request...)
 	at.request = len(in.buf)

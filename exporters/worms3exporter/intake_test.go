@@ -1,6 +1,7 @@
 package worms3exporter
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
 	"testing"
@@ -176,6 +177,27 @@ func TestFingerprintsTellRecordsApart(t *testing.T) {
 		add(name, f.span(none, span(change)))
 	}
 	add("span's resource", f.span(other, span(func(ptrace.Span) {})))
+}
+
+// TestTheFormOfAttributesIsThatOfEachOfThem: short texts have the form that any attribute has, so
+// that a record whose fingerprint is on disk is known when it comes again.
+func TestTheFormOfAttributesIsThatOfEachOfThem(t *testing.T) {
+	for _, name := range []int{0, 1, 7, 8, 9, 126, 127, 128, 129, 20_000} {
+		for _, text := range []int{0, 1, 7, 8, 9, 126, 127, 128, 129, 20_000} {
+			k, v := strings.Repeat("k", name), strings.Repeat("v", text)
+			m := pcommon.NewMap()
+			m.PutInt("n", 5)
+			m.PutStr(k+"x", v)
+			m.PutStr(k, v)
+			want := binary.AppendUvarint([]byte("before"), 3)
+			want = append(want, 1, 'n', byte(pcommon.ValueTypeInt), 10)
+			for _, k := range []string{k + "x", k} {
+				want = append(binary.AppendUvarint(want, uint64(len(k))), k...)
+				want = append(binary.AppendUvarint(append(want, byte(pcommon.ValueTypeStr)), uint64(text)), v...)
+			}
+			require.Equal(t, want, appendDistinctMap([]byte("before"), m), "%d and %d bytes", name, text)
+		}
+	}
 }
 
 func TestWhatIsKnownOfARecordGoesWithIt(t *testing.T) {

@@ -17,6 +17,9 @@ type partitioner struct {
 
 	// last are the partitions of the record before: those of one resource are often alike.
 	last []archive.Partition
+	// lastHour is what hour gave last, in seconds since 1970 hourStart.
+	lastHour  time.Time
+	hourStart int64
 }
 
 func newPartitioner(cfg *partitionConfig) *partitioner {
@@ -57,7 +60,11 @@ func (p *partitioner) hour(event, arrival time.Time) time.Time {
 		!event.Before(arrival.Add(-p.cfg.MaxPast)) && !event.After(arrival.Add(p.cfg.MaxFuture)) {
 		at = event
 	}
-	return at.UTC().Truncate(time.Hour)
+	if since := at.Unix() - p.hourStart; since < 0 || since >= 3600 || p.lastHour.IsZero() {
+		p.lastHour = at.UTC().Truncate(time.Hour)
+		p.hourStart = p.lastHour.Unix()
+	}
+	return p.lastHour
 }
 
 // maxPartitionValue is enough of a value to know it by: what a key has of it is shorter,

@@ -46,6 +46,21 @@ func TestTheHourIsThatOfTheEventOrOfItsArrival(t *testing.T) {
 
 // TestWhatSendersWriteCannotLeaveItsPlace: whatever an attribute has, it is one part of a
 // key.
+// TestHoursAreThoseOfTheirTimes: whatever hour was asked for before.
+func TestHoursAreThoseOfTheirTimes(t *testing.T) {
+	cfg := &partitionConfig{Time: timeEvent, MaxPast: 1 << 62, MaxFuture: 1 << 62}
+	assert.Equal(t, time.Unix(0, 0).UTC(), newPartitioner(cfg).hour(time.Unix(5, 0), noon), "the first that is asked for")
+	p := newPartitioner(cfg)
+	for _, from := range []time.Time{noon, time.Unix(0, 0).UTC(), noon.Add(-24 * time.Hour), time.Unix(-10_000, 5)} {
+		for _, step := range []time.Duration{0, 1, time.Minute, -time.Minute, time.Hour - 1, time.Hour, -time.Hour, -time.Hour - 1, 59 * time.Minute, time.Second} {
+			from = from.Add(step)
+			hour := p.hour(from, noon)
+			assert.Equal(t, from.UTC().Truncate(time.Hour), hour, from)
+			assert.Equal(t, time.UTC, hour.Location())
+		}
+	}
+}
+
 func TestWhatSendersWriteCannotLeaveItsPlace(t *testing.T) {
 	cfg := configured(t, `{partition: {attributes: [Tenant.Name, host.name]}}`)
 	require.NoError(t, cfg.Validate())

@@ -46,6 +46,7 @@ type FilterBuilder struct {
 	sums   filterSums
 	ids    map[[16]byte]struct{}
 	seed   maphash.Seed
+	last   recentID   // the one that came last: most records are near another of their request
 	recent []recentID // a power of two
 	// traces are those that came last.
 	traces    [][16]byte
@@ -78,6 +79,10 @@ func (b *FilterBuilder) Add(id []byte) {
 		return
 	}
 	if len(id) <= maxRecentID {
+		if b.last.is(id) {
+			return
+		}
+		b.last.size = uint8(copy(b.last.id[:], id))
 		// Each has two places beside each other, the first of the one that came last.
 		place := maphash.Bytes(b.seed, id) & uint64(len(b.recent)-2)
 		first, second := &b.recent[place], &b.recent[place+1]

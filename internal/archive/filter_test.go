@@ -194,4 +194,8 @@ func TestRecentIDsAreStillThere(t *testing.T) {
 	}
 	require.Greater(t, len(added), 2*maxRecentIDs)
 	require.Len(t, added, b.Len())
+	for n := 100; n > 0; n-- { // each is the beginning of the one before
+		b.Add([]byte(strings.Repeat("y", n)))
+		require.Equal(t, len(added)+101-n, b.Len())
+	}
 }

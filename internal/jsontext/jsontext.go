@@ -23,24 +23,36 @@ var plain = func() (t [256]bool) {
 
 // AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
-	if n := len(dst); len(s) >= 8 && len(s) <= maxAtOnce {
-		// Looked at and copied in one step, as AllPlain does it.
-		dst = slices.Grow(dst, len(s)+2)
-		to := dst[n : n+len(s)+2]
-		to[0], to[len(to)-1] = '"', '"'
-		last := eight(s[len(s)-8:])
-		binary.LittleEndian.PutUint64(to[len(to)-9:], last)
-		plain := !odd(last)
-		for at := 0; plain && at < len(s)-8; at += 8 {
+	if len(s) > maxAtOnce {
+		if AllPlain(s) {
+			return AppendPlain(dst, s)
+		}
+		return append(appendEscaped(append(dst, '"'), Valid(s)), '"')
+	}
+	// Looked at and copied in one step, as AllPlain does it.
+	n := len(dst)
+	dst = slices.Grow(dst, len(s)+2)
+	to := dst[n : n+len(s)+2]
+	to[0], to[len(to)-1] = '"', '"'
+	var found uint64
+	if len(s) >= 8 {
+		for at := 0; at < len(s)-8; at += 8 {
 			w := eight(s[at:])
 			binary.LittleEndian.PutUint64(to[1+at:], w)
-			plain = !odd(w)
+			found |= odds(w)
 		}
-		if plain {
-			return dst[:n+len(to)]
+		last := eight(s[len(s)-8:])
+		binary.LittleEndian.PutUint64(to[len(to)-9:], last)
+		found |= odds(last)
+	} else {
+		for i := range len(s) {
+			c := s[i]
+			to[1+i] = c
+			found |= uint64(oddBytes[c])
 		}
-	} else if AllPlain(s) {
-		return AppendPlain(dst, s)
+	}
+	if found == 0 {
+		return dst[:n+len(to)]
 	}
 	return append(appendEscaped(append(dst, '"'), Valid(s)), '"')
 }
@@ -78,17 +90,30 @@ func eight(s string) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// odd says that a byte of eight is none that is plain: its highest bit is set where it is
-// above 0x7F, or below 0x20, or one of the two.
-func odd(w uint64) bool {
+// odd says that a byte of eight is none that is plain.
+func odd(w uint64) bool { return odds(w) != 0 }
+
+// odds has the highest bit of a byte set where it is above 0x7F, or below 0x20, or one of the
+// two that are escaped. Where a byte is such, those above it may be marked, too.
+func odds(w uint64) uint64 {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	quote, back := w^ones*'"', w^ones*'\\'
-	return (w|(w-ones*0x20)|(quote-ones)&^quote|(back-ones)&^back)&high != 0
+	return (w | (w - ones*0x20) | (quote-ones)&^quote | (back-ones)&^back) & high
 }
+
+// oddBytes has a 1 for each byte that is not plain.
+var oddBytes = func() (t [256]uint8) {
+	for c := range t {
+		if !plain[c] || c >= utf8.RuneSelf {
+			t[c] = 1
+		}
+	}
+	return t
+}()
 
 func shortPlain(s string) bool {
 	for i := range len(s) {
-		if !plain[s[i]] || s[i] >= utf8.RuneSelf {
+		if oddBytes[s[i]] != 0 {
 			return false
 		}
 	}
