@@ -56,7 +56,7 @@ func BenchmarkIntake(b *testing.B) {
 				take := func() {
 					in.reset()
 					in.arrival = noon
-					in.logs(b.Context(), logs, compiled, encoders())
+					in.logs(b.Context(), logs, compiled, in.logEncoder(encoders))
 				}
 				take()
 				for _, r := range in.all() {

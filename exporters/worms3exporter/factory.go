@@ -45,7 +45,7 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	}
 	push := func(ctx context.Context, logs plog.Logs) error {
 		logs = logencoding.Writable(logs, uidAttribute)
-		return x.consume(ctx, func(in *intake) { in.logs(ctx, logs, rules, encoders()) })
+		return x.consume(ctx, func(in *intake) { in.logs(ctx, logs, rules, in.logEncoder(encoders)) })
 	}
 	// Encodings but ours of JSON are lent the records, which is a change.
 	reads := x.cfg.Encoding == archive.EncodingJSON || x.cfg.Encoding == archive.EncodingOTLPJSON

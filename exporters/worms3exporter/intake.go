@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/heartwood-otel/heartwood/exporters/worms3exporter/internal/archiver"
+	"github.com/heartwood-otel/heartwood/internal/archive"
 	"github.com/heartwood-otel/heartwood/internal/datapoint"
 	"github.com/heartwood-otel/heartwood/internal/deadletter"
 	"github.com/heartwood-otel/heartwood/internal/recordids"
@@ -53,6 +54,8 @@ type intake struct {
 	// plainResource says that theirs has no ids.
 	plainResource bool
 	partition     *partitioner
+	// flat is what writes JSON, which knows names of the records before.
+	flat logencoding.RecordEncoder
 
 	arrival time.Time
 	// buf has lines and ids of the records; records get their parts of it when all are
@@ -88,6 +91,17 @@ func (in *intake) reset() {
 func (in *intake) newUID() string {
 	in.uid = in.source.Next(in.arrival).AppendText(in.uid[:0])
 	return string(in.uid)
+}
+
+// logEncoder is one of those that are made so, or the one of before.
+func (in *intake) logEncoder(newEncoder func() logencoding.RecordEncoder) logencoding.RecordEncoder {
+	if in.encoding != archive.EncodingJSON {
+		return newEncoder()
+	}
+	if in.flat == nil {
+		in.flat = newEncoder()
+	}
+	return in.flat
 }
 
 // logs takes log records.

@@ -140,7 +140,7 @@ func (f *Flat) Begin(resource pcommon.Resource, scope pcommon.InstrumentationSco
 // End lets go of what Begin was given.
 func (f *Flat) End() {
 	clear(f.members[:cap(f.members)])
-	f.resource, f.scope, f.front = pcommon.Map{}, "", nil
+	f.resource, f.scope, f.front, f.many = pcommon.Map{}, "", nil, nil
 	f.names, f.members, f.membersText, f.membersSeen = f.names[:0], f.members[:0], f.membersText[:0], 0
 	if cap(f.membersText) > maxKeptText {
 		f.membersText = nil
