@@ -230,7 +230,7 @@ func (w *ObjectWriter) flushBlock() error {
 	stored := w.block
 	switch w.settings.Compression {
 	case CompressionZstd:
-		w.compressed = encoder().EncodeAll(w.block, w.compressed[:0])
+		w.compressed = allEncoders().append(w.compressed[:0], w.block)
 		stored = w.compressed
 	case CompressionGzip:
 		var err error
@@ -291,19 +291,58 @@ func (w *ObjectWriter) Finish() (ObjectInfo, error) {
 	return w.info, nil
 }
 
-// encoder is shared by all objects: each of its blocks is a call of its own, and as many
-// as there are processors run at once, each with its memory.
-var encoder = sync.OnceValue(func() *zstd.Encoder {
+// encoders are shared by all objects: each of their blocks is a call of its own, and as many
+// as there are processors run at once, each with its memory. Of those that are free the one
+// that was used last is taken, whose memory is still in the processor's cache.
+type encoders struct {
+	turns chan struct{} // has one for each that is in use
+	mu    sync.Mutex
+	free  []*zstd.Encoder // guarded by mu
+}
+
+var allEncoders = sync.OnceValue(func() *encoders {
+	return &encoders{turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+})
+
+// append appends a frame with a block.
+func (e *encoders) append(dst, block []byte) []byte {
+	e.turns <- struct{}{}
+	encoder := e.take()
+	defer func() {
+		e.give(encoder)
+		<-e.turns
+	}()
+	return encoder.EncodeAll(block, dst)
+}
+
+func (e *encoders) take() *zstd.Encoder {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if n := len(e.free); n > 0 {
+		encoder := e.free[n-1]
+		e.free = e.free[:n-1]
+		return encoder
+	}
+	return newEncoder()
+}
+
+func (e *encoders) give(encoder *zstd.Encoder) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.free = append(e.free, encoder)
+}
+
+func newEncoder() *zstd.Encoder {
 	e, err := zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
-		zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)),
+		zstd.WithEncoderConcurrency(1),
 		zstd.WithSingleSegment(true), // the frame says its content's size
 		zstd.WithEncoderCRC(true))
 	if err != nil {
 		panic(err) //nolint:forbidigo // of the options above alone
 	}
 	return e
-})
+}
 
 // gzipLevel is measured like the level of zstd.
 const gzipLevel = gzip.BestSpeed

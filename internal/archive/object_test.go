@@ -9,7 +9,9 @@ import (
 	"io"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -412,4 +414,28 @@ func TestFramesAreAsDocumented(t *testing.T) {
 
 	stored, _, _ = writeObject(t, CompressionGzip, true, []byte("abc"))
 	assert.Equal(t, crc32.ChecksumIEEE([]byte("abc\n")), binary.LittleEndian.Uint32(stored[len(stored)-8:]))
+}
+
+// TestEncodersAreShared: blocks that are compressed at once are what each of them is alone, and
+// no more encoders are made than run at once.
+func TestEncodersAreShared(t *testing.T) {
+	e := &encoders{turns: make(chan struct{}, 3)}
+	block := func(n int) []byte { return bytes.Repeat([]byte(strconv.Itoa(n)), 1000*(n+1)) }
+	var want [8][]byte
+	for n := range want {
+		want[n] = e.append(nil, block(n))
+	}
+	require.Len(t, e.free, 1, "the one that was used last is used again")
+	var all sync.WaitGroup
+	for n := range want {
+		all.Go(func() {
+			for range 50 {
+				got := e.append([]byte("before"), block(n))
+				assert.True(t, bytes.Equal(append([]byte("before"), want[n]...), got), n)
+			}
+		})
+	}
+	all.Wait()
+	require.LessOrEqual(t, len(e.free), cap(e.turns))
+	require.Empty(t, e.turns)
 }
