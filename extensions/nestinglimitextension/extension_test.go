@@ -3,10 +3,12 @@ package nestinglimitextension
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,6 +27,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 
 	"github.com/heartwood-otel/heartwood/extensions/nestinglimitextension/internal/metadata"
@@ -59,6 +62,27 @@ func nested(levels int) plogotlp.ExportRequest {
 	v := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body()
 	for range levels {
 		v = v.SetEmptySlice().AppendEmpty()
+	}
+	return plogotlp.NewExportRequestFromLogs(logs)
+}
+
+func nestedInResource(levels int) plogotlp.ExportRequest {
+	logs := plog.NewLogs()
+	v := logs.ResourceLogs().AppendEmpty().Resource().Attributes().PutEmpty("a")
+	for range levels {
+		v = v.SetEmptySlice().AppendEmpty()
+	}
+	return plogotlp.NewExportRequestFromLogs(logs)
+}
+
+// large is a request that comes in several frames of HTTP/2.
+func large() plogotlp.ExportRequest {
+	logs := plog.NewLogs()
+	records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	for i := range 2000 {
+		r := records.AppendEmpty()
+		r.Body().SetStr("a line of some sixty bytes, as they are written by programs...")
+		r.Attributes().PutInt("n", int64(i))
 	}
 	return plogotlp.NewExportRequestFromLogs(logs)
 }
@@ -129,10 +153,15 @@ func TestHTTP(t *testing.T) {
 type takers struct {
 	plogotlp.UnimplementedGRPCServer
 	taken int
+	last  []byte
 }
 
-func (s *takers) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+func (s *takers) Export(_ context.Context, request plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
 	s.taken++
+	var err error
+	if s.last, err = request.MarshalProto(); err != nil {
+		return plogotlp.NewExportResponse(), err
+	}
 	return plogotlp.NewExportResponse(), nil
 }
 
@@ -153,7 +182,14 @@ func (tracesTaker) Export(context.Context, ptraceotlp.ExportRequest) (ptraceotlp
 }
 
 func TestGRPC(t *testing.T) {
-	l, tel := made(t, &Config{MaxDepth: 10})
+	for _, most := range []int{10, defaultMaxDepth} { // less than what the quick decoder goes down to, and more
+		t.Run(strconv.Itoa(most), func(t *testing.T) { testGRPC(t, most) })
+	}
+}
+
+func testGRPC(t *testing.T, most int) {
+	t.Helper()
+	l, tel := made(t, &Config{MaxDepth: most})
 	options, err := l.GetGRPCServerOptions(t.Context())
 	require.NoError(t, err)
 	server := grpc.NewServer(options...)
@@ -171,14 +207,24 @@ func TestGRPC(t *testing.T) {
 	t.Cleanup(func() { assert.NoError(t, conn.Close()) })
 
 	client := plogotlp.NewGRPCClient(conn)
-	_, err = client.Export(t.Context(), nested(10))
-	require.NoError(t, err)
 	for _, option := range []grpc.CallOption{grpc.EmptyCallOption{}, grpc.UseCompressor("gzip")} {
-		_, err = client.Export(t.Context(), nested(11), option)
-		assert.Equal(t, codes.Internal, status.Code(err), "senders do not try again")
-		require.ErrorContains(t, err, "nested too deep: more than 10")
+		logs.taken = 0
+		for _, request := range []plogotlp.ExportRequest{nested(most), nested(1), plogotlp.NewExportRequest(), large()} {
+			_, err = client.Export(t.Context(), request, option)
+			require.NoError(t, err)
+			want, err := request.MarshalProto()
+			require.NoError(t, err)
+			assert.Equal(t, want, append([]byte{}, logs.last...))
+		}
+		for _, request := range []plogotlp.ExportRequest{nested(most + 1), nestedInResource(most + 1)} {
+			_, err = client.Export(t.Context(), request, option)
+			assert.Equal(t, codes.Internal, status.Code(err), "senders do not try again")
+			require.ErrorContains(t, err, fmt.Sprintf("nested too deep: more than %d", most))
+		}
+		_, err = client.Export(t.Context(), nestedInResource(most), option)
+		require.NoError(t, err)
+		assert.Equal(t, 5, logs.taken)
 	}
-	assert.Equal(t, 1, logs.taken)
 
 	// The types of all signals are known.
 	metrics := pmetricotlp.NewExportRequest()
@@ -189,7 +235,7 @@ func TestGRPC(t *testing.T) {
 	traces.Traces().ResourceSpans().AppendEmpty().Resource().Attributes().PutStr("a", "b")
 	_, err = ptraceotlp.NewGRPCClient(conn).Export(t.Context(), traces)
 	require.NoError(t, err)
-	requireRefused(t, tel, 2, 0)
+	requireRefused(t, tel, 4, 0)
 
 	require.ErrorContains(t, codec{limiter: l}.Unmarshal(nil, new(int)), "does not know *int")
 }
@@ -217,4 +263,16 @@ func TestTheRestIsReadAndNotKept(t *testing.T) {
 		assert.Error(t, err)
 	}))
 	assert.Zero(t, rest.Len())
+}
+
+// TestDecodersKeepLittle holds that a large request does not cost memory for ever.
+func TestDecodersKeepLittle(t *testing.T) {
+	d := new(decoder)
+	pieces := mem.BufferSlice{mem.SliceBuffer("ab"), mem.SliceBuffer("c")}
+	assert.Equal(t, "abc", string(d.join(pieces)))
+	assert.Equal(t, "abc", string(d.join(pieces)), "again")
+	assert.Equal(t, "ab", string(d.join(pieces[:1])))
+	assert.True(t, d.done())
+	d.join(mem.BufferSlice{mem.SliceBuffer(make([]byte, maxJoined)), mem.SliceBuffer("c")})
+	assert.False(t, d.done())
 }

@@ -19,7 +19,8 @@ type Builder struct {
 	withSlabs   bool
 	shared, own slabs
 	current     *slabs
-	size        int // of what Separate was told about
+	size        int  // of what Separate was told about
+	apart       bool // texts are copied when they are decoded
 }
 
 // New makes a builder that uses slabs where pdata's layout is known.

@@ -2,6 +2,7 @@ package pdataslab
 
 import (
 	"fmt"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -82,19 +83,21 @@ func decodePlain(r plog.LogRecord, wire string) error {
 }
 
 // decode decodes what is written as usual. False says that it is not, or is invalid.
-func (b *Builder) decode(r plog.LogRecord, wire string) bool { return b.decodeWith(r, wire, nil) }
+func (b *Builder) decode(r plog.LogRecord, wire string) bool { return b.decodeWith(r, wire, nil, 0) }
 
-// decodeWith is decode with room for the attributes, where there is enough.
-func (b *Builder) decodeWith(r plog.LogRecord, wire string, pairs []keyValue) bool {
+// decodeWith is decode with room for the attributes, where there is enough, or with room
+// for spare more of them.
+func (b *Builder) decodeWith(r plog.LogRecord, wire string, pairs []keyValue, spare int) bool {
 	attributes, ok := countAttributes(wire)
 	if !ok {
 		return false
 	}
 	if attributes > 0 {
 		if attributes > len(pairs) {
-			pairs = b.current.pairs.take(attributes, maxPairSlab)
+			pairs = b.current.pairs.take(attributes+spare, maxPairSlab)[:attributes]
+		} else {
+			pairs = pairs[:attributes:attributes]
 		}
-		pairs = pairs[:attributes:attributes]
 		m := r.Attributes()
 		*(*[]keyValue)(wrapperOf(&m).orig) = pairs
 	}
@@ -141,9 +144,9 @@ func (b *Builder) decodeWith(r plog.LogRecord, wire string, pairs []keyValue) bo
 					return false
 				}
 			case tagSeverityText:
-				r.SetSeverityText(field)
+				r.SetSeverityText(b.text(field))
 			case tagEventName:
-				r.SetEventName(field)
+				r.SetEventName(b.text(field))
 			case tagTraceID:
 				var id pcommon.TraceID
 				if len(field) != len(id) && field != "" { // pdata writes an empty one so
@@ -198,6 +201,14 @@ func countAttributes(wire string) (n int, ok bool) {
 	return n, true
 }
 
+// text is a text of what is decoded.
+func (b *Builder) text(s string) string {
+	if b.apart {
+		return strings.Clone(s)
+	}
+	return s
+}
+
 func (b *Builder) decodePair(p *keyValue, wire string, depth int) bool {
 	for wire != "" {
 		tag := wire[0]
@@ -208,7 +219,7 @@ func (b *Builder) decodePair(p *keyValue, wire string, depth int) bool {
 		wire = rest
 		switch tag {
 		case tagKey:
-			p.key = field
+			p.key = b.text(field)
 		case tagValue:
 			if !b.decodeValue(p.valueSlot(), field, depth) {
 				return false
@@ -246,7 +257,7 @@ func (b *Builder) decodeValue(slot *iface, wire string, depth int) bool {
 			}
 			switch {
 			case tag == tagString:
-				*slot = iface{typ: stringType, data: b.current.newString(field)}
+				*slot = iface{typ: stringType, data: b.current.newString(b.text(field))}
 			case depth == maxDepth:
 				return false
 			case tag == tagArray:

@@ -48,11 +48,11 @@ type list[T any] struct {
 	own    []T
 }
 
-// wrapper mirrors pcommon.Value, pcommon.Map, plog.LogRecord and
-// plog.LogRecordSlice: a pointer to what they wrap, and one to a state.
+// wrapper mirrors pcommon.Value, pcommon.Map, plog.LogRecord, plog.LogRecordSlice and
+// plog.Logs: a pointer to what they wrap, and one to a state.
 type wrapper struct{ orig, state unsafe.Pointer }
 
-func wrapperOf[T pcommon.Value | pcommon.Map | plog.LogRecord | plog.LogRecordSlice](v *T) *wrapper {
+func wrapperOf[T pcommon.Value | pcommon.Map | plog.LogRecord | plog.LogRecordSlice | plog.Logs](v *T) *wrapper {
 	return (*wrapper)(unsafe.Pointer(v))
 }
 
@@ -68,6 +68,10 @@ var (
 	stringType, intType, doubleType, boolType, mapType, sliceType uintptr
 
 	mutable unsafe.Pointer
+
+	// requestType is a pointer to pdata's internal.ExportLogsServiceRequest, which plog.Logs
+	// wraps.
+	requestType reflect.Type
 )
 
 // layoutIsKnown compares the mirrors with pdata's types, and learns the types of
@@ -75,12 +79,14 @@ var (
 func layoutIsKnown() bool {
 	value, attributes := reflect.TypeFor[pcommon.Value](), reflect.TypeFor[pcommon.Map]()
 	record, records := reflect.TypeFor[plog.LogRecord](), reflect.TypeFor[plog.LogRecordSlice]()
-	if !isWrapper(value) || !isWrapper(attributes) || !isWrapper(record) || !isWrapper(records) {
+	logs := reflect.TypeFor[plog.Logs]()
+	if !isWrapper(value) || !isWrapper(attributes) || !isWrapper(record) || !isWrapper(records) || !isWrapper(logs) {
 		return false
 	}
-	if record.Field(1).Type != value.Field(1).Type {
+	if record.Field(1).Type != value.Field(1).Type || logs.Field(1).Type != value.Field(1).Type {
 		return false
 	}
+	requestType = logs.Field(0).Type
 	wrapped := func(t reflect.Type) reflect.Type { return t.Field(0).Type.Elem() }
 
 	anyValue := wrapped(value)
@@ -186,6 +192,15 @@ func isPlain(t reflect.Type) bool {
 		return t.Elem().Kind() == reflect.Uint8
 	}
 	return false
+}
+
+// logsOf wraps a request of pdata's. False says that it is none.
+func logsOf(request any) (logs plog.Logs, ok bool) {
+	if !known || reflect.TypeOf(request) != requestType {
+		return logs, false
+	}
+	*wrapperOf(&logs) = wrapper{orig: (*iface)(unsafe.Pointer(&request)).data, state: mutable}
+	return logs, true
 }
 
 // slotOf is where v has its type and data.

@@ -53,7 +53,7 @@ func (s *Scratch) DecodeAttributes(b *Builder, wire string) (plog.LogRecord, err
 	r := s.record()
 	if b.withSlabs && s.filled == 0 {
 		s.filled = len(s.pairs)
-		if b.decodeWith(r, wire, s.pairs[:]) {
+		if b.decodeWith(r, wire, s.pairs[:], 0) {
 			s.filled = min(len(s.pairs), r.Attributes().Len())
 			return r, nil
 		}
