@@ -7,11 +7,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/heartwood-otel/heartwood/exporters/kinesisexporter/internal/base64text"
 )
 
 // putRecordsSerializer writes a PutRecords as the SDK's own serializer does, into a buffer
@@ -45,23 +49,36 @@ func (putRecordsSerializer) HandleSerialize(ctx context.Context, in middleware.S
 	if !ok {
 		return out, metadata, &smithy.SerializationError{Err: fmt.Errorf("unknown input parameters type %T", in.Parameters)}
 	}
-	body, err := appendPutRecords(nil, input)
-	if err != nil {
+	buf, _ := bodies.Get().(*[]byte)
+	if *buf, err = appendPutRecords((*buf)[:0], input); err != nil {
 		return out, metadata, &smithy.SerializationError{Err: err}
 	}
+	// When the call is over nobody reads of it: net/http might, where it was answered before
+	// all was read, or given up, but the SDK takes the stream away when an attempt ends.
+	defer func() {
+		if cap(*buf) <= maxKeptBody {
+			bodies.Put(buf)
+		}
+	}()
 	request.Method = http.MethodPost
 	if request.URL.Path == "" {
 		request.URL.Path = "/"
 	}
 	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	request.Header.Set("X-Amz-Target", "Kinesis_20131202.PutRecords")
-	// The buffer is not used again: net/http may read of it when the call is over.
-	if request, err = request.SetStream(bytes.NewReader(body)); err != nil {
+	if request, err = request.SetStream(bytes.NewReader(*buf)); err != nil {
 		return out, metadata, &smithy.SerializationError{Err: err}
 	}
 	in.Request = request
 	return next.HandleSerialize(ctx, in)
 }
+
+// bodies are buffers that are used again.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKeptBody is the largest that is: of a call of records of 5 MiB, which is all that the
+// stream takes at once.
+const maxKeptBody = 8 << 20
 
 // entryOverhead is what an entry has beside its texts: names, quotes, the comma.
 const entryOverhead = len(`{"Data":"","ExplicitHashKey":"","PartitionKey":""},`)
@@ -77,7 +94,7 @@ func appendPutRecords(dst []byte, input *kinesis.PutRecordsInput) ([]byte, error
 			}
 		}
 	}
-	b := putRecordsBody{dst: append(make([]byte, 0, len(dst)+size), dst...)}
+	b := putRecordsBody{dst: slices.Grow(dst, size)}
 	b.dst = append(b.dst, `{"Records":[`...)
 	for i := range input.Records {
 		r := &input.Records[i]
@@ -85,7 +102,7 @@ func appendPutRecords(dst []byte, input *kinesis.PutRecordsInput) ([]byte, error
 			b.dst = append(b.dst, ',')
 		}
 		b.dst = append(b.dst, `{"Data":"`...)
-		b.dst = append(base64.StdEncoding.AppendEncode(b.dst, r.Data), '"')
+		b.dst = append(base64text.Append(b.dst, r.Data), '"')
 		b.text("ExplicitHashKey", r.ExplicitHashKey)
 		b.text("PartitionKey", r.PartitionKey)
 		b.dst = append(b.dst, '}')
