@@ -69,6 +69,7 @@ func FuzzWriter(f *testing.F) {
 			}
 			data := w.AppendTo(nil)
 			require.Len(t, data, w.Size())
+			require.Equal(t, data, w.Aggregate())
 			require.Equal(t, records, read(t, &r, data))
 		}
 	})

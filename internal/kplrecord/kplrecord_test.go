@@ -80,6 +80,42 @@ func TestSizesAreKnownBefore(t *testing.T) {
 	}
 }
 
+// TestAggregateIsWhatIsAppended: whether there was room before the records for their keys or
+// not, and also when more is added behind.
+func TestAggregateIsWhatIsAppended(t *testing.T) {
+	var w Writer
+	assert.Equal(t, w.AppendTo(nil), w.Aggregate())
+	for _, keys := range []int{1, 30, 300, 300, 1, 10_000, 10_000, 3} {
+		w.Reset()
+		for i := range keys {
+			// A key for two records, and each key again at the end.
+			key := fmt.Appendf(nil, "a key of some length %d", i/2)
+			w.Add(key, []byte("0"), []byte("data"))
+			if i%1000 == 1 {
+				require.Equal(t, w.AppendTo(nil), w.Aggregate())
+			}
+		}
+		for i := range keys {
+			w.Add(fmt.Appendf(nil, "a key of some length %d", i/2), nil, []byte("again"))
+		}
+		require.Equal(t, w.AppendTo(nil), w.Aggregate())
+		require.Equal(t, w.AppendTo(nil), w.Aggregate(), "again")
+		var r Reader
+		require.Len(t, read(t, &r, w.Aggregate()), 2*keys)
+	}
+	// The second of two that are alike is made where its records are.
+	w = Writer{}
+	for round := range 2 {
+		w.Reset()
+		for i := range 300 {
+			w.Add(fmt.Appendf(nil, "a key of some length %d", i), nil, []byte("data"))
+		}
+		w.Aggregate()
+		assert.Equal(t, round == 0, len(w.spare) > 0)
+		w.spare = w.spare[:0]
+	}
+}
+
 // seal puts magic and digest around a message.
 func seal(message []byte) []byte {
 	digest := md5.Sum(message)

@@ -3,6 +3,7 @@ package kplrecord
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -13,16 +14,37 @@ import (
 // memory through Reset, and is for one goroutine.
 type Writer struct {
 	keys, hashKeys table
-	records        []byte // the fields 3
-	count          int
+	// buf has room for what stands before the records, and then the fields 3.
+	buf   []byte
+	room  int    // of buf
+	spare []byte // an aggregate whose keys had no room
+	count int
 }
+
+const (
+	// usualRoom is enough for the keys of most aggregates.
+	usualRoom = 1 << 10
+	// maxRoom is the most that is left free for keys.
+	maxRoom = 64 << 10
+)
 
 // Reset begins a new aggregate.
 func (w *Writer) Reset() {
+	if room := len(magic) + len(w.keys.encoded) + len(w.hashKeys.encoded); room <= maxRoom {
+		w.room = max(w.room, room) // so that Aggregate need not copy the next one
+	}
 	w.keys.reset()
 	w.hashKeys.reset()
-	w.records = w.records[:0]
+	w.buf = w.buf[:0]
 	w.count = 0
+}
+
+// records are the fields 3.
+func (w *Writer) records() []byte {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	return w.buf[w.room:]
 }
 
 // Len is how many user records are in it.
@@ -30,7 +52,7 @@ func (w *Writer) Len() int { return w.count }
 
 // Size is how many bytes the aggregate has, as it is now.
 func (w *Writer) Size() int {
-	return Overhead + len(w.keys.encoded) + len(w.hashKeys.encoded) + len(w.records)
+	return Overhead + len(w.keys.encoded) + len(w.hashKeys.encoded) + len(w.records())
 }
 
 // SizeWith is how many it has with one more user record, of so many bytes of data.
@@ -54,7 +76,11 @@ func (w *Writer) Add(key, hashKey, data []byte) {
 	if hashKey != nil {
 		hashIndex = w.hashKeys.add(fieldHashKey, hashKey)
 	}
-	b := protowire.AppendTag(w.records, fieldRecord, protowire.BytesType)
+	if len(w.buf) == 0 {
+		w.room = max(w.room, usualRoom)
+		w.buf = slices.Grow(w.buf, w.room)[:w.room]
+	}
+	b := protowire.AppendTag(w.buf, fieldRecord, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(bodySize(keyIndex, hashIndex, len(data))))
 	b = protowire.AppendTag(b, recordKey, protowire.VarintType)
 	b = protowire.AppendVarint(b, uint64(keyIndex))
@@ -63,7 +89,7 @@ func (w *Writer) Add(key, hashKey, data []byte) {
 		b = protowire.AppendVarint(b, uint64(hashIndex))
 	}
 	b = protowire.AppendTag(b, recordData, protowire.BytesType)
-	w.records = protowire.AppendBytes(b, data)
+	w.buf = protowire.AppendBytes(b, data)
 	w.count++
 }
 
@@ -73,9 +99,27 @@ func (w *Writer) AppendTo(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, w.keys.encoded...)
 	dst = append(dst, w.hashKeys.encoded...)
-	dst = append(dst, w.records...)
+	dst = append(dst, w.records()...)
 	digest := md5sum.Sum(dst[start:])
 	return append(dst, digest[:]...)
+}
+
+// Aggregate is what AppendTo appends, in the Writer's own memory: good until it is called
+// again, or another method but Len and Size.
+func (w *Writer) Aggregate() []byte {
+	start := w.room - len(w.hashKeys.encoded) - len(w.keys.encoded) - len(magic)
+	if start < 0 || len(w.buf) == 0 {
+		w.spare = w.AppendTo(w.spare[:0])
+		return w.spare
+	}
+	// The room before the records holds what stands before them.
+	at := start + copy(w.buf[start:], magic)
+	at += copy(w.buf[at:], w.keys.encoded)
+	copy(w.buf[at:], w.hashKeys.encoded)
+	digest := md5sum.Sum(w.buf[start+len(magic):])
+	end := len(w.buf)
+	w.buf = append(w.buf, digest[:]...)[:end]
+	return w.buf[start : end+len(digest)]
 }
 
 func bodySize(keyIndex, hashIndex, data int) int {
@@ -93,6 +137,7 @@ type table struct {
 	keys    []span // of encoded, without tag and length
 	slots   []slot // a power of two, at most half of them taken
 	age     uint32 // slots of another are free
+	last    int    // of keys: the one that was looked for last
 }
 
 type span struct{ from, to int }
@@ -109,7 +154,7 @@ var seed = maphash.MakeSeed()
 const minSlots = 64
 
 func (t *table) reset() {
-	t.encoded, t.keys = t.encoded[:0], t.keys[:0]
+	t.encoded, t.keys, t.last = t.encoded[:0], t.keys[:0], 0
 	t.age++
 	if t.age == 0 { // all of 2^32 were used
 		clear(t.slots)
@@ -118,8 +163,14 @@ func (t *table) reset() {
 }
 
 // find is a key's index, or the one that it would get, with its hash and the bytes that
-// it would take.
+// it would take. Of one that is there the hash may be 0.
 func (t *table) find(key []byte) (index int, hash uint64, more int) {
+	// Many records have the key of the one before.
+	if t.last < len(t.keys) {
+		if k := t.keys[t.last]; bytes.Equal(t.encoded[k.from:k.to], key) {
+			return t.last, 0, 0
+		}
+	}
 	hash = maphash.Bytes(seed, key)
 	if len(t.slots) > 0 {
 		mask := uint64(len(t.slots) - 1)
@@ -129,7 +180,8 @@ func (t *table) find(key []byte) (index int, hash uint64, more int) {
 				continue
 			}
 			if k := t.keys[s.index]; bytes.Equal(t.encoded[k.from:k.to], key) {
-				return int(s.index), hash, 0
+				t.last = int(s.index)
+				return t.last, hash, 0
 			}
 		}
 	}
@@ -151,6 +203,7 @@ func (t *table) add(field protowire.Number, key []byte) int {
 	t.encoded = protowire.AppendBytes(t.encoded, key)
 	t.keys = append(t.keys, span{from: len(t.encoded) - len(key), to: len(t.encoded)})
 	t.put(slot{hash: hash, age: t.age, index: uint32(index)})
+	t.last = index
 	return index
 }
 

@@ -20,7 +20,6 @@ type call struct {
 	cost    amount
 	at      time.Duration // of its start
 	writer  kplrecord.Writer
-	buf     []byte // the aggregate
 	entries []Entry
 	results []Result
 	err     error
@@ -154,9 +153,8 @@ func (s *Sender) fillLocked(c *call, most amount) {
 // run makes a call.
 func (s *Sender) run(c *call) {
 	if first := c.recs[0]; s.set.Aggregate && len(c.recs) > 1 {
-		c.buf = c.writer.AppendTo(c.buf[:0])
 		c.entries = append(c.entries, Entry{
-			Key: first.keyBytes(), Data: c.buf, HashKey: first.hash.bytes(), Explicit: true, Records: len(c.recs),
+			Key: first.keyBytes(), Data: c.writer.Aggregate(), HashKey: first.hash.bytes(), Explicit: true, Records: len(c.recs),
 		})
 	} else {
 		for _, r := range c.recs {
