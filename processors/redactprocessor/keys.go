@@ -20,6 +20,8 @@ const (
 
 // key is what is known of an attribute's name.
 type key struct {
+	// name is what it is known by; empty: it is not remembered.
+	name string
 	scan secretscan.Key
 	// secret says that whatever stands under the name is one.
 	secret bool
@@ -40,8 +42,8 @@ type keys struct {
 	action  *action            // of secret_key
 	actions []*action          // of detectors whose data a name alone can tell
 
-	known atomic.Pointer[map[string]key] // never changed, only replaced
-	mu    sync.Mutex                     // of who replaces it
+	known atomic.Pointer[map[string]*key] // never changed, only replaced
+	mu    sync.Mutex                      // of who replaces it
 }
 
 func newKeys(cfg *Config, scanner *secretscan.Scanner, actions []action, byKey *action) *keys {
@@ -58,15 +60,17 @@ func newKeys(cfg *Config, scanner *secretscan.Scanner, actions []action, byKey *
 		own := newAction(a, secretKey, byKey.tokens)
 		k.own[normalName(name)] = &own
 	}
-	k.known.Store(&map[string]key{})
+	k.known.Store(&map[string]*key{})
 	return k
 }
 
-func (k *keys) of(name string) key {
+// of gives what is not to be changed.
+func (k *keys) of(name string) *key {
 	if known, ok := (*k.known.Load())[name]; ok {
 		return known
 	}
-	found := k.judge(name)
+	found := new(key)
+	*found = k.judge(name)
 	if len(name) > maxKnownKey || found.dirty {
 		return found
 	}
@@ -77,10 +81,32 @@ func (k *keys) of(name string) key {
 	defer k.mu.Unlock()
 	if old := *k.known.Load(); len(old) < maxKnownKeys {
 		replaced := maps.Clone(old)
-		replaced[strings.Clone(name)] = found
+		found.name = strings.Clone(name)
+		replaced[found.name] = found
 		k.known.Store(&replaced)
 	}
 	return found
+}
+
+// recentKeys are some that were met before: most records have the names of those before
+// them. A name has one place. It is for one goroutine.
+type recentKeys [64]*key
+
+// of is keys.of.
+func (r *recentKeys) of(all *keys, name string) *key {
+	if name == "" {
+		return all.of(name)
+	}
+	n := len(name)
+	place := &r[(n*7^int(name[n-1])^int(name[n/2])<<2)%len(r)]
+	if k := *place; k != nil && k.name == name {
+		return k
+	}
+	k := all.of(name)
+	if k.name != "" {
+		*place = k
+	}
+	return k
 }
 
 // judge takes a name that the scanner fails on for one of a secret, with a secret in it.

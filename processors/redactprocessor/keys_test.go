@@ -1,9 +1,15 @@
 package redactprocessor
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+
+	"github.com/heartwood-otel/heartwood/processors/redactprocessor/internal/metadatatest"
 )
 
 func TestNamesOfSecrets(t *testing.T) {
@@ -59,9 +65,40 @@ func TestNamesOfSecrets(t *testing.T) {
 // A name that the scanner fails on does not stop the collector, and does not pass.
 func TestNameThatCannotBeRead(t *testing.T) {
 	k := &keys{action: &action{detector: secretKey}}
-	k.known.Store(&map[string]key{})
+	k.known.Store(&map[string]*key{})
 	found := k.of("name")
 	assert.True(t, found.secret)
 	assert.True(t, found.dirty)
 	assert.Same(t, k.action, found.action)
+}
+
+// Names that have one place take it from each other, and those that are not remembered have
+// none.
+func TestRecentKeys(t *testing.T) {
+	cfg := configOf(t, "{}")
+	require.NoError(t, cfg.Validate())
+	p, err := newProcessor(metadatatest.NewSettings(componenttest.NewTelemetry()), cfg)
+	require.NoError(t, err)
+	k := p.keys
+	var recent recentKeys
+	long := strings.Repeat("x", maxKnownKey+1)
+	names := []string{"", "abc", "adc", "password", "a", "b", "jo@example.com", long}
+	for range 3 {
+		for _, name := range names {
+			assert.Equal(t, k.judge(name).secret, recent.of(k, name).secret, name)
+			assert.Equal(t, k.judge(name).dirty, recent.of(k, name).dirty, name)
+			for range 2 {
+				if found := recent.of(k, name); found.name != "" {
+					assert.Equal(t, name, found.name)
+					assert.Same(t, k.of(name), found)
+				}
+			}
+		}
+	}
+	for i := range 200 {
+		name := fmt.Sprint("name", i)
+		assert.Equal(t, name, recent.of(k, name).name)
+	}
+	assert.Empty(t, recent.of(k, long).name)
+	assert.Zero(t, testing.AllocsPerRun(10, func() { recent.of(k, "abc") }))
 }

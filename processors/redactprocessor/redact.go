@@ -39,6 +39,7 @@ type pass struct {
 	inner    []secretscan.Finding // in a finding
 	text     []byte
 	raw      []byte // a number's digits, or a value of bytes
+	recent   recentKeys
 
 	// Of the batch.
 	found    map[findingKind]int64
@@ -77,7 +78,7 @@ func (x *pass) attributes(m pcommon.Map, depth int) {
 	i := -1
 	for name, v := range m.All() {
 		i++
-		k := x.keys.of(name)
+		k := x.recent.of(x.keys, name)
 		renamed = renamed || k.dirty
 		if x.member(k, v, depth) {
 			leaving = append(leaving, i)
@@ -100,7 +101,7 @@ func (x *pass) attributes(m pcommon.Map, depth int) {
 }
 
 // member looks through what stands under a name, and says whether it is to be removed.
-func (x *pass) member(k key, v pcommon.Value, depth int) (leaves bool) {
+func (x *pass) member(k *key, v pcommon.Value, depth int) (leaves bool) {
 	if !k.secret {
 		return x.value(k.scan, v, depth)
 	}
