@@ -2,6 +2,7 @@ package requestidprocessor
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,8 +51,14 @@ type batch struct {
 
 // begin makes room for so many items.
 func (p *requestIDProcessor) begin(items int) *batch {
-	return &batch{requestIDProcessor: p, now: time.Now(), items: make([]item, 0, items)}
+	b, _ := p.batches.Get().(*batch)
+	b.requestIDProcessor, b.now = p, time.Now()
+	b.items = slices.Grow(b.items, items)
+	return b
 }
+
+// maxKeptItems is how many items a batch may have had room for whose memory is used again.
+const maxKeptItems = 4096
 
 // found is what some attributes say.
 type found struct {
@@ -252,11 +259,14 @@ func (b *batch) item(attrs pcommon.Map, trace pcommon.TraceID) (*item, found) {
 // resolve finds the ids that are still missing, and writes all of them. size is of the
 // batch, in bytes.
 func (b *batch) resolve(ctx context.Context, size func() int64) error {
+	var noted *item // most items are of the trace of the one before, and its first id counts
 	for i := range b.items {
 		it := &b.items[i]
-		if it.id != "" && !it.trace.IsEmpty() {
-			b.shared.table.NoteTrace(it.trace, it.id, b.now)
+		if it.id == "" || it.trace.IsEmpty() || noted != nil && noted.trace == it.trace {
+			continue
 		}
+		b.shared.table.NoteTrace(it.trace, it.id, b.now)
+		noted = it
 	}
 	b.join()
 	if b.missing > 0 && b.cfg.Wait > 0 {
@@ -316,6 +326,7 @@ func (b *batch) write() {
 		}
 	}
 	fields := make([]string, len(b.cfg.Carry))
+	var asked, root string // the id that was asked about last
 	for i := range b.items {
 		it := &b.items[i]
 		if it.id == "" {
@@ -333,7 +344,10 @@ func (b *batch) write() {
 		} else if v, ok := it.attrs.Get(requestAttribute); ok && v.Type() != pcommon.ValueTypeStr {
 			v.SetStr(it.id)
 		}
-		if root := b.shared.table.Root(it.id, b.now); root != "" {
+		if it.id != asked {
+			asked, root = it.id, b.shared.table.Root(it.id, b.now)
+		}
+		if root != "" {
 			it.attrs.PutStr(macroAttribute, root)
 		} else if it.drop {
 			it.attrs.Remove(macroAttribute)
@@ -373,11 +387,18 @@ func (b *batch) carry(it *item, fields []string) {
 // maxCarried is the longest value that is handed on, in bytes: it bounds the table.
 const maxCarried = 256
 
-// end gives back what others can use.
+// end gives back what others can use, which is the batch itself, too.
 func (b *batch) end() {
 	if b.uids != nil {
 		b.uidSources.Put(b.uids)
 	}
+	p, items := b.requestIDProcessor, b.items
+	clear(items)
+	*b = batch{}
+	if cap(items) <= maxKeptItems {
+		b.items = items[:0]
+	}
+	p.batches.Put(b)
 }
 
 // count tells what became of the items.

@@ -249,3 +249,64 @@ func TestAStrangersMacroID(t *testing.T) {
 		})
 	}
 }
+
+// TestNeighboursOfABatch: what is asked once for items of one request is asked again for the
+// next, whatever is the same about both, and a call knows nothing of the one before.
+func TestNeighboursOfABatch(t *testing.T) {
+	b := start(t, "{generate: none}")
+	type line struct {
+		id, parent string
+		trace      byte
+	}
+	consume := func(lines ...line) []plog.LogRecord {
+		logs := plog.NewLogs()
+		records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		for _, l := range lines {
+			r := records.AppendEmpty()
+			r.SetTraceID(trace(l.trace))
+			if l.id != "" {
+				r.Attributes().PutStr(requestAttribute, l.id)
+			}
+			if l.parent != "" {
+				r.Attributes().PutStr("caused_by", l.parent)
+			}
+		}
+		require.NoError(t, b.logs.ConsumeLogs(t.Context(), logs))
+		var all []plog.LogRecord
+		for _, r := range records.All() {
+			all = append(all, r)
+		}
+		return all
+	}
+	consume(line{"a", "", 1}, line{"a", "", 1}, line{"a", "", 2}, line{"b", "", 3}, line{"c", "", 3}, line{"b", "", 4}, line{"b", "", 0})
+	for i, r := range consume(line{trace: 1}, line{trace: 2}, line{trace: 3}, line{trace: 4}, line{trace: 5}) {
+		want := []any{"a", "a", "b", "b", nil}[i]
+		assert.Equal(t, want, idOf(r.Attributes()), i)
+	}
+	for i, r := range consume(line{"x", "root", 0}, line{"x", "", 0}, line{"y", "", 0}, line{"x", "", 0}, line{"", "", 0}, line{"x", "", 0}, line{"z", "x", 0}) {
+		root, has := r.Attributes().Get(macroAttribute)
+		if i == 2 || i == 4 {
+			assert.False(t, has, i)
+			continue
+		}
+		require.True(t, has, i)
+		assert.Equal(t, "root", root.Str(), i)
+	}
+	b.stop(t)
+}
+
+// TestBatchesAreUsedAgain: with nothing in them, and only where they are small.
+func TestBatchesAreUsedAgain(t *testing.T) {
+	p := &requestIDProcessor{}
+	p.batches.New = func() any { return new(batch) }
+	b := p.begin(3)
+	b.items = append(b.items, item{id: "a"}, item{id: "b"})
+	b.missing, b.resourceID = 2, "r"
+	items := b.items
+	b.end()
+	assert.Equal(t, make([]item, 3), items[:3])
+	assert.Equal(t, batch{items: items[:0]}, *b)
+	b = p.begin(maxKeptItems + 1)
+	b.end()
+	assert.Nil(t, b.items)
+}

@@ -73,6 +73,8 @@ type requestIDProcessor struct {
 	uidIsSource bool
 	// uidSources are for one call at a time.
 	uidSources sync.Pool
+	// batches are what calls leave to be used again.
+	batches sync.Pool
 
 	closing chan struct{}
 	stop    sync.Once
@@ -139,6 +141,7 @@ func newProcessor(set processor.Settings, cfg *Config) (*requestIDProcessor, err
 	}
 	_, p.uidIsSource = p.sources[string(normalise(nil, uidAttribute))]
 	p.uidSources.New = func() any { return recorduid.NewSource() }
+	p.batches.New = func() any { return new(batch) }
 	p.shared = acquire(set.ID, cfg)
 	return p, nil
 }
