@@ -1,6 +1,9 @@
 package spool
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 const (
 	// maxRecent is how many bytes of what was written last are kept for readers: what
@@ -75,9 +78,35 @@ func (s *Spool) releaseLocked(c *chunk) {
 	}
 }
 
-// reuseLocked takes a buffer that nobody has any more.
+// reuseLocked takes a buffer that nobody has any more. Where there are enough of them, it
+// takes the place of a smaller one.
 func (s *Spool) reuseLocked(buf []byte) {
-	if cap(buf) >= minBuffer && cap(buf) <= s.set.groupSize+s.padding() && len(s.spare) < maxSpare {
-		s.spare = append(s.spare, buf[:0])
+	if cap(buf) < minBuffer || cap(buf) > s.set.groupSize+s.padding() {
+		return
 	}
+	if len(s.spare) < maxSpare {
+		s.spare = append(s.spare, buf[:0])
+		return
+	}
+	least := 0
+	for i := range s.spare {
+		if cap(s.spare[i]) < cap(s.spare[least]) {
+			least = i
+		}
+	}
+	if cap(s.spare[least]) < cap(buf) {
+		s.spare[least] = buf[:0]
+	}
+}
+
+// spareLocked gives a buffer with room for so many bytes that is to be used again; nil:
+// there is none.
+func (s *Spool) spareLocked(size int) []byte {
+	for i, buf := range slices.Backward(s.spare) { // the last was written to last
+		if cap(buf) >= size {
+			s.spare = slices.Delete(s.spare, i, i+1)
+			return buf
+		}
+	}
+	return nil
 }

@@ -347,16 +347,18 @@ func (s *Spool) groupLocked(size int) *group {
 	if g == nil || len(g.buf) > 0 && len(g.buf)+size > s.set.groupSize {
 		g = &group{done: make(chan struct{}), frames: s.spareFrames}
 		s.spareFrames = nil
-		if n := len(s.spare); n > 0 {
-			g.buf = s.spare[n-1]
-			s.spare = s.spare[:n-1]
-		}
 		s.pending = append(s.pending, g)
 	}
 	if need := len(g.buf) + size + s.padding(); need > cap(g.buf) {
-		need = max(need, min(2*cap(g.buf), s.set.groupSize+s.padding()))
-		// Memory of this size begins at a page.
-		g.buf = append(make([]byte, 0, max(need, minBuffer)), g.buf...)
+		grown := s.spareLocked(need)
+		if grown == nil {
+			need = max(need, min(2*cap(g.buf), s.set.groupSize+s.padding()))
+			// Memory of this size begins at a page.
+			grown = make([]byte, 0, max(need, minBuffer))
+		}
+		grown = append(grown, g.buf...)
+		s.reuseLocked(g.buf)
+		g.buf = grown
 	}
 	return g
 }
