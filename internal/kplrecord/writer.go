@@ -23,7 +23,7 @@ type Writer struct {
 
 const (
 	// usualRoom is enough for the keys of most aggregates.
-	usualRoom = 1 << 10
+	usualRoom = 16 << 10
 	// maxRoom is the most that is left free for keys.
 	maxRoom = 64 << 10
 )
@@ -31,7 +31,7 @@ const (
 // Reset begins a new aggregate.
 func (w *Writer) Reset() {
 	if room := len(magic) + len(w.keys.encoded) + len(w.hashKeys.encoded); room <= maxRoom {
-		w.room = max(w.room, room) // so that Aggregate need not copy the next one
+		w.room, w.spare = max(w.room, room), nil // so that Aggregate need not copy the next one
 	}
 	w.keys.reset()
 	w.hashKeys.reset()
