@@ -23,7 +23,7 @@ import (
 // Each byte is under one of the checksums: what is read is what was written, or the block is damaged.
 const (
 	blockMagic    = "HWVB"
-	blockVersion  = 1
+	blockVersion  = 2 // 1, which is read as well, had no grams, no digits of numbers, and no forms from decimals on
 	blockHeadSize = 28
 
 	// maxBlockRecords is a balance: fewer compress worse and have more blocks to be asked, more cost more
@@ -167,6 +167,8 @@ type columnPlace struct {
 	name         string // of an attribute
 	count        int    // of records that have it
 	stored, form byte
+	grams        bool // of its texts are in the filter
+	digits       byte // as many as stand side by side in a number's text, at most; 0: who knows
 	offset, size uint32
 	rawSize      uint32
 	crc          uint32
@@ -185,8 +187,8 @@ func (k *block) readHead(head []byte) error {
 	if string(head[:4]) != blockMagic || binary.LittleEndian.Uint32(head[24:]) != crc32.Checksum(head[:24], castagnoli) {
 		return errors.New("no block begins here")
 	}
-	if version := binary.LittleEndian.Uint32(head[4:]); version != blockVersion {
-		return fmt.Errorf("a block of version %d, this program knows %d", version, blockVersion)
+	if version := binary.LittleEndian.Uint32(head[4:]); version < 1 || version > blockVersion {
+		return fmt.Errorf("a block of version %d, this program knows those up to %d", version, blockVersion)
 	}
 	for i, v := range [...]*uint32{&k.size, &k.footerOffset, &k.footerSize, &k.footerCRC} {
 		*v = binary.LittleEndian.Uint32(head[8+4*i:])
@@ -223,7 +225,10 @@ func appendFooter(dst []byte, k *block, places []columnPlace) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(places)))
 	for i := range places {
 		p := &places[i]
-		dst = append(dst, byte(p.fixed), p.stored, p.form)
+		dst = append(dst, byte(p.fixed), p.stored, p.form|flag(p.grams || p.digits > 0)<<7)
+		if p.grams || p.digits > 0 {
+			dst = append(dst, p.digits)
+		}
 		if p.fixed == fixedColumns {
 			dst = append(binary.AppendUvarint(dst, uint64(len(p.name))), p.name...)
 		}
@@ -276,6 +281,11 @@ func (k *block) readFooter(src string) (places []columnPlace, err error) {
 	for i := range places {
 		p := &places[i]
 		p.fixed, p.stored, p.form = int(d.byte()), d.byte(), d.byte()
+		if p.form&0x80 != 0 { // more is said, which version 1 did not
+			p.form &= 0x7f
+			p.digits = d.byte()
+			p.grams = p.digits == 0
+		}
 		if p.fixed == fixedColumns {
 			p.name = d.text()
 		}
@@ -286,7 +296,7 @@ func (k *block) readFooter(src string) (places []columnPlace, err error) {
 		for shift := 0; shift < 32; shift += 8 {
 			p.crc |= uint32(d.byte()) << shift
 		}
-		if p.fixed > fixedColumns || p.stored > storedCopy || p.stored == storedCopy && p.offset >= fixedColumns ||
+		if p.fixed > fixedColumns || p.stored > storedCopy || p.form >= forms || p.stored == storedCopy && p.offset >= fixedColumns ||
 			p.stored != storedCopy && uint64(p.offset)+uint64(p.size) > uint64(k.size) {
 			return nil, errFooter
 		}

@@ -278,6 +278,16 @@ func FuzzReadColumn(f *testing.F) {
 			f.Add(string(column))
 		}
 	}
+	for _, text := range []string{"%032x", "0197f3a0-4c6e-7000-8000-%012x"} {
+		var c cells
+		c.reset(20)
+		for row := range c.kinds {
+			if row != 7 {
+				c.text(row, fmt.Sprintf(text, row%5))
+			}
+		}
+		f.Add(string(e.appendTexts(nil, &c)))
+	}
 	f.Fuzz(func(t *testing.T, src string) {
 		c, err := readColumn(src, 20)
 		if err != nil {

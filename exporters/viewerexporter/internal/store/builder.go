@@ -276,33 +276,43 @@ func (b *blockBuilder) filterValue(value any) {
 const minLongInteger = 1e14
 
 // filterCells adds the values of a column to the filter: their texts, if search says so, and them as a field's,
-// if it has a name, field. distinct are the rows with its values, nil: all.
-func (b *blockBuilder) filterCells(c *cells, form byte, distinct []int, search bool, field string) {
+// if it has a name, field. distinct are the rows with its values, nil: all. grams says that the filter has those of
+// all of its texts.
+func (b *blockBuilder) filterCells(c *cells, form byte, distinct []int, search bool, field string) (grams bool) {
 	if !search && field == "" {
-		return
+		return false
 	}
 	name := nameKey(field)
 	switch {
-	case form == formFloats:
+	case form == formFloats || form == formDecimals:
 		// Few ask for a fraction that is one of many.
 		if field != "" {
 			b.filter.others.add(name)
 		}
-	case form == formUUID || form == formHex && c.width() >= minDigits:
+	case isUUID(form) || isHex(form) && c.width() >= minDigits:
 		if search {
 			b.filterDigits(c, form)
 		}
 	case distinct != nil:
+		if search && c.there() == c.counts[cellText] {
+			b.filter.beginGrams()
+		}
 		for _, row := range distinct {
 			b.filterCell(c, row, search, field != "", name)
 		}
+		return b.filter.endGrams()
 	default:
+		if search && form == formText {
+			b.filter.beginGrams()
+		}
 		for row, kind := range c.kinds {
 			if kind != cellNone {
 				b.filterCell(c, row, search, field != "", name)
 			}
 		}
+		return b.filter.endGrams()
 	}
+	return false
 }
 
 // filterDigits is filterCells for columns of nothing but long runs of digits: no letters are in them that
@@ -315,7 +325,7 @@ func (b *blockBuilder) filterDigits(c *cells, form byte) {
 			continue
 		}
 		last = text
-		if form == formUUID {
+		if isUUID(form) {
 			b.filter.longest.hyphen = max(b.filter.longest.hyphen, uint32(len(text)))
 			b.filter.others.add(xxh3.HashStringSeed(text, seedHyphen))
 			continue
@@ -364,14 +374,21 @@ func (b *blockBuilder) column(dst []byte, start int, place columnPlace, c *cells
 	var distinct []int
 	b.raw, distinct = b.encoder.append(b.raw[:0], c)
 	place.form = b.raw[0]
-	b.filterCells(c, place.form, distinct, search, field)
+	place.grams = b.filterCells(c, place.form, distinct, search, field)
+	if search {
+		place.digits = b.encoder.digits
+	}
 	at := len(dst)
 	place.offset, place.rawSize = uint32(at-start), uint32(len(b.raw))
 	if len(b.raw) >= 64 {
 		dst = b.zstd.EncodeAll(b.raw, dst)
 		place.stored = storedZstd
 	}
-	if size := len(dst) - at; size == 0 || size >= len(b.raw)-len(b.raw)/32 {
+	least := len(b.raw) / 32
+	if isUUID(place.form) || isHex(place.form) {
+		least = len(b.raw) / 8 // ids are mostly random, and often looked through
+	}
+	if size := len(dst) - at; size == 0 || size >= len(b.raw)-least {
 		dst = append(dst[:at], b.raw...)
 		place.stored = storedPlain
 	}

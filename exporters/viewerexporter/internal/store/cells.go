@@ -206,6 +206,86 @@ func appendUUID(dst []byte, s string) (out []byte, ok bool) {
 	return append(dst, b[:]...), all&0x80 == 0
 }
 
+// powers of ten that a float has as they are. A quotient of an integer below 2^53 and one of them is the float that
+// is next to the decimal number.
+var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12}
+
+// decimal gives the integer that is v when it is divided by a power of ten, bit by bit, if there is one.
+func decimal(v float64, scale int) (n int64, ok bool) {
+	product := v * powers[scale]
+	if !(math.Abs(product) < 1<<53) { // NaN, too
+		return 0, false
+	}
+	n = int64(math.RoundToEven(product))
+	return n, math.Float64bits(float64(n)/powers[scale]) == math.Float64bits(v)
+}
+
+// appendDecimals appends a column of floats that are decimal numbers; ok is false where one has too many digits.
+// digits is how many of these stand side by side at most in a text, 0 where some texts have an exponent.
+func (c *cells) appendDecimals(dst []byte) (out []byte, digits byte, ok bool) {
+	scale := 1
+	for row, kind := range c.kinds {
+		if kind != cellFloat {
+			continue
+		}
+		for {
+			if _, ok := decimal(math.Float64frombits(c.numbers[row]), scale); ok {
+				break
+			}
+			if scale++; scale == len(powers) {
+				return dst, 0, false
+			}
+		}
+	}
+	out = append(c.appendPresence(append(dst, formDecimals)), byte(scale))
+	last, most, plain := int64(0), int64(0), true
+	for row, kind := range c.kinds {
+		if kind != cellFloat {
+			continue
+		}
+		n, ok := decimal(math.Float64frombits(c.numbers[row]), scale)
+		if !ok {
+			return dst, 0, false
+		}
+		plain = plain && isPlain(n, int64(powers[scale]))
+		most = max(most, n, -n)
+		out = binary.AppendVarint(out, n-last)
+		last = n
+	}
+	if plain {
+		digits = max(byte(scale), digitsOf(uint64(most)/uint64(powers[scale])))
+	}
+	return out, digits, true
+}
+
+// isPlain says whether the text of a decimal, n of so many to one, has no exponent.
+func isPlain(n, unit int64) bool {
+	n = max(n, -n)
+	return n/1_000_000 < unit && (n == 0 || n >= unit/10_000)
+}
+
+// digits is how many digits stand side by side at most in a text of a column of integers, 0 if it has others, too.
+func (c *cells) digits() byte {
+	if c.there() != c.counts[cellInt] {
+		return 0
+	}
+	most := uint64(0)
+	for row, kind := range c.kinds {
+		if kind == cellInt {
+			v := int64(c.numbers[row])
+			most = max(most, uint64(max(v, -v))) // of the least of all, too
+		}
+	}
+	return digitsOf(most)
+}
+
+func digitsOf(n uint64) (count byte) {
+	for count = 1; n >= 10; count++ {
+		n /= 10
+	}
+	return count
+}
+
 // appendInts appends the differences of a column of integers.
 func (c *cells) appendInts(dst []byte) []byte {
 	last := int64(0)

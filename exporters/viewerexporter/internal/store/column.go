@@ -21,6 +21,9 @@ import (
 //	ints    differences to the one before, zigzag varints
 //	floats  8 bytes each
 //	mixed   values in record's binary form
+//	decimals  floats, as a power of ten and ints that are to be divided by it
+//	hexes, uuids  hex and uuid with each value once; and which of them the records have, as varints: 0, the next
+//	        one, or how far back it is among those that have been, and how many more records have it
 //
 // All but const and dict begin with a byte that says whether all records have a value (0), or a bitmap
 // of those that do follows (1).
@@ -33,6 +36,10 @@ const (
 	formInts
 	formFloats
 	formMixed
+	formDecimals
+	formHexes
+	formUUIDs
+	forms
 )
 
 const maxDict = 255
@@ -46,6 +53,18 @@ type columnEncoder struct {
 	lately   [64]dictText
 	codes    []byte
 	distinct []int // the rows with the values, each once
+
+	digits byte // of a number's text side by side, at most; 0: who knows
+
+	places map[string]int
+	recent [64]textPlace
+	backs  []byte // of formHexes and formUUIDs
+}
+
+// textPlace is a text with its place among the distinct ones, counted from 1.
+type textPlace struct {
+	text  string
+	place int
 }
 
 // dictText is a text with its code, 0: none.
@@ -57,15 +76,20 @@ type dictText struct {
 // append appends a column of which at least one cell is there, and gives rows that have the distinct values,
 // where there are so few that it was worth finding out.
 func (e *columnEncoder) append(dst []byte, c *cells) (out []byte, distinct []int) {
+	e.digits = c.digits()
 	if out, ok := e.appendDict(dst, c); ok {
 		return out, e.distinct
 	}
 	switch c.there() {
 	case c.counts[cellText]:
-		return c.appendTexts(dst), nil
+		return e.appendTexts(dst, c), nil
 	case c.counts[cellInt]:
 		return c.appendInts(c.appendPresence(append(dst, formInts))), nil
 	case c.counts[cellFloat]:
+		if out, digits, ok := c.appendDecimals(dst); ok {
+			e.digits = digits
+			return out, nil
+		}
 		dst = c.appendPresence(append(dst, formFloats))
 		for row, kind := range c.kinds {
 			if kind == cellFloat {
@@ -168,24 +192,42 @@ func blend(s string) uint32 {
 	return uint32(n) + uint32(s[0])*5 + uint32(s[n/2])*17 + uint32(s[n-1])*41
 }
 
-func (c *cells) appendTexts(dst []byte) []byte {
-	start, size := len(dst), -1
-	for row, kind := range c.kinds {
-		if kind == cellText {
-			size = len(c.texts[row])
-			break
-		}
-	}
-	if size == 36 {
-		dst = c.appendPresence(append(dst, formUUID))
-	} else if size > 0 && size%2 == 0 && size <= 128 {
-		dst = append(c.appendPresence(append(dst, formHex)), byte(size))
-	} else {
+func (e *columnEncoder) appendTexts(dst []byte, c *cells) []byte {
+	start, size := len(dst), c.width()
+	isUUID, isHex := size == 36, size > 0 && size%2 == 0 && size <= 128
+	if !isUUID && !isHex {
 		return c.appendPlainTexts(dst)
 	}
+	repeats := e.findRepeats(c)
+	form := byte(formHex)
+	switch {
+	case isUUID && repeats:
+		form = formUUIDs
+	case isUUID:
+		form = formUUID
+	case repeats:
+		form = formHexes
+	}
+	dst = c.appendPresence(append(dst, form))
+	if !isUUID {
+		dst = append(dst, byte(size))
+	}
+	if repeats {
+		dst = binary.AppendUvarint(dst, uint64(len(e.distinct)))
+	}
+	next := 0
 	for row, kind := range c.kinds {
 		if kind != cellText {
 			continue
+		}
+		if repeats {
+			if next == len(e.distinct) {
+				break
+			}
+			if row != e.distinct[next] {
+				continue
+			}
+			next++
 		}
 		v, ok := c.texts[row], false
 		if size == 36 {
@@ -197,8 +239,59 @@ func (c *cells) appendTexts(dst []byte) []byte {
 			return c.appendPlainTexts(dst[:start])
 		}
 	}
+	if repeats {
+		dst = append(dst, e.backs...)
+	}
 	return dst
 }
+
+// findRepeats finds the rows with the distinct texts of a column, and for each text how far back it is among them.
+// It says whether these are half of all at most.
+func (e *columnEncoder) findRepeats(c *cells) bool {
+	if e.places == nil {
+		e.places = map[string]int{}
+	}
+	clear(e.places)
+	clear(e.recent[:])
+	e.distinct, e.backs = e.distinct[:0], e.backs[:0]
+	all, n, last, more := c.there(), 0, 0, uint64(0)
+	for row, kind := range c.kinds {
+		if kind != cellText {
+			continue
+		}
+		n++
+		v := c.texts[row]
+		slot := &e.recent[blend(v)%uint32(len(e.recent))]
+		back := uint64(0)
+		if slot.place == 0 || slot.text != v {
+			*slot = textPlace{v, e.places[v]}
+		}
+		if slot.place > 0 {
+			if slot.place == last {
+				more++
+				continue
+			}
+			back = uint64(len(e.distinct) - slot.place + 1)
+		} else {
+			e.distinct = append(e.distinct, row)
+			if 2*len(e.distinct) > all || n >= 128 && len(e.distinct) > n*3/4 {
+				return false
+			}
+			slot.place = len(e.distinct)
+			e.places[v] = slot.place
+		}
+		if last > 0 {
+			e.backs = binary.AppendUvarint(e.backs, more)
+		}
+		e.backs = binary.AppendUvarint(e.backs, back)
+		last, more = slot.place, 0
+	}
+	e.backs = binary.AppendUvarint(e.backs, more)
+	return true
+}
+
+func isUUID(form byte) bool { return form == formUUID || form == formUUIDs }
+func isHex(form byte) bool  { return form == formHex || form == formHexes }
 
 func (c *cells) appendPlainTexts(dst []byte) []byte {
 	dst = c.appendPresence(append(dst, formText))
@@ -221,7 +314,8 @@ type column struct {
 	rows int
 	// there is which records have a value; of const all have.
 	there bitmap
-	// place is for each record the number of its value among those that are there, where not all are.
+	// place is for each record the number of its value among those that are there, where not all are, or that are
+	// stored, where some are the same.
 	place  []uint16
 	codes  string // dict
 	values []any  // const, dict, mixed
@@ -230,6 +324,7 @@ type column struct {
 	width  int // hex, uuid: bytes of each
 	ints   []int64
 	floats []float64
+	scale  int // ints, divided by the power of ten, are the floats; 0: they are not
 }
 
 // readColumn reads a column of so many records.
@@ -294,33 +389,44 @@ func readColumn(src string, rows int) (c column, err error) {
 			return c, errColumn
 		}
 		c.text = src
-	case formHex, formUUID:
+	case formHex, formUUID, formHexes, formUUIDs:
 		c.width = 16
-		if c.form == formHex {
+		if isHex(c.form) {
 			if src == "" {
 				return c, errColumn
 			}
-			c.width = int(src[0]) / 2
+			if c.width = int(src[0]) / 2; c.width == 0 {
+				return c, errColumn
+			}
 			src = src[1:]
+		}
+		if c.form == formHexes || c.form == formUUIDs {
+			distinct, rest, ok := uvarint(src)
+			if !ok || distinct > uint64(len(rest)/c.width) {
+				return c, errColumn
+			}
+			at := int(distinct) * c.width
+			c.form -= formHexes - formHex
+			c.text = rest[:at]
+			return c, c.readRepeats(rest[at:], int(distinct), count)
 		}
 		if len(src) != count*c.width {
 			return c, errColumn
 		}
 		c.text = src
 	case formInts:
-		c.ints = make([]int64, count)
-		last := int64(0)
-		for i := range c.ints {
-			n, rest, ok := uvarint(src)
-			if !ok {
-				return c, errColumn
-			}
-			src = rest
-			last += int64(n>>1) ^ -int64(n&1)
-			c.ints[i] = last
-		}
-		if src != "" {
+		err = c.readInts(src, count)
+	case formDecimals:
+		if src == "" || int(src[0]) >= len(powers) {
 			return c, errColumn
+		}
+		c.form, c.scale = formFloats, int(src[0])
+		if err := c.readInts(src[1:], count); err != nil {
+			return c, err
+		}
+		c.floats = make([]float64, count)
+		for i, n := range c.ints {
+			c.floats[i] = float64(n) / powers[c.scale]
 		}
 	case formFloats:
 		if len(src) != 8*count {
@@ -345,7 +451,58 @@ func readColumn(src string, rows int) (c column, err error) {
 	default:
 		return c, errColumn
 	}
-	return c, nil
+	return c, err
+}
+
+// readRepeats reads which of so many distinct values the records have.
+func (c *column) readRepeats(src string, distinct, count int) error {
+	places := make([]uint16, c.rows)
+	next, row := 0, 0
+	for count > 0 {
+		back, rest, ok := uvarint(src)
+		if !ok || back > uint64(next) || back == 0 && next == distinct {
+			return errColumn
+		}
+		more, rest, ok := uvarint(rest)
+		if !ok || more >= uint64(count) {
+			return errColumn
+		}
+		src = rest
+		place := next - int(back)
+		if back == 0 {
+			next++
+		}
+		for n := int(more) + 1; n > 0; row++ {
+			if c.place == nil || c.there.has(row) {
+				places[row] = uint16(place)
+				n--
+			}
+		}
+		count -= int(more) + 1
+	}
+	if src != "" {
+		return errColumn
+	}
+	c.place = places
+	return nil
+}
+
+func (c *column) readInts(src string, count int) error {
+	c.ints = make([]int64, count)
+	last := int64(0)
+	for i := range c.ints {
+		n, rest, ok := uvarint(src)
+		if !ok {
+			return errColumn
+		}
+		src = rest
+		last += int64(n>>1) ^ -int64(n&1)
+		c.ints[i] = last
+	}
+	if src != "" {
+		return errColumn
+	}
+	return nil
 }
 
 func uvarint(src string) (n uint64, rest string, ok bool) {

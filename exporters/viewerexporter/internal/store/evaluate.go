@@ -13,6 +13,7 @@ import (
 // value is looked at once. It gives what query.Query.Match would for each record.
 type evaluator struct {
 	*reader
+	needs map[query.Node]*need
 }
 
 // node gives which records of mask a part of a query matches.

@@ -159,7 +159,7 @@ func (s *Store) tally(ctx context.Context, q query.Query, r Range, within time.D
 			if err != nil || r == nil || found.empty() {
 				return err
 			}
-			e := evaluator{r}
+			e := evaluator{r, search.needs}
 			for _, t := range tallies {
 				if err := e.tally(t, found); err != nil {
 					return &damagedError{from.block, err}

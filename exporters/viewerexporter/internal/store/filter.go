@@ -26,6 +26,10 @@ import (
 //   - fields: the name of an attribute, or of one of the record's own fields, with its whole value, as a
 //     text that is no such run, or as a number. Where a field has values that are not in the filter, the
 //     name alone is.
+//   - grams: all five characters that stand side by side and are hexadecimal digits, hyphens or dots, of the
+//     columns of texts for which this is said in their place: numbers, addresses and parts of ids that are no
+//     word's. Texts that have too many, since they are full of ids, are read instead, as are columns of ids: to
+//     look through 16 bytes is cheaper than to have 28 keys of them.
 const (
 	filterLine    = 64
 	filterBits    = (filterLine - 4) * 8 // the rest is CRC-32C
@@ -34,6 +38,10 @@ const (
 	minDigits     = 16
 	maxLetterKeys = 1 << 15 // with more, such as Base64 has, there are none of them
 	maxOtherKeys  = 1 << 16
+
+	gramSize       = 5
+	maxColumnGrams = 4 * maxBlockRecords // some of them counted twice
+	maxGramKeys    = 1 << 15
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -43,6 +51,7 @@ const (
 	classLetter = 1 << iota // a to z, and what is no ASCII
 	classBeyondF
 	classDigit // hexadecimal, or a hyphen
+	classGram  // hexadecimal, a hyphen or a dot
 )
 
 // maxFieldText is the longest value that is in the filter with its field.
@@ -52,11 +61,13 @@ var classes = func() (c [256]byte) {
 	for i := range c {
 		switch b := byte(i); {
 		case 'a' <= b && b <= 'f':
-			c[i] = classLetter | classDigit
+			c[i] = classLetter | classDigit | classGram
 		case 'g' <= b && b <= 'z', b >= 0x80:
 			c[i] = classLetter | classBeyondF
 		case '0' <= b && b <= '9', b == '-':
-			c[i] = classDigit
+			c[i] = classDigit | classGram
+		case b == '.':
+			c[i] = classGram
 		}
 	}
 	return c
@@ -75,6 +86,8 @@ func lettersKey(letters uint32, four bool) uint64 {
 	}
 	return mix(uint64(letters&0xffffff) | 1<<41)
 }
+
+func gramKey(gram uint64) uint64 { return mix(gram | 1<<42) }
 
 const seedHex, seedHyphen = 1, 2
 
@@ -147,12 +160,19 @@ type filterBuilder struct {
 	seen            [1 << 12]uint32 // letters of this block, by a part of their hash: most have been there
 	longest         digitRuns
 	fold            []byte
+
+	grams      keySet
+	gramsSeen  [1 << 11]uint64 // as seen
+	ofColumn   []uint64        // grams of the column that is being taken, but for those that were seen
+	takesGrams bool
 }
 
 func (f *filterBuilder) reset() {
 	f.letters.reset()
 	f.others.reset()
 	clear(f.seen[:])
+	f.grams.reset()
+	clear(f.gramsSeen[:])
 	f.longest = digitRuns{}
 	if cap(f.fold) > maxBlockBytes {
 		f.fold = nil
@@ -179,6 +199,9 @@ func (f *filterBuilder) addFolded(text []byte) {
 	beyond := 0        // how long ago the last one beyond f was
 	digits := 0        // the length of the run of digits up to here
 	letterKeys := f.letters.count <= maxLetterKeys
+	if f.takesGrams {
+		f.addGrams(text)
+	}
 	for i, b := range text {
 		class := classes[b]
 		if class&classDigit != 0 {
@@ -222,6 +245,58 @@ func (f *filterBuilder) addFolded(text []byte) {
 	}
 	if digits >= minDigits {
 		f.digits(text[len(text)-digits:])
+	}
+}
+
+// beginGrams has the texts that are added from now on, of one column, taken for their grams, too.
+func (f *filterBuilder) beginGrams() { f.ofColumn, f.takesGrams = f.ofColumn[:0], true }
+
+// endGrams says whether the filter has the grams of the texts since beginGrams.
+func (f *filterBuilder) endGrams() bool {
+	all := f.takesGrams && f.grams.count+len(f.ofColumn) <= maxGramKeys
+	f.takesGrams = false
+	if !all {
+		clear(f.gramsSeen[:])
+		return false
+	}
+	for _, gram := range f.ofColumn {
+		f.grams.add(gramKey(gram))
+	}
+	return true
+}
+
+func (f *filterBuilder) addGrams(text []byte) {
+	eachGram(text, func(gram uint64) {
+		slot := &f.gramsSeen[gram*0x9e3779b97f4a7c15>>53]
+		if *slot != gram {
+			*slot = gram
+			f.ofColumn = append(f.ofColumn, gram)
+		}
+	})
+	f.takesGrams = len(f.ofColumn) <= maxColumnGrams
+}
+
+// eachGram calls f with the grams of a text in query.AppendFold's form.
+func eachGram(text []byte, f func(gram uint64)) {
+	for at := 0; at+gramSize <= len(text); {
+		// No gram begins up to the last of these that is no part of one.
+		last := at + gramSize - 1
+		for last >= at && classes[text[last]]&classGram != 0 {
+			last--
+		}
+		if last >= at {
+			at = last + 1
+			continue
+		}
+		gram := uint64(0)
+		for _, b := range text[at : at+gramSize] {
+			gram = gram<<8 | uint64(b)
+		}
+		f(gram)
+		for at += gramSize; at < len(text) && classes[text[at]]&classGram != 0; at++ {
+			gram = (gram<<8 | uint64(text[at])) & (1<<(8*gramSize) - 1)
+			f(gram)
+		}
 	}
 }
 
@@ -316,7 +391,7 @@ func (f *filterBuilder) appendTo(dst []byte) ([]byte, filterShape) {
 	shape := filterShape{
 		longest: f.longest, hasLetters: f.letters.count <= maxLetterKeys, hasIDs: f.others.count <= maxOtherKeys,
 	}
-	keys := 0
+	keys := f.grams.count
 	if shape.hasLetters {
 		keys += f.letters.count
 	}
@@ -346,6 +421,7 @@ func (f *filterBuilder) appendTo(dst []byte) ([]byte, filterShape) {
 	if shape.hasIDs {
 		put(&f.others)
 	}
+	put(&f.grams)
 	for at := 0; at < len(lines); at += filterLine {
 		line := lines[at : at+filterLine]
 		binary.LittleEndian.PutUint32(line[filterLine-4:], crc32.Checksum(line[:filterLine-4], castagnoli))
@@ -373,6 +449,7 @@ type need struct {
 	digits  []uint64 // of runs that are whole
 	parts   []digitsPart
 	oneOf   []uint64
+	grams   []uint64 // of columns that have them in the filter, not of all
 }
 
 // digitsPart is a run of digits that may be a part of a longer one.
@@ -386,7 +463,7 @@ type digitsPart struct {
 const maxNeed = 6
 
 func (n *need) nothing() bool {
-	return len(n.letters)+len(n.digits)+len(n.parts)+len(n.oneOf) == 0
+	return len(n.letters)+len(n.digits)+len(n.parts)+len(n.oneOf)+len(n.grams) == 0
 }
 
 // needOf gives what a pattern needs.
@@ -453,6 +530,11 @@ func (n *need) add(text []byte, begins, ends bool) {
 		n.run(text[i-digits:i], begins || i-digits > 0, ends || i < len(text))
 		digits = 0
 	}
+	eachGram(text, func(gram uint64) {
+		if len(n.grams) < maxNeed {
+			n.grams = append(n.grams, gramKey(gram))
+		}
+	})
 	for from := 0; from < len(text); {
 		if classes[text[from]]&classLetter == 0 {
 			from++
@@ -480,35 +562,11 @@ func (n *need) add(text []byte, begins, ends bool) {
 
 // ask says whether a block may have what is needed; line reads one of the filter's lines.
 func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, error) {
-	has := func(key uint64) (bool, error) {
-		if f.lines == 0 {
-			return false, nil
-		}
-		at, bits := place64(key, f.lines)
-		b, err := line(at)
-		if err != nil {
-			return false, err
-		}
-		for _, bit := range bits {
-			if b[bit>>3]&(1<<(bit&7)) == 0 {
-				return false, nil
-			}
-		}
-		return true, nil
-	}
-	all := func(keys []uint64) (bool, error) {
-		for _, key := range keys {
-			if ok, err := has(key); !ok {
-				return false, err
-			}
-		}
-		return true, nil
-	}
 	if f.hasIDs {
 		if len(n.oneOf) > 0 {
 			some := false
 			for _, key := range n.oneOf {
-				ok, err := has(key)
+				ok, err := f.has(key, line)
 				if err != nil {
 					return false, err
 				}
@@ -518,7 +576,7 @@ func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, e
 				return false, nil
 			}
 		}
-		if ok, err := all(n.digits); !ok {
+		if ok, err := f.all(n.digits, line); !ok {
 			return false, err
 		}
 		for _, part := range n.parts {
@@ -530,14 +588,41 @@ func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, e
 				return false, nil
 			}
 			if longest == part.length {
-				if ok, err := has(part.key); !ok {
+				if ok, err := f.has(part.key, line); !ok {
 					return false, err
 				}
 			}
 		}
 	}
 	if f.hasLetters {
-		return all(n.letters)
+		return f.all(n.letters, line)
+	}
+	return true, nil
+}
+
+func (f *filterShape) has(key uint64, line func(i uint32) ([]byte, error)) (bool, error) {
+	if f.lines == 0 {
+		return false, nil
+	}
+	at, bits := place64(key, f.lines)
+	b, err := line(at)
+	if err != nil {
+		return false, err
+	}
+	for _, bit := range bits {
+		if b[bit>>3]&(1<<(bit&7)) == 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// all says whether it may have all keys.
+func (f *filterShape) all(keys []uint64, line func(i uint32) ([]byte, error)) (bool, error) {
+	for _, key := range keys {
+		if ok, err := f.has(key, line); !ok {
+			return false, err
+		}
 	}
 	return true, nil
 }

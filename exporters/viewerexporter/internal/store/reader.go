@@ -38,7 +38,7 @@ type buffers struct {
 }
 
 func newReader(k *block, decoder *zstd.Decoder, memory *buffers) (*reader, error) {
-	footer, err := k.footer(decoder)
+	footer, err := k.footer(decoder, memory)
 	if err != nil {
 		return nil, fmt.Errorf("the footer: %w", err)
 	}
@@ -136,7 +136,17 @@ func (b *buffers) trim() {
 
 // may says whether the block may have what is needed.
 func (k *block) may(n *need, memory *buffers) (bool, error) {
-	return k.filter.ask(n, func(i uint32) ([]byte, error) {
+	return k.filter.ask(n, k.filterLines(memory))
+}
+
+// mayHaveGrams says whether texts whose grams the filter has may have these.
+func (k *block) mayHaveGrams(grams []uint64, memory *buffers) (bool, error) {
+	return k.filter.all(grams, k.filterLines(memory))
+}
+
+// filterLines reads lines of the filter.
+func (k *block) filterLines(memory *buffers) func(i uint32) ([]byte, error) {
+	return func(i uint32) ([]byte, error) {
 		line := memory.line[:]
 		if _, err := k.segment.file.ReadAt(line, k.filter.offset+int64(i)*filterLine); err != nil {
 			return nil, err
@@ -146,7 +156,7 @@ func (k *block) may(n *need, memory *buffers) (bool, error) {
 			return nil, fmt.Errorf("the filter: %w", errChecksum)
 		}
 		return line, nil
-	})
+	}
 }
 
 // ints gives a fixed column of integers for each record; without the column all are 0.

@@ -88,8 +88,9 @@ func openSegment(fs diskfs.FS, path string, decoder *zstd.Decoder, damage func(p
 	s = &segment{fs: fs, path: path, file: file, size: size}
 	s.refs.Store(1)
 	whole = true
+	var memory buffers
 	for at := int64(0); at < size; {
-		k, err := s.readBlock(at, decoder)
+		k, err := s.readBlock(at, decoder, &memory)
 		if err == nil {
 			blocks = append(blocks, k)
 			if s.opened == 0 {
@@ -117,7 +118,7 @@ func openSegment(fs diskfs.FS, path string, decoder *zstd.Decoder, damage func(p
 
 // readBlock reads what is to be known of the block at a place. With an error the block is given if
 // its head is right and it is all there.
-func (s *segment) readBlock(at int64, decoder *zstd.Decoder) (*block, error) {
+func (s *segment) readBlock(at int64, decoder *zstd.Decoder, memory *buffers) (*block, error) {
 	if s.size-at < blockHeadSize {
 		return nil, errors.New("the block is cut off")
 	}
@@ -132,7 +133,7 @@ func (s *segment) readBlock(at int64, decoder *zstd.Decoder) (*block, error) {
 	if int64(k.size) > s.size-at {
 		return nil, errors.New("the block is cut off")
 	}
-	footer, err := k.footer(decoder)
+	footer, err := k.footer(decoder, memory)
 	if err != nil {
 		return k, err
 	}
@@ -143,15 +144,17 @@ func (s *segment) readBlock(at int64, decoder *zstd.Decoder) (*block, error) {
 }
 
 // footer reads a block's footer.
-func (k *block) footer(decoder *zstd.Decoder) (string, error) {
-	stored := make([]byte, k.footerSize)
+func (k *block) footer(decoder *zstd.Decoder, memory *buffers) (string, error) {
+	memory.stored = slices.Grow(memory.stored[:0], int(k.footerSize))
+	stored := memory.stored[:k.footerSize]
 	if _, err := k.segment.file.ReadAt(stored, k.offset+int64(k.footerOffset)); err != nil {
 		return "", err
 	}
 	if crc32.Checksum(stored, castagnoli) != k.footerCRC {
 		return "", errChecksum
 	}
-	raw, err := decoder.DecodeAll(stored, nil)
+	raw, err := decoder.DecodeAll(stored, memory.raw[:0])
+	memory.raw = raw[:0]
 	return string(raw), err
 }
 

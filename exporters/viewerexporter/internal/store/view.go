@@ -180,12 +180,12 @@ func (q *search) matches(from *source, w window) (found bitmap, times []int64, r
 	if r, err = newReader(k, q.store.decoder, q.buffers); err != nil {
 		return damaged(err)
 	}
-	if times, err = r.ints(columnTime); err != nil {
-		return damaged(err)
-	}
 	all := w.all(from)
 	mask := fullBitmap(from.ids.count)
 	if !all {
+		if times, err = r.ints(columnTime); err != nil {
+			return damaged(err)
+		}
 		mask = newBitmap(from.ids.count)
 		for row, at := range times {
 			if w.has(at, from.ids.at(row)) {
@@ -199,12 +199,17 @@ func (q *search) matches(from *source, w window) (found bitmap, times []int64, r
 	case q.query.Root == nil:
 		found = mask
 	default:
-		e := evaluator{r}
+		e := evaluator{r, q.needs}
 		if found, err = e.node(q.query.Root, mask); err != nil {
 			return damaged(err)
 		}
 		if all {
 			q.cached.put(k, found)
+		}
+	}
+	if times == nil && !found.empty() {
+		if times, err = r.ints(columnTime); err != nil {
+			return damaged(err)
 		}
 	}
 	return found, times, r, nil

@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/query"
@@ -20,8 +22,19 @@ func (e *evaluator) text(n *query.Text, mask bitmap) (bitmap, error) {
 		}
 	}
 	never := neverIn(&n.Pattern)
+	grams := true
+	if needed := e.needs[n]; needed != nil && len(needed.grams) > 0 {
+		var err error
+		if grams, err = e.block.mayHaveGrams(needed.grams, e.buffers); err != nil {
+			return nil, err
+		}
+	}
+	run := longestRun(&n.Pattern)
+	skip := func(p *columnPlace) bool {
+		return never[p.form] || p.grams && !grams || p.digits > 0 && run > int(p.digits)
+	}
 	for _, fixed := range textColumns {
-		if at := e.fixed[fixed]; at < 0 || never[e.places[at].form] {
+		if at := e.fixed[fixed]; at < 0 || skip(&e.places[at]) {
 			continue
 		}
 		c, err := e.fixedColumn(fixed)
@@ -31,7 +44,7 @@ func (e *evaluator) text(n *query.Text, mask bitmap) (bitmap, error) {
 		look(c)
 	}
 	for i := range e.places {
-		if e.places[i].fixed != fixedColumns || e.places[i].stored == storedCopy || never[e.places[i].form] {
+		if e.places[i].fixed != fixedColumns || e.places[i].stored == storedCopy || skip(&e.places[i]) {
 			continue
 		}
 		c, err := e.column(i)
@@ -72,27 +85,29 @@ func (e *evaluator) contains(c *column, p *query.Pattern, left, out bitmap) {
 	case formHex, formUUID:
 		e.containsDigits(c, p, left, out)
 	case formInts, formFloats:
-		left.rows(func(row int) {
-			e.buffers.text = c.appendText(e.buffers.text[:0], row)
-			if p.Match(e.buffers.text) {
-				out.set(row)
-			}
-		})
+		e.containsNumber(c, p, left, out)
 	default:
 		eachValue(c, left, out, func(v any) bool { return e.value(v, p) })
 	}
 }
 
 // neverIn says which forms of columns have no value with a pattern's bytes: they need not be read.
-func neverIn(p *query.Pattern) (never [formMixed + 1]bool) {
-	never[formHex] = outside(p, isDigit)
-	never[formUUID] = never[formHex]
-	never[formInts] = outside(p, func(b byte) bool { return '0' <= b && b <= '9' || b == '-' })
-	never[formFloats] = outside(p, func(b byte) bool { return strings.IndexByte("0123456789-+.einfa", b) >= 0 })
+func neverIn(p *query.Pattern) (never [forms]bool) {
+	hexadecimal := func(b byte) bool { return b != '-' && isDigit(b) }
+	decimal := func(b byte) bool { return '0' <= b && b <= '9' || b == '-' }
+	never[formHex] = outside(p, hexadecimal)
+	never[formUUID] = outside(p, isDigit)
+	never[formHexes], never[formUUIDs] = never[formHex], never[formUUID]
+	never[formInts] = outside(p, decimal)
+	// Of letters numbers have an e, and what is no number, or too large, has no digits.
+	never[formFloats] = outside(p, func(b byte) bool { return decimal(b) || strings.IndexByte("+.e", b) >= 0 }) &&
+		outside(p, func(b byte) bool { return strings.IndexByte("+-infa", b) >= 0 }) ||
+		strings.Count(strings.Join(p.Parts, ""), ".") > 1
+	never[formDecimals] = never[formFloats]
 	return never
 }
 
-// containsDigits looks through all values at once, two digits in a byte, for a pattern of one part.
+// containsDigits looks through all values at once, two digits in a byte.
 func (e *evaluator) containsDigits(c *column, p *query.Pattern, left, out bitmap) {
 	check := func(row int) {
 		e.buffers.text = c.appendDigits(e.buffers.text[:0], c.index(row))
@@ -100,31 +115,144 @@ func (e *evaluator) containsDigits(c *column, p *query.Pattern, left, out bitmap
 			out.set(row)
 		}
 	}
-	if len(p.Parts) != 1 || len(p.Parts[0]) < 5 || strings.Contains(p.Parts[0], "-") {
+	longest := ""
+	for _, part := range p.Parts {
+		for digits := range strings.SplitSeq(part, "-") {
+			if len(digits) > len(longest) {
+				longest = digits
+			}
+		}
+	}
+	if len(longest) < 3 {
 		left.rows(check)
 		return
 	}
 	// The digits begin with the first of a byte, or with the second. What is found may be a part of two values, or
-	// of two groups of a UUID: it is looked at again.
+	// of two groups of a UUID, or lack a digit of the first or the last byte: it is looked at again.
 	candidates := newBitmap(len(c.text) / c.width)
 	for first := range 2 {
-		digits := p.Parts[0][first:]
-		bytes, _ := appendHex(nil, digits[:len(digits)&^1])
-		part := string(bytes)
-		for at := 0; ; at++ {
+		digits := longest[first:]
+		whole, _ := appendHex(nil, digits[:len(digits)&^1])
+		part := string(whole)
+		for at := 0; at < len(c.text); {
 			hit := strings.Index(c.text[at:], part)
 			if hit < 0 {
 				break
 			}
-			at += hit
-			candidates.set(at / c.width)
+			i := (at + hit) / c.width
+			candidates.set(i)
+			at = (i + 1) * c.width
 		}
+	}
+	if candidates.empty() {
+		return
 	}
 	left.rows(func(row int) {
 		if candidates.has(c.index(row)) {
 			check(row)
 		}
 	})
+}
+
+// longestRun is how many digits of a pattern stand side by side.
+func longestRun(p *query.Pattern) (longest int) {
+	for _, part := range p.Parts {
+		run := 0
+		for i := range len(part) {
+			if run++; part[i] < '0' || part[i] > '9' {
+				run = 0
+			}
+			longest = max(longest, run)
+		}
+	}
+	return longest
+}
+
+// containsNumber makes texts only of those numbers that have enough digits for a pattern.
+func (e *evaluator) containsNumber(c *column, p *query.Pattern, left, out bitmap) {
+	longest := longestRun(p)
+	check := func(row int, text []byte) {
+		e.buffers.text = text
+		if p.MatchFolded(text) {
+			out.set(row)
+		}
+	}
+	least := uint64(0) // has one digit, too
+	if longest > 1 {
+		least = 1
+		for range longest - 1 {
+			if least > math.MaxInt64/10 {
+				least = math.MaxUint64 // more digits than any has
+				break
+			}
+			least *= 10
+		}
+	}
+	digits, err := strconv.ParseUint(strings.Join(p.Parts, "*"), 10, 64)
+	switch {
+	case c.form == formInts && err == nil && longest > 1 && longest < 19:
+		left.rows(func(row int) {
+			for n := magnitude(c.ints[c.index(row)]); n >= least; n /= 10 {
+				if n%(10*least) == digits {
+					out.set(row)
+					return
+				}
+			}
+		})
+	case c.form == formInts:
+		left.rows(func(row int) {
+			if n := c.ints[c.index(row)]; magnitude(n) >= least {
+				check(row, strconv.AppendInt(e.buffers.text[:0], n, 10))
+			}
+		})
+	case c.plainDecimals():
+		left.rows(func(row int) { check(row, appendDecimal(e.buffers.text[:0], c.ints[c.index(row)], c.scale)) })
+	default:
+		left.rows(func(row int) {
+			e.buffers.text = c.appendText(e.buffers.text[:0], row)
+			if p.Match(e.buffers.text) {
+				out.set(row)
+			}
+		})
+	}
+}
+
+func magnitude(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
+}
+
+// plainDecimals says whether a column's values are decimals whose texts have no exponent.
+func (c *column) plainDecimals() bool {
+	if c.scale == 0 {
+		return false
+	}
+	for _, n := range c.ints {
+		if !isPlain(n, int64(powers[c.scale])) {
+			return false
+		}
+	}
+	return true
+}
+
+// appendDecimal appends the text of a value of a column with plainDecimals.
+func appendDecimal(dst []byte, n int64, scale int) []byte {
+	unit := int64(powers[scale])
+	if n < 0 {
+		dst = append(dst, '-')
+		n = -n
+	}
+	dst = strconv.AppendInt(dst, n/unit, 10)
+	behind := n % unit
+	if behind == 0 {
+		return dst
+	}
+	at := len(dst)
+	dst = strconv.AppendInt(dst, unit+behind, 10) // the 1 is where the point goes
+	dst[at] = '.'
+	return bytes.TrimRight(dst, "0")
 }
 
 // containsText looks through the texts of all records at once where that gives the same.
