@@ -182,3 +182,53 @@ func TestDigitsThatNoTextHas(t *testing.T) {
 		assert.NotEmpty(t, s.Stats().Damaged)
 	}
 }
+
+// Numbers alone: nothing else has their digits.
+func TestDigitsOfNumbers(t *testing.T) {
+	var integers, floats, mixed []record.Record
+	for i := range 600 {
+		integers = append(integers, record.Record{Attributes: []record.Field{{Name: "n", Value: int64(i - 300)}}})
+		floats = append(floats, record.Record{Attributes: []record.Field{{Name: "f", Value: 12345678.12 + float64(i)}}})
+		value := any(int64(54321 + i%3))
+		if i%2 == 0 {
+			value = "user 65432"
+		}
+		mixed = append(mixed, record.Record{Attributes: []record.Field{{Name: "m", Value: value}}})
+	}
+	floats[599].Attributes[0].Value = 1.5
+	checkExact(t, integers, map[string]int{"0": 96, "00": 5, "100": 2, "29": 26, "299": 2, "99": 6, "300": 1, "2999": 0, "1*0": 42})
+	checkExact(t, floats, map[string]int{"234567812": 1, "1.5": 1, "e+07": 599, "99999999": 0})
+	checkExact(t, mixed, map[string]int{"54322": 100, "65432": 300, "98765": 0})
+}
+
+func TestGrams(t *testing.T) {
+	g := rand.New(rand.NewPCG(1, 2))
+	for range 10_000 {
+		text := make([]byte, g.IntN(40))
+		for i := range text {
+			text[i] = "0123456789abcdef.-0123456789abcdef.-g /\xc3:"[g.IntN(20+2*g.IntN(11))]
+		}
+		var got, want []string
+		eachGram(text, func(gram uint64) {
+			got = append(got, fmt.Sprintf("%c%c%c%c%c", gram>>32, gram>>24&0xff, gram>>16&0xff, gram>>8&0xff, gram&0xff))
+		})
+		for i := range max(0, len(text)-gramSize+1) {
+			if part := string(text[i : i+gramSize]); strings.Trim(part, "0123456789abcdef.-") == "" {
+				want = append(want, part)
+			}
+		}
+		require.Equal(t, want, got, "%q", text)
+	}
+	// What a column has too many of is forgotten, not taken as if it were there.
+	var f filterBuilder
+	f.beginGrams()
+	for i := range 2 * maxColumnGrams {
+		f.add(strconv.Itoa(10_000 + 7*i))
+	}
+	f.add("12345")
+	require.False(t, f.endGrams())
+	f.beginGrams()
+	f.add(strconv.Itoa(10_000 + 7*maxColumnGrams))
+	require.True(t, f.endGrams())
+	assert.Equal(t, 1, f.grams.count)
+}
