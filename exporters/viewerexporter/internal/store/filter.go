@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"iter"
 	"math"
 
 	"github.com/zeebo/xxh3"
@@ -40,7 +41,11 @@ const (
 	maxOtherKeys  = 1 << 16
 
 	gramSize       = 5
-	maxColumnGrams = 4 * maxBlockRecords // some of them counted twice
+	gramSymbols    = 18
+	gramCount      = gramSymbols * gramSymbols * gramSymbols * gramSymbols * gramSymbols
+	gramProbes     = 3 // of one, about one in twenty is wrong, but most texts have several
+	bitsPerGram    = 6
+	maxColumnGrams = 4 * maxBlockRecords
 	maxGramKeys    = 1 << 15
 )
 
@@ -51,7 +56,6 @@ const (
 	classLetter = 1 << iota // a to z, and what is no ASCII
 	classBeyondF
 	classDigit // hexadecimal, or a hyphen
-	classGram  // hexadecimal, a hyphen or a dot
 )
 
 // maxFieldText is the longest value that is in the filter with its field.
@@ -61,16 +65,25 @@ var classes = func() (c [256]byte) {
 	for i := range c {
 		switch b := byte(i); {
 		case 'a' <= b && b <= 'f':
-			c[i] = classLetter | classDigit | classGram
+			c[i] = classLetter | classDigit
 		case 'g' <= b && b <= 'z', b >= 0x80:
 			c[i] = classLetter | classBeyondF
 		case '0' <= b && b <= '9', b == '-':
-			c[i] = classDigit | classGram
-		case b == '.':
-			c[i] = classGram
+			c[i] = classDigit
 		}
 	}
 	return c
+}()
+
+// symbols are those of which grams are made; of others it has gramSymbols.
+var symbols = func() (s [256]byte) {
+	for i := range s {
+		s[i] = gramSymbols
+	}
+	for i, b := range []byte("0123456789abcdef-.") {
+		s[b] = byte(i)
+	}
+	return s
 }()
 
 func mix(x uint64) uint64 {
@@ -87,7 +100,7 @@ func lettersKey(letters uint32, four bool) uint64 {
 	return mix(uint64(letters&0xffffff) | 1<<41)
 }
 
-func gramKey(gram uint64) uint64 { return mix(gram | 1<<42) }
+func gramKey(gram uint32) uint64 { return mix(uint64(gram) | 1<<42) }
 
 const seedHex, seedHyphen = 1, 2
 
@@ -161,9 +174,9 @@ type filterBuilder struct {
 	longest         digitRuns
 	fold            []byte
 
-	grams      keySet
-	gramsSeen  [1 << 11]uint64 // as seen
-	ofColumn   []uint64        // grams of the column that is being taken, but for those that were seen
+	grams      []uint32 // each once
+	hasGram    [(gramCount + 63) / 64]uint64
+	before     int // how many there were before the column that is being taken
 	takesGrams bool
 }
 
@@ -171,8 +184,7 @@ func (f *filterBuilder) reset() {
 	f.letters.reset()
 	f.others.reset()
 	clear(f.seen[:])
-	f.grams.reset()
-	clear(f.gramsSeen[:])
+	f.forgetGrams(0)
 	f.longest = digitRuns{}
 	if cap(f.fold) > maxBlockBytes {
 		f.fold = nil
@@ -249,53 +261,67 @@ func (f *filterBuilder) addFolded(text []byte) {
 }
 
 // beginGrams has the texts that are added from now on, of one column, taken for their grams, too.
-func (f *filterBuilder) beginGrams() { f.ofColumn, f.takesGrams = f.ofColumn[:0], true }
+func (f *filterBuilder) beginGrams() { f.takesGrams = true }
 
 // endGrams says whether the filter has the grams of the texts since beginGrams.
 func (f *filterBuilder) endGrams() bool {
-	all := f.takesGrams && f.grams.count+len(f.ofColumn) <= maxGramKeys
+	all := f.takesGrams
 	f.takesGrams = false
 	if !all {
-		clear(f.gramsSeen[:])
-		return false
+		f.forgetGrams(f.before)
 	}
-	for _, gram := range f.ofColumn {
-		f.grams.add(gramKey(gram))
+	f.before = len(f.grams)
+	return all
+}
+
+// forgetGrams forgets all but so many.
+func (f *filterBuilder) forgetGrams(but int) {
+	for _, gram := range f.grams[but:] {
+		f.hasGram[gram>>6] = 0
 	}
-	return true
+	for _, gram := range f.grams[:but] {
+		f.hasGram[gram>>6] |= 1 << (gram & 63)
+	}
+	f.grams, f.before = f.grams[:but], but
 }
 
 func (f *filterBuilder) addGrams(text []byte) {
-	eachGram(text, func(gram uint64) {
-		slot := &f.gramsSeen[gram*0x9e3779b97f4a7c15>>53]
-		if *slot != gram {
-			*slot = gram
-			f.ofColumn = append(f.ofColumn, gram)
+	for gram := range grams(text) {
+		if word, bit := &f.hasGram[gram>>6], uint64(1)<<(gram&63); *word&bit == 0 {
+			*word |= bit
+			f.grams = append(f.grams, gram)
 		}
-	})
-	f.takesGrams = len(f.ofColumn) <= maxColumnGrams
+	}
+	f.takesGrams = len(f.grams)-f.before <= maxColumnGrams && len(f.grams) <= maxGramKeys
 }
 
-// eachGram calls f with the grams of a text in query.AppendFold's form.
-func eachGram(text []byte, f func(gram uint64)) {
-	for at := 0; at+gramSize <= len(text); {
-		// No gram begins up to the last of these that is no part of one.
-		last := at + gramSize - 1
-		for last >= at && classes[text[last]]&classGram != 0 {
-			last--
-		}
-		if last >= at {
-			at = last + 1
-			continue
-		}
-		gram := uint64(0)
-		for _, b := range text[at : at+gramSize] {
-			gram = gram<<8 | uint64(b)
-		}
-		f(gram)
-		for at += gramSize; at < len(text) && classes[text[at]]&classGram != 0; at++ {
-			gram = (gram<<8 | uint64(text[at])) & (1<<(8*gramSize) - 1)
-			f(gram)
+// grams gives those of a text in query.AppendFold's form, as numbers of gramSize digits of base gramSymbols.
+func grams(text []byte) iter.Seq[uint32] {
+	return func(yield func(gram uint32) bool) {
+		for at := gramSize - 1; at < len(text); {
+			// None of them has what is no symbol, so that most letters need not be looked at.
+			last := at
+			for last > at-gramSize && symbols[text[last]] < gramSymbols {
+				last--
+			}
+			if last > at-gramSize {
+				at = last + gramSize
+				continue
+			}
+			gram := uint32(0)
+			for _, b := range text[at+1-gramSize : at+1] {
+				gram = gram*gramSymbols + uint32(symbols[b])
+			}
+			for {
+				if !yield(gram) {
+					return
+				}
+				if at++; at == len(text) || symbols[text[at]] == gramSymbols {
+					break
+				}
+				gram = (gram-uint32(symbols[text[at-gramSize]])*(gramCount/gramSymbols))*gramSymbols + uint32(symbols[text[at]])
+			}
+			at += gramSize
 		}
 	}
 }
@@ -391,27 +417,31 @@ func (f *filterBuilder) appendTo(dst []byte) ([]byte, filterShape) {
 	shape := filterShape{
 		longest: f.longest, hasLetters: f.letters.count <= maxLetterKeys, hasIDs: f.others.count <= maxOtherKeys,
 	}
-	keys := f.grams.count
+	keys := 0
 	if shape.hasLetters {
 		keys += f.letters.count
 	}
 	if shape.hasIDs {
 		keys += f.others.count
 	}
-	if keys == 0 {
+	bits := keys*bitsPerKey + len(f.grams)*bitsPerGram
+	if bits == 0 {
 		return dst, shape
 	}
-	shape.lines = uint32((keys*bitsPerKey + filterBits - 1) / filterBits)
+	shape.lines = uint32((bits + filterBits - 1) / filterBits)
 	start := len(dst)
 	dst = append(dst, make([]byte, int(shape.lines)*filterLine)...)
 	lines := dst[start:]
+	putKey := func(key uint64, count int) {
+		line, probes := place64(key, shape.lines)
+		for _, bit := range probes[:count] {
+			lines[int(line)*filterLine+int(bit>>3)] |= 1 << (bit & 7)
+		}
+	}
 	put := func(set *keySet) {
 		for _, key := range set.slots {
 			if key != 0 {
-				line, probes := place64(key, shape.lines)
-				for _, bit := range probes {
-					lines[int(line)*filterLine+int(bit>>3)] |= 1 << (bit & 7)
-				}
+				putKey(key, filterProbes)
 			}
 		}
 	}
@@ -421,7 +451,9 @@ func (f *filterBuilder) appendTo(dst []byte) ([]byte, filterShape) {
 	if shape.hasIDs {
 		put(&f.others)
 	}
-	put(&f.grams)
+	for _, gram := range f.grams {
+		putKey(gramKey(gram), gramProbes)
+	}
 	for at := 0; at < len(lines); at += filterLine {
 		line := lines[at : at+filterLine]
 		binary.LittleEndian.PutUint32(line[filterLine-4:], crc32.Checksum(line[:filterLine-4], castagnoli))
@@ -530,11 +562,11 @@ func (n *need) add(text []byte, begins, ends bool) {
 		n.run(text[i-digits:i], begins || i-digits > 0, ends || i < len(text))
 		digits = 0
 	}
-	eachGram(text, func(gram uint64) {
+	for gram := range grams(text) {
 		if len(n.grams) < maxNeed {
 			n.grams = append(n.grams, gramKey(gram))
 		}
-	})
+	}
 	for from := 0; from < len(text); {
 		if classes[text[from]]&classLetter == 0 {
 			from++
@@ -566,7 +598,7 @@ func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, e
 		if len(n.oneOf) > 0 {
 			some := false
 			for _, key := range n.oneOf {
-				ok, err := f.has(key, line)
+				ok, err := f.has(key, filterProbes, line)
 				if err != nil {
 					return false, err
 				}
@@ -576,7 +608,7 @@ func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, e
 				return false, nil
 			}
 		}
-		if ok, err := f.all(n.digits, line); !ok {
+		if ok, err := f.all(n.digits, filterProbes, line); !ok {
 			return false, err
 		}
 		for _, part := range n.parts {
@@ -588,19 +620,19 @@ func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, e
 				return false, nil
 			}
 			if longest == part.length {
-				if ok, err := f.has(part.key, line); !ok {
+				if ok, err := f.has(part.key, filterProbes, line); !ok {
 					return false, err
 				}
 			}
 		}
 	}
 	if f.hasLetters {
-		return f.all(n.letters, line)
+		return f.all(n.letters, filterProbes, line)
 	}
 	return true, nil
 }
 
-func (f *filterShape) has(key uint64, line func(i uint32) ([]byte, error)) (bool, error) {
+func (f *filterShape) has(key uint64, probes int, line func(i uint32) ([]byte, error)) (bool, error) {
 	if f.lines == 0 {
 		return false, nil
 	}
@@ -609,7 +641,7 @@ func (f *filterShape) has(key uint64, line func(i uint32) ([]byte, error)) (bool
 	if err != nil {
 		return false, err
 	}
-	for _, bit := range bits {
+	for _, bit := range bits[:probes] {
 		if b[bit>>3]&(1<<(bit&7)) == 0 {
 			return false, nil
 		}
@@ -618,9 +650,9 @@ func (f *filterShape) has(key uint64, line func(i uint32) ([]byte, error)) (bool
 }
 
 // all says whether it may have all keys.
-func (f *filterShape) all(keys []uint64, line func(i uint32) ([]byte, error)) (bool, error) {
+func (f *filterShape) all(keys []uint64, probes int, line func(i uint32) ([]byte, error)) (bool, error) {
 	for _, key := range keys {
-		if ok, err := f.has(key, line); !ok {
+		if ok, err := f.has(key, probes, line); !ok {
 			return false, err
 		}
 	}

@@ -141,7 +141,7 @@ func (k *block) may(n *need, memory *buffers) (bool, error) {
 
 // mayHaveGrams says whether texts whose grams the filter has may have these.
 func (k *block) mayHaveGrams(grams []uint64, memory *buffers) (bool, error) {
-	return k.filter.all(grams, k.filterLines(memory))
+	return k.filter.all(grams, gramProbes, k.filterLines(memory))
 }
 
 // filterLines reads lines of the filter.
