@@ -160,6 +160,14 @@ func BenchmarkQueries(b *testing.B) {
 		{"no such word", "kubernetes", Range{}},
 		{"two words", "invoice stored", Range{start, start.Add(12 * time.Hour)}},
 		{"digits", "123456", Range{}},
+		{"five digits", "40213", Range{}},
+		{"four digits", "4711", Range{}},
+		{"hexadecimal", "a1f3c7", Range{}},
+		{"four hexadecimal", "a1f3", Range{}},
+		{"part of a UUID", "a1f3-7c", Range{}},
+		{"address", "10.1.7.133", Range{}},
+		{"no such address", "10.9.7.133", Range{}},
+		{"decimal", "12.345", Range{}},
 	} {
 		q, err := query.Parse(test.query)
 		require.NoError(b, err)

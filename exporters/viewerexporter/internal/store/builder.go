@@ -365,6 +365,12 @@ func (b *blockBuilder) filterCell(c *cells, row int, search, isField bool, name 
 	}
 }
 
+// compress appends src compressed, and says whether that is less by such a part at least.
+func (b *blockBuilder) compress(dst, src []byte, part int) (out []byte, smaller bool) {
+	out = b.zstd.EncodeAll(src, dst)
+	return out, len(out)-len(dst) < len(src)-len(src)/part
+}
+
 // column appends a column, if any record has a value in it. search says that the filter has the values, and
 // field, if not empty, by which name.
 func (b *blockBuilder) column(dst []byte, start int, place columnPlace, c *cells, search bool, field string) []byte {
@@ -380,15 +386,23 @@ func (b *blockBuilder) column(dst []byte, start int, place columnPlace, c *cells
 	}
 	at := len(dst)
 	place.offset, place.rawSize = uint32(at-start), uint32(len(b.raw))
-	if len(b.raw) >= 64 {
-		dst = b.zstd.EncodeAll(b.raw, dst)
-		place.stored = storedZstd
+	var smaller bool
+	switch ids := isUUID(place.form) || isHex(place.form); {
+	case len(b.raw) < 64:
+	case !ids:
+		dst, smaller = b.compress(dst, b.raw, 32)
+	case len(b.raw) >= 8<<10:
+		// Ids are mostly random, and often looked through. A part tells.
+		if dst, smaller = b.compress(dst, b.raw[:len(b.raw)/4], 8); !smaller {
+			break
+		}
+		dst = dst[:at]
+		fallthrough
+	default:
+		dst, smaller = b.compress(dst, b.raw, 8)
 	}
-	least := len(b.raw) / 32
-	if isUUID(place.form) || isHex(place.form) {
-		least = len(b.raw) / 8 // ids are mostly random, and often looked through
-	}
-	if size := len(dst) - at; size == 0 || size >= len(b.raw)-least {
+	place.stored = storedZstd
+	if !smaller {
 		dst = append(dst[:at], b.raw...)
 		place.stored = storedPlain
 	}

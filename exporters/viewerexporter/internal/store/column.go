@@ -198,7 +198,8 @@ func (e *columnEncoder) appendTexts(dst []byte, c *cells) []byte {
 	if !isUUID && !isHex {
 		return c.appendPlainTexts(dst)
 	}
-	repeats := e.findRepeats(c)
+	// Where appendDict gave up since nearly each record had a value of its own, few are repeated.
+	repeats := (len(e.distinct) < maxDict || len(e.codes) > maxDict*4/3) && e.findRepeats(c)
 	form := byte(formHex)
 	switch {
 	case isUUID && repeats:
@@ -254,12 +255,11 @@ func (e *columnEncoder) findRepeats(c *cells) bool {
 	clear(e.places)
 	clear(e.recent[:])
 	e.distinct, e.backs = e.distinct[:0], e.backs[:0]
-	all, n, last, more := c.there(), 0, 0, uint64(0)
+	all, last, more := c.there(), 0, uint64(0)
 	for row, kind := range c.kinds {
 		if kind != cellText {
 			continue
 		}
-		n++
 		v := c.texts[row]
 		slot := &e.recent[blend(v)%uint32(len(e.recent))]
 		back := uint64(0)
@@ -274,7 +274,7 @@ func (e *columnEncoder) findRepeats(c *cells) bool {
 			back = uint64(len(e.distinct) - slot.place + 1)
 		} else {
 			e.distinct = append(e.distinct, row)
-			if 2*len(e.distinct) > all || n >= 128 && len(e.distinct) > n*3/4 {
+			if 2*len(e.distinct) > all {
 				return false
 			}
 			slot.place = len(e.distinct)
