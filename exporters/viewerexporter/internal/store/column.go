@@ -5,8 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/heartwood-otel/heartwood/exporters/viewerexporter/internal/record"
 )
@@ -56,15 +59,8 @@ type columnEncoder struct {
 
 	digits byte // of a number's text side by side, at most; 0: who knows
 
-	places map[string]int
-	recent [64]textPlace
-	backs  []byte // of formHexes and formUUIDs
-}
-
-// textPlace is a text with its place among the distinct ones, counted from 1.
-type textPlace struct {
-	text  string
-	place int
+	table []uint16 // places among the distinct ones, counted from 1, by their hash
+	backs []byte   // of formHexes and formUUIDs
 }
 
 // dictText is a text with its code, 0: none.
@@ -249,45 +245,53 @@ func (e *columnEncoder) appendTexts(dst []byte, c *cells) []byte {
 // findRepeats finds the rows with the distinct texts of a column, and for each text how far back it is among them.
 // It says whether these are half of all at most.
 func (e *columnEncoder) findRepeats(c *cells) bool {
-	if e.places == nil {
-		e.places = map[string]int{}
+	all := c.there()
+	size := 1 << bits.Len(uint(all)) // twice the distinct ones at least
+	if cap(e.table) < size {
+		e.table = make([]uint16, size)
 	}
-	clear(e.places)
-	clear(e.recent[:])
+	e.table = e.table[:size]
+	clear(e.table)
 	e.distinct, e.backs = e.distinct[:0], e.backs[:0]
-	all, last, more := c.there(), 0, uint64(0)
+	last, lastText, more := 0, "", uint64(0)
 	for row, kind := range c.kinds {
 		if kind != cellText {
 			continue
 		}
 		v := c.texts[row]
-		slot := &e.recent[blend(v)%uint32(len(e.recent))]
-		back := uint64(0)
-		if slot.place == 0 || slot.text != v {
-			*slot = textPlace{v, e.places[v]}
-		}
-		if slot.place > 0 {
-			if slot.place == last {
-				more++
-				continue
-			}
-			back = uint64(len(e.distinct) - slot.place + 1)
-		} else {
-			e.distinct = append(e.distinct, row)
-			if 2*len(e.distinct) > all {
-				return false
-			}
-			slot.place = len(e.distinct)
-			e.places[v] = slot.place
+		if last > 0 && v == lastText {
+			more++
+			continue
 		}
 		if last > 0 {
 			e.backs = binary.AppendUvarint(e.backs, more)
 		}
-		e.backs = binary.AppendUvarint(e.backs, back)
-		last, more = slot.place, 0
+		slot := e.slot(c, v)
+		place, back := int(*slot), 0
+		if place > 0 {
+			back = len(e.distinct) - place + 1
+		} else {
+			if e.distinct = append(e.distinct, row); 2*len(e.distinct) > all {
+				return false
+			}
+			place = len(e.distinct)
+			*slot = uint16(place)
+		}
+		e.backs = binary.AppendUvarint(e.backs, uint64(back))
+		last, lastText, more = place, v, 0
 	}
 	e.backs = binary.AppendUvarint(e.backs, more)
 	return true
+}
+
+// slot is where the table has a text's place, or is to have it.
+func (e *columnEncoder) slot(c *cells, text string) *uint16 {
+	mask := uint64(len(e.table) - 1)
+	for i := xxh3.HashString(text) & mask; ; i = (i + 1) & mask {
+		if place := e.table[i]; place == 0 || c.texts[e.distinct[place-1]] == text {
+			return &e.table[i]
+		}
+	}
 }
 
 func isUUID(form byte) bool { return form == formUUID || form == formUUIDs }

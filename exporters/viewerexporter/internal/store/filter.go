@@ -100,8 +100,6 @@ func lettersKey(letters uint32, four bool) uint64 {
 	return mix(uint64(letters&0xffffff) | 1<<41)
 }
 
-func gramKey(gram uint32) uint64 { return mix(uint64(gram) | 1<<42) }
-
 const seedHex, seedHyphen = 1, 2
 
 func hexKey(run []byte) uint64    { return xxh3.HashSeed(run, seedHex) }
@@ -432,16 +430,13 @@ func (f *filterBuilder) appendTo(dst []byte) ([]byte, filterShape) {
 	start := len(dst)
 	dst = append(dst, make([]byte, int(shape.lines)*filterLine)...)
 	lines := dst[start:]
-	putKey := func(key uint64, count int) {
-		line, probes := place64(key, shape.lines)
-		for _, bit := range probes[:count] {
-			lines[int(line)*filterLine+int(bit>>3)] |= 1 << (bit & 7)
-		}
-	}
 	put := func(set *keySet) {
 		for _, key := range set.slots {
 			if key != 0 {
-				putKey(key, filterProbes)
+				line, probes := place64(key, shape.lines)
+				for _, bit := range probes {
+					lines[int(line)*filterLine+int(bit>>3)] |= 1 << (bit & 7)
+				}
 			}
 		}
 	}
@@ -452,7 +447,10 @@ func (f *filterBuilder) appendTo(dst []byte) ([]byte, filterShape) {
 		put(&f.others)
 	}
 	for _, gram := range f.grams {
-		putKey(gramKey(gram), gramProbes)
+		line, probes := placeGram(gram, shape.lines)
+		for _, bit := range probes {
+			lines[int(line)*filterLine+int(bit>>3)] |= 1 << (bit & 7)
+		}
 	}
 	for at := 0; at < len(lines); at += filterLine {
 		line := lines[at : at+filterLine]
@@ -475,13 +473,24 @@ func place64(key uint64, lines uint32) (line uint32, bits [filterProbes]uint16) 
 	return line, bits
 }
 
+// placeGram is place64 for a gram.
+func placeGram(gram, lines uint32) (line uint32, bits [gramProbes]uint16) {
+	x := mix(uint64(gram) | 1<<42)
+	line = uint32(x >> 32 * uint64(lines) >> 32)
+	for i := range bits {
+		bits[i] = uint16((x & 0x1ff) * filterBits >> 9)
+		x >>= 9
+	}
+	return line, bits
+}
+
 // need is what a block must have in its filter for a text to be in one of its values.
 type need struct {
 	letters []uint64
 	digits  []uint64 // of runs that are whole
 	parts   []digitsPart
 	oneOf   []uint64
-	grams   []uint64 // of columns that have them in the filter, not of all
+	grams   []uint32 // of columns that have them in the filter, not of all
 }
 
 // digitsPart is a run of digits that may be a part of a longer one.
@@ -564,7 +573,7 @@ func (n *need) add(text []byte, begins, ends bool) {
 	}
 	for gram := range grams(text) {
 		if len(n.grams) < maxNeed {
-			n.grams = append(n.grams, gramKey(gram))
+			n.grams = append(n.grams, gram)
 		}
 	}
 	for from := 0; from < len(text); {
@@ -598,7 +607,7 @@ func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, e
 		if len(n.oneOf) > 0 {
 			some := false
 			for _, key := range n.oneOf {
-				ok, err := f.has(key, filterProbes, line)
+				ok, err := f.has(key, line)
 				if err != nil {
 					return false, err
 				}
@@ -608,7 +617,7 @@ func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, e
 				return false, nil
 			}
 		}
-		if ok, err := f.all(n.digits, filterProbes, line); !ok {
+		if ok, err := f.all(n.digits, line); !ok {
 			return false, err
 		}
 		for _, part := range n.parts {
@@ -620,39 +629,54 @@ func (f *filterShape) ask(n *need, line func(i uint32) ([]byte, error)) (bool, e
 				return false, nil
 			}
 			if longest == part.length {
-				if ok, err := f.has(part.key, filterProbes, line); !ok {
+				if ok, err := f.has(part.key, line); !ok {
 					return false, err
 				}
 			}
 		}
 	}
 	if f.hasLetters {
-		return f.all(n.letters, filterProbes, line)
+		return f.all(n.letters, line)
 	}
 	return true, nil
 }
 
-func (f *filterShape) has(key uint64, probes int, line func(i uint32) ([]byte, error)) (bool, error) {
+func (f *filterShape) has(key uint64, line func(i uint32) ([]byte, error)) (bool, error) {
 	if f.lines == 0 {
 		return false, nil
 	}
 	at, bits := place64(key, f.lines)
 	b, err := line(at)
-	if err != nil {
-		return false, err
+	return err == nil && hasBits(b, bits[:]), err
+}
+
+// hasGrams says whether texts whose grams are there may have these.
+func (f *filterShape) hasGrams(grams []uint32, line func(i uint32) ([]byte, error)) (bool, error) {
+	if f.lines == 0 {
+		return false, nil
 	}
-	for _, bit := range bits[:probes] {
-		if b[bit>>3]&(1<<(bit&7)) == 0 {
-			return false, nil
+	for _, gram := range grams {
+		at, bits := placeGram(gram, f.lines)
+		if b, err := line(at); err != nil || !hasBits(b, bits[:]) {
+			return false, err
 		}
 	}
 	return true, nil
 }
 
+func hasBits(line []byte, bits []uint16) bool {
+	for _, bit := range bits {
+		if line[bit>>3]&(1<<(bit&7)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // all says whether it may have all keys.
-func (f *filterShape) all(keys []uint64, probes int, line func(i uint32) ([]byte, error)) (bool, error) {
+func (f *filterShape) all(keys []uint64, line func(i uint32) ([]byte, error)) (bool, error) {
 	for _, key := range keys {
-		if ok, err := f.has(key, probes, line); !ok {
+		if ok, err := f.has(key, line); !ok {
 			return false, err
 		}
 	}

@@ -140,8 +140,8 @@ func (k *block) may(n *need, memory *buffers) (bool, error) {
 }
 
 // mayHaveGrams says whether texts whose grams the filter has may have these.
-func (k *block) mayHaveGrams(grams []uint64, memory *buffers) (bool, error) {
-	return k.filter.all(grams, gramProbes, k.filterLines(memory))
+func (k *block) mayHaveGrams(grams []uint32, memory *buffers) (bool, error) {
+	return k.filter.hasGrams(grams, k.filterLines(memory))
 }
 
 // filterLines reads lines of the filter.
