@@ -328,7 +328,7 @@ type column struct {
 	width  int // hex, uuid: bytes of each
 	ints   []int64
 	floats []float64
-	scale  int // ints, divided by the power of ten, are the floats; 0: they are not
+	scale  int // without floats, these are ints divided by this power of ten
 }
 
 // readColumn reads a column of so many records.
@@ -427,10 +427,6 @@ func readColumn(src string, rows int) (c column, err error) {
 		c.form, c.scale = formFloats, int(src[0])
 		if err := c.readInts(src[1:], count); err != nil {
 			return c, err
-		}
-		c.floats = make([]float64, count)
-		for i, n := range c.ints {
-			c.floats[i] = float64(n) / powers[c.scale]
 		}
 	case formFloats:
 		if len(src) != 8*count {
@@ -597,6 +593,9 @@ func (c *column) at(row int) (value any, ok bool) {
 	case formInts:
 		return c.ints[i], true
 	case formFloats:
+		if c.floats == nil {
+			return float64(c.ints[i]) / powers[c.scale], true
+		}
 		return c.floats[i], true
 	default:
 		return c.values[i], true

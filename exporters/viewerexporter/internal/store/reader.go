@@ -86,11 +86,20 @@ func (r *reader) column(i int) (*column, error) {
 		r.columns[i] = c
 		return c, nil
 	}
+	return r.columnWith(i, "")
+}
+
+// columnWith gives a column that was not read yet, nil where its bytes have digits nowhere.
+func (r *reader) columnWith(i int, digits string) (*column, error) {
+	p := &r.places[i]
 	raw, err := r.read(p)
 	if err != nil {
 		return nil, fmt.Errorf("column %d %s: %w", p.fixed, p.name, err)
 	}
-	c, err := readColumn(raw, r.rows())
+	if digits != "" && indexHalves(raw, digits, false) < 0 && indexHalves(raw, digits, true) < 0 {
+		return nil, nil //nolint:nilnil // no column is no error
+	}
+	c, err := readColumn(string(raw), r.rows())
 	if err != nil {
 		return nil, fmt.Errorf("column %d %s: %w", p.fixed, p.name, err)
 	}
@@ -98,30 +107,31 @@ func (r *reader) column(i int) (*column, error) {
 	return &c, nil
 }
 
-func (r *reader) read(p *columnPlace) (string, error) {
+// read gives a column's bytes, which are there until the next is read.
+func (r *reader) read(p *columnPlace) ([]byte, error) {
 	if p.rawSize > maxColumnSize {
-		return "", errColumn
+		return nil, errColumn
 	}
 	b := r.buffers
 	b.stored = slices.Grow(b.stored[:0], int(p.size))[:p.size]
 	if _, err := r.block.segment.file.ReadAt(b.stored, r.block.offset+int64(p.offset)); err != nil {
-		return "", err
+		return nil, err
 	}
 	if crc32.Checksum(b.stored, castagnoli) != p.crc {
-		return "", errChecksum
+		return nil, errChecksum
 	}
 	if p.stored == storedPlain {
-		return string(b.stored), nil
+		return b.stored, nil
 	}
 	raw, err := r.decoder.DecodeAll(b.stored, b.raw[:0])
 	b.raw = raw[:0]
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if len(raw) != int(p.rawSize) {
-		return "", errColumn
+		return nil, errColumn
 	}
-	return string(raw), nil
+	return raw, nil
 }
 
 // trim lets go of buffers that a block of unusual size has left.

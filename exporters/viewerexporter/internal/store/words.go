@@ -16,10 +16,22 @@ var textColumns = [...]int{columnBody, columnEvent, columnRequest, columnMacro, 
 
 func (e *evaluator) text(n *query.Text, mask bitmap) (bitmap, error) {
 	out := newBitmap(e.rows())
-	look := func(c *column) {
+	digits := longestDigits(&n.Pattern)
+	look := func(i int) error {
+		var c *column
+		var err error
+		if p := &e.places[i]; e.columns[i] == nil && p.stored != storedCopy && (isHex(p.form) || isUUID(p.form)) {
+			c, err = e.columnWith(i, digits)
+		} else {
+			c, err = e.column(i)
+		}
+		if err != nil || c == nil {
+			return err
+		}
 		if left := mask.andNot(out).and(c.there); !left.empty() {
 			e.contains(c, &n.Pattern, left, out)
 		}
+		return nil
 	}
 	never := neverIn(&n.Pattern)
 	grams := true
@@ -34,24 +46,19 @@ func (e *evaluator) text(n *query.Text, mask bitmap) (bitmap, error) {
 		return never[p.form] || p.grams && !grams || p.digits > 0 && run > int(p.digits)
 	}
 	for _, fixed := range textColumns {
-		if at := e.fixed[fixed]; at < 0 || skip(&e.places[at]) {
-			continue
+		if at := int(e.fixed[fixed]); at >= 0 && !skip(&e.places[at]) {
+			if err := look(at); err != nil {
+				return nil, err
+			}
 		}
-		c, err := e.fixedColumn(fixed)
-		if err != nil {
-			return nil, err
-		}
-		look(c)
 	}
 	for i := range e.places {
 		if e.places[i].fixed != fixedColumns || e.places[i].stored == storedCopy || skip(&e.places[i]) {
 			continue
 		}
-		c, err := e.column(i)
-		if err != nil {
+		if err := look(i); err != nil {
 			return nil, err
 		}
-		look(c)
 	}
 	rest, err := e.restFields()
 	if err != nil || rest == nil {
@@ -107,15 +114,9 @@ func neverIn(p *query.Pattern) (never [forms]bool) {
 	return never
 }
 
-// containsDigits looks through all values at once, two digits in a byte.
-func (e *evaluator) containsDigits(c *column, p *query.Pattern, left, out bitmap) {
-	check := func(row int) {
-		e.buffers.text = c.appendDigits(e.buffers.text[:0], c.index(row))
-		if p.MatchFolded(e.buffers.text) {
-			out.set(row)
-		}
-	}
-	longest := ""
+// longestDigits is the longest run of a pattern's hexadecimal digits, "" where it is so short that most columns of
+// ids have it.
+func longestDigits(p *query.Pattern) (longest string) {
 	for _, part := range p.Parts {
 		for digits := range strings.SplitSeq(part, "-") {
 			if len(digits) > len(longest) {
@@ -124,18 +125,30 @@ func (e *evaluator) containsDigits(c *column, p *query.Pattern, left, out bitmap
 		}
 	}
 	if len(longest) < 3 {
+		return ""
+	}
+	return longest
+}
+
+// containsDigits looks through all values at once, two digits in a byte.
+func (e *evaluator) containsDigits(c *column, p *query.Pattern, left, out bitmap) {
+	check := func(row int) {
+		e.buffers.text = c.appendDigits(e.buffers.text[:0], c.index(row))
+		if p.MatchFolded(e.buffers.text) {
+			out.set(row)
+		}
+	}
+	digits := longestDigits(p)
+	if digits == "" {
 		left.rows(check)
 		return
 	}
-	// The digits begin with the first of a byte, or with the second. What is found may be a part of two values, or
-	// of two groups of a UUID, or lack a digit of the first or the last byte: it is looked at again.
+	// What is found may be a part of two values, or of two groups of a UUID: it is looked at again.
 	candidates := newBitmap(len(c.text) / c.width)
-	for first := range 2 {
-		digits := longest[first:]
-		whole, _ := appendHex(nil, digits[:len(digits)&^1])
-		part := string(whole)
-		for at := 0; at < len(c.text); {
-			hit := strings.Index(c.text[at:], part)
+	all := []byte(c.text)
+	for _, second := range [...]bool{false, true} {
+		for at := 0; at < len(all); {
+			hit := indexHalves(all[at:], digits, second)
 			if hit < 0 {
 				break
 			}
@@ -152,6 +165,37 @@ func (e *evaluator) containsDigits(c *column, p *query.Pattern, left, out bitmap
 			check(row)
 		}
 	})
+}
+
+// indexHalves finds the byte in which hexadecimal digits, three at least, begin, with its first half or its second.
+func indexHalves(s []byte, digits string, second bool) int {
+	var buf [64]byte
+	before, behind := byte(0), byte(0)
+	if second {
+		before, digits = digitValues[digits[0]], digits[1:]
+	}
+	odd := len(digits)%2 == 1
+	if odd {
+		behind, digits = digitValues[digits[len(digits)-1]], digits[:len(digits)-1]
+	}
+	whole, _ := appendHex(buf[:0], digits)
+	for at := 0; ; at++ {
+		hit := bytes.Index(s[at:], whole)
+		if hit < 0 {
+			return -1
+		}
+		at += hit
+		end := at + len(whole)
+		if odd && (end == len(s) || s[end]>>4 != behind) {
+			continue
+		}
+		if !second {
+			return at
+		}
+		if at > 0 && s[at-1]&0x0f == before {
+			return at - 1
+		}
+	}
 }
 
 // longestRun is how many digits of a pattern stand side by side.
@@ -206,6 +250,20 @@ func (e *evaluator) containsNumber(c *column, p *query.Pattern, left, out bitmap
 			}
 		})
 	case c.plainDecimals():
+		// Where the pattern has a point, digits around it tell most values apart.
+		if ahead, behind, one := strings.Cut(strings.Join(p.Parts, "*"), "."); one && len(behind) <= c.scale && len(ahead)+len(behind) < 16 {
+			digits, err := strconv.ParseInt("0"+ahead+behind, 10, 64)
+			if err == nil {
+				unit, limit := int64(powers[c.scale])/pow10(len(behind)), pow10(len(ahead)+len(behind))
+				left.rows(func(row int) {
+					n := c.ints[c.index(row)]
+					if int64(magnitude(n))/unit%limit == digits {
+						check(row, appendDecimal(e.buffers.text[:0], n, c.scale))
+					}
+				})
+				return
+			}
+		}
 		left.rows(func(row int) { check(row, appendDecimal(e.buffers.text[:0], c.ints[c.index(row)], c.scale)) })
 	default:
 		left.rows(func(row int) {
@@ -215,6 +273,14 @@ func (e *evaluator) containsNumber(c *column, p *query.Pattern, left, out bitmap
 			}
 		})
 	}
+}
+
+func pow10(n int) int64 {
+	out := int64(1)
+	for range n {
+		out *= 10
+	}
+	return out
 }
 
 func magnitude(n int64) uint64 {
