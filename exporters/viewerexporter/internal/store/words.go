@@ -43,7 +43,10 @@ func (e *evaluator) text(n *query.Text, mask bitmap) (bitmap, error) {
 	}
 	run := longestRun(&n.Pattern)
 	skip := func(p *columnPlace) bool {
-		return never[p.form] || p.grams && !grams || p.digits > 0 && run > int(p.digits)
+		if p.digits > 0 && (run > int(p.digits) || p.form != formDecimals && never[formInts]) {
+			return true
+		}
+		return never[p.form] || p.grams && !grams
 	}
 	for _, fixed := range textColumns {
 		if at := int(e.fixed[fixed]); at >= 0 && !skip(&e.places[at]) {
