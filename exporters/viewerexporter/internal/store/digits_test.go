@@ -187,10 +187,11 @@ func TestDigitsThatNoTextHas(t *testing.T) {
 
 // Numbers alone: nothing else has their digits.
 func TestDigitsOfNumbers(t *testing.T) {
-	var integers, floats, mixed []record.Record
+	var integers, floats, tenths, mixed []record.Record
 	for i := range 600 {
 		integers = append(integers, record.Record{Attributes: []record.Field{{Name: "n", Value: int64(i - 300)}}})
 		floats = append(floats, record.Record{Attributes: []record.Field{{Name: "f", Value: 12345678.12 + float64(i)}}})
+		tenths = append(tenths, record.Record{Attributes: []record.Field{{Name: "f", Value: float64(123_456+i) / 10}}})
 		value := any(int64(54321 + i%3))
 		if i%2 == 0 {
 			value = "user 65432"
@@ -200,6 +201,7 @@ func TestDigitsOfNumbers(t *testing.T) {
 	floats[599].Attributes[0].Value = 1.5
 	checkExact(t, integers, map[string]int{"0": 96, "00": 5, "100": 2, "29": 26, "299": 2, "99": 6, "300": 1, "2999": 0, "1*0": 42})
 	checkExact(t, floats, map[string]int{"234567812": 1, "1.5": 1, "e+07": 599, "99999999": 0})
+	checkExact(t, tenths, map[string]int{"5.6": 6, "5.67": 0, "12345.6": 1, ".6": 60})
 	checkExact(t, mixed, map[string]int{"54322": 100, "65432": 300, "98765": 0})
 }
 
@@ -235,9 +237,18 @@ func TestGrams(t *testing.T) {
 	f.add("12345")
 	require.False(t, f.endGrams())
 	f.beginGrams()
+	f.add("10002")
+	require.True(t, f.endGrams())
+	f.beginGrams()
+	for i := range 2 * maxColumnGrams {
+		f.add(strconv.Itoa(10_000 + 7*i))
+	}
+	require.False(t, f.endGrams())
+	f.beginGrams()
+	f.add("10002")
 	f.add(strconv.Itoa(10_000 + 7*maxColumnGrams))
 	require.True(t, f.endGrams())
-	assert.Len(t, f.grams, 1)
+	assert.Len(t, f.grams, 2)
 	f.reset()
 	assert.Equal(t, filterBuilder{grams: f.grams[:0], fold: f.fold}.hasGram, f.hasGram)
 }
