@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -94,7 +93,10 @@ func appendPutRecords(dst []byte, input *kinesis.PutRecordsInput) ([]byte, error
 			}
 		}
 	}
-	b := putRecordsBody{dst: slices.Grow(dst, size)}
+	if cap(dst)-len(dst) < size {
+		dst = append(make([]byte, 0, len(dst)+size), dst...)
+	}
+	b := putRecordsBody{dst: dst}
 	b.dst = append(b.dst, `{"Records":[`...)
 	for i := range input.Records {
 		r := &input.Records[i]
