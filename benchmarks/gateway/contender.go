@@ -75,7 +75,7 @@ func (c contender) config(p places) string {
 	}
 	var y strings.Builder
 	fmt.Fprintf(&y, head, p.health, p.pprof, p.grpc, p.http)
-	fmt.Fprintf(&y, "processors:\n  memory_limiter: {check_interval: 1s, limit_mib: 800, spike_limit_mib: 200}\n  request_id:\n  redact:\n")
+	fmt.Fprintf(&y, "processors:\n  memory_limiter: {check_interval: 1s, min_gc_interval_when_soft_limited: 1s, limit_mib: 800, spike_limit_mib: 200}\n  request_id:\n  redact:\n")
 	switch c.fold {
 	case foldMemory:
 		fmt.Fprintf(&y, "  event_fold: {idle_timeout: 5s}\n")
@@ -153,7 +153,7 @@ receivers:
 // stream refuses is lost, and the file is neither hashed nor signed nor locked.
 func upstreamConfig(p places) string {
 	return fmt.Sprintf(head+`processors:
-  memory_limiter: {check_interval: 1s, limit_mib: 800, spike_limit_mib: 200}
+  memory_limiter: {check_interval: 1s, min_gc_interval_when_soft_limited: 1s, limit_mib: 800, spike_limit_mib: 200}
   transform:
     log_statements:
       - set(log.attributes["request.id"], log.attributes["request_id"]) where log.attributes["request.id"] == nil
