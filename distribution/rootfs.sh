@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what the image is made of, from programs that `make build` has left in bin/:
+# Makes what the image is made of, from programs that `make release` or `make build` has left in bin/:
 #
 #   distribution/rootfs.sh DIR
 #
