@@ -207,13 +207,15 @@ func stamp(offset time.Duration) pcommon.Timestamp {
 // story adds what three services say of a request, one of them with spans.
 func (v *viewer) story(t *testing.T) (trace string) {
 	t.Helper()
+	begin := time.Now().Add(-time.Minute) // one for all: what comes after what must not depend on how long this takes
+	at := func(d time.Duration) pcommon.Timestamp { return pcommon.NewTimestampFromTime(begin.Add(d)) }
 	id := pcommon.TraceID{1, 2, 3}
 	logs := plog.NewLogs()
 	for i, service := range []string{"gateway", "orders", "payments"} {
 		rl := logs.ResourceLogs().AppendEmpty()
 		rl.Resource().Attributes().PutStr("service.name", service)
 		r := rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
-		r.SetTimestamp(stamp(time.Duration(i) * 10 * time.Millisecond))
+		r.SetTimestamp(at(time.Duration(i) * 10 * time.Millisecond))
 		r.SetSeverityNumber(plog.SeverityNumberInfo)
 		r.Body().SetStr("said by " + service + " <script>alert(1)</script> \x1b[31m")
 		r.Attributes().PutStr("request.id", "r-1")
@@ -230,8 +232,8 @@ func (v *viewer) story(t *testing.T) (trace string) {
 		s.SetTraceID(id)
 		s.SetSpanID(pcommon.SpanID{byte(i + 1)})
 		s.SetParentSpanID(pcommon.SpanID{byte(i)})
-		s.SetStartTimestamp(stamp(time.Duration(5+i) * time.Millisecond))
-		s.SetEndTimestamp(stamp(25 * time.Millisecond))
+		s.SetStartTimestamp(at(time.Duration(5+i) * time.Millisecond))
+		s.SetEndTimestamp(at(25 * time.Millisecond))
 		s.Events().AppendEmpty().SetName("exception")
 	}
 	rs.ScopeSpans().At(2).Spans().At(0).Status().SetCode(ptrace.StatusCodeError)
