@@ -48,15 +48,16 @@ func TestFIPS(t *testing.T) {
 		col := harness.Start(t, `
 			receivers:
 			  otlp: {protocols: {http: {endpoint: {{addr "in"}}, tls: {{.tls}}}}}
-			processors: {redact: , request_id: }
+			processors: {redact: , request_id: {generate: record}, event_fold: {key: [request.id], idle_timeout: 100ms}}
 			exporters:
 			  kinesis: {stream: logs, endpoint: {{.url}}, encoding: json, spool: {directory: {{dir "spool"}}}}
 			service:
 			  pipelines:
-			    logs: {receivers: [otlp], processors: [request_id, redact], exporters: [kinesis]}
+			    logs: {receivers: [otlp], processors: [request_id, redact, event_fold], exporters: [kinesis]}
 			`, harness.With("url", fake.URL()), harness.With("tls", a.server("")), harness.WithEnv(awsEnv...), harness.WithEnv("GODEBUG=fips140=only", longSecret))
 		require.NoError(t, overOTLPHTTP(t.Context(), col.Addr(t, "in"), "hello", credential{tls: a.trusting()}))
 		require.Eventually(t, func() bool { return fake.Counts("logs").Stored == 1 }, time.Minute, 10*time.Millisecond)
+		assert.Contains(t, string(fake.UserRecords(t, "logs")[0].Data), `"fold.count":1`, "event_fold works, too")
 		col.Stop(t)
 	})
 }
