@@ -210,10 +210,14 @@ func appendUUID(dst []byte, s string) (out []byte, ok bool) {
 // is next to the decimal number.
 var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12}
 
+// maxDecimal bounds the integer of a decimal: each number of 15 digits is a float of its own, whose text it is.
+// Of those of 16 two may be one float, with the text of the other.
+const maxDecimal = 1e15
+
 // decimal gives the integer that is v when it is divided by a power of ten, bit by bit, if there is one.
 func decimal(v float64, scale int) (n int64, ok bool) {
 	product := v * powers[scale]
-	if !(math.Abs(product) < 1<<53) { // NaN, too
+	if !(math.Abs(product) < maxDecimal) { // NaN, too
 		return 0, false
 	}
 	n = int64(math.RoundToEven(product))

@@ -136,6 +136,15 @@ func TestTextsOfDecimals(t *testing.T) {
 		}
 	}
 	assert.Greater(t, plain, 50_000)
+	// Of more digits there may be two decimals next to one float.
+	for range 100_000 {
+		v := float64(1e15+g.Int64N(1<<53-1e15)) / powers[g.IntN(len(powers))]
+		for scale := range powers {
+			if n, ok := decimal(v, scale); ok && isPlain(n, int64(powers[scale])) {
+				require.Equal(t, record.Text(v), string(appendDecimal(nil, n, scale)))
+			}
+		}
+	}
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Copysign(0, -1), math.Pi, 1e300, 5e-324, 1 << 54} {
 		for scale := range powers {
 			_, ok := decimal(v, scale)
