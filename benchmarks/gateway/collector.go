@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -169,30 +168,4 @@ func memory(pid int, name string) (float64, error) {
 	}
 	n, err := strconv.Atoi(strings.TrimSuffix(text, " kB"))
 	return float64(n) / 1024, err
-}
-
-// profile fetches a CPU profile of so many seconds, and then one of the heap.
-func profile(ctx context.Context, address string, seconds int, file string) error {
-	base := "http://" + address + "/debug/pprof/"
-	return errors.Join(
-		fetch(ctx, base+"profile?seconds="+strconv.Itoa(seconds), file+".pprof"),
-		fetch(ctx, base+"heap", file+".heap.pprof"),
-	)
-}
-
-func fetch(ctx context.Context, url, file string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, text, 0o600)
 }
