@@ -44,8 +44,6 @@ func TestTheHourIsThatOfTheEventOrOfItsArrival(t *testing.T) {
 	assert.Equal(t, noon, timeOf(pcommon.NewTimestampFromTime(noon)))
 }
 
-// TestWhatSendersWriteCannotLeaveItsPlace: whatever an attribute has, it is one part of a
-// key.
 // TestHoursAreThoseOfTheirTimes: whatever hour was asked for before.
 func TestHoursAreThoseOfTheirTimes(t *testing.T) {
 	cfg := &partitionConfig{Time: timeEvent, MaxPast: 1 << 62, MaxFuture: 1 << 62}
@@ -61,6 +59,8 @@ func TestHoursAreThoseOfTheirTimes(t *testing.T) {
 	}
 }
 
+// TestWhatSendersWriteCannotLeaveItsPlace: whatever an attribute has, it is one part of a
+// key.
 func TestWhatSendersWriteCannotLeaveItsPlace(t *testing.T) {
 	cfg := configured(t, `{partition: {attributes: [Tenant.Name, host.name]}}`)
 	require.NoError(t, cfg.Validate())

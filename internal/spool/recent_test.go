@@ -182,6 +182,7 @@ func TestPadding(t *testing.T) {
 	require.ErrorIs(t, err, errContent)
 }
 
+// TestBuffersAreUsedAgain: the largest are kept, one is given that is large enough, and what
 // a group has outgrown is not lost.
 func TestBuffersAreUsedAgain(t *testing.T) {
 	const most = 1 << 20
