@@ -52,7 +52,7 @@ func newSecret() cipher.AEAD {
 //
 // With a secret it is half of a GMAC (NIST SP 800-38D), a quarter of the cost of a SHA-256.
 // The nonce is the origin's and comes again: nobody is shown a tag, so that the key stays
-// unknown, and two records of n bytes meet with a chance of at most n/16 in 2^64.
+// unknown, and two records of n bytes meet with a chance of about n/16 in 2^64.
 func (f *fingerprinter) of(origin recordwire.Origin, record []byte, observed uint64) uint64 {
 	if f.secret == nil {
 		return f.name(origin, record, observed)
@@ -94,5 +94,13 @@ func (f *fingerprinter) ofNew(uid string) uint64 {
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// forget lets go of the origin.
-func (f *fingerprinter) forget() { f.origin = nil }
+// maxKeptText is how many bytes of memory are kept for the next record.
+const maxKeptText = 64 << 10
+
+// forget lets go of the origin, and of memory that a large record took.
+func (f *fingerprinter) forget() {
+	f.origin = nil
+	if cap(f.text) > maxKeptText {
+		f.text = nil
+	}
+}

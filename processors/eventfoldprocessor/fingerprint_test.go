@@ -3,6 +3,7 @@ package eventfoldprocessor
 import (
 	"crypto/cipher"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,17 @@ func TestFingerprints(t *testing.T) {
 	origin, record, observed := stored(t, "a", nil)
 	assert.NotEqual(t, one.of(origin, record, observed), two.of(origin, record, observed), "nobody can reckon it out")
 	assert.Equal(t, one.name(origin, record, observed), two.name(origin, record, observed))
+}
+
+// TestFingerprintsKeepLittle holds that a large record does not cost memory for ever.
+func TestFingerprintsKeepLittle(t *testing.T) {
+	f := newFingerprinter(newSecret())
+	f.of(stored(t, "a", nil))
+	f.forget()
+	assert.NotZero(t, cap(f.text), "for the next")
+	f.of(stored(t, "a", func(r plog.LogRecord) { r.Body().SetStr(strings.Repeat("x", maxKeptText)) }))
+	f.forget()
+	assert.Zero(t, cap(f.text))
 }
 
 // TestAnEventHasTheSameIDEverywhere: with a journal or without, in whatever process.
