@@ -105,7 +105,10 @@ func decodeRequest(tb testing.TB, d *RequestDecoder, wire []byte) bool {
 		require.LessOrEqual(tb, len(around), len(wire)+20)
 		ok = d.Decode(got)
 	}
-	clear(ours) // nothing is shared with it
+	clear(ours) // nothing is shared with it, nor with what the next request is split in
+	for _, kept := range [][]byte{d.around, d.inRes, d.inScope} {
+		clear(kept[:cap(kept)])
+	}
 	if !ok {
 		require.Zero(tb, logsOfRequest(tb, got).ResourceLogs().Len())
 		return false
