@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,13 +70,13 @@ func TestFieldsAndValues(t *testing.T) {
 }
 
 func TestVolumeSaysWhatWasLeftOut(t *testing.T) {
-	now := start
-	s := open(t, Settings{MaxWaiting: 1000, Now: func() time.Time { return now }})
+	var since atomic.Int64 // start, on the clock that the writer reads as well
+	s := open(t, Settings{MaxWaiting: 1000, Now: func() time.Time { return start.Add(time.Duration(since.Load())) }})
 	s.Add(make([]record.Record, 100))
-	now = start.Add(70 * time.Second)
+	since.Store(int64(70 * time.Second))
 	require.NoError(t, s.Flush(t.Context()))
 	s.Add(make([]record.Record, 200))
-	now = start.Add(130 * time.Second)
+	since.Store(int64(130 * time.Second))
 	s.LeaveOut(7)
 	v, err := s.Volume(t.Context(), query.Query{}, start, time.Minute, 3)
 	require.NoError(t, err)
