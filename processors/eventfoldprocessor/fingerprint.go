@@ -50,7 +50,7 @@ func newSecret() cipher.AEAD {
 
 // of is what tells records of this process apart.
 //
-// With a secret it is half of a GMAC (NIST SP 800-38D), a quarter of the cost of a SHA-256.
+// With a secret it is half of a GMAC (NIST SP 800-38D), which costs less than a SHA-256.
 // The nonce is the origin's and comes again: nobody is shown a tag, so that the key stays
 // unknown, and two records of n bytes meet with a chance of about n/16 in 2^64.
 func (f *fingerprinter) of(origin recordwire.Origin, record []byte, observed uint64) uint64 {
